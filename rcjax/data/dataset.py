@@ -1,0 +1,77 @@
+"""What every data set looks like once it is loaded: arrays, and the constants to normalise them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rcjax.errors import UserError
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A labelled set of images, small enough to live in memory (and on the accelerator).
+
+    Attributes:
+        name: the name it was loaded by.
+        train_images: uint8 `[examples, height, width, channels]`.
+        train_labels: int32 `[examples]`, each in `0 .. num_classes - 1`.
+        test_images: uint8 `[examples, height, width, channels]`.
+        test_labels: int32 `[examples]`.
+        num_classes: number of classes.
+        mean: float32 `[channels]`, subtracted from `pixel / 255`.
+        std: float32 `[channels]`, what the difference is divided by.
+
+    Raises:
+        UserError: an array has the wrong shape, type or label range; the line names it.
+    """
+
+    name: str
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    num_classes: int
+    mean: np.ndarray
+    std: np.ndarray
+
+    def __post_init__(self) -> None:
+        for split in ("train", "test"):
+            images = getattr(self, f"{split}_images")
+            labels = getattr(self, f"{split}_labels")
+            _check_split(f"data set {self.name!r}, split {split!r}", images, labels)
+            _check_labels(f"data set {self.name!r}, split {split!r}", labels, self.num_classes)
+        channels = self.train_images.shape[-1]
+        if self.test_images.shape[1:] != self.train_images.shape[1:]:
+            raise UserError(
+                f"data set {self.name!r}: test images have shape {self.test_images.shape[1:]}, "
+                f"training images {self.train_images.shape[1:]}; they must be equal"
+            )
+        if self.mean.shape != (channels,) or self.std.shape != (channels,):
+            raise UserError(
+                f"data set {self.name!r}: normalisation of shapes {self.mean.shape} and "
+                f"{self.std.shape} does not fit images with {channels} channels"
+            )
+
+
+def _check_split(where: str, images: np.ndarray, labels: np.ndarray) -> None:
+    if images.dtype != np.uint8 or images.ndim != 4:
+        raise UserError(
+            f"{where}: images must be uint8 [examples, height, width, channels], "
+            f"got {images.dtype} {list(images.shape)}"
+        )
+    if labels.dtype != np.int32 or labels.shape != images.shape[:1]:
+        raise UserError(
+            f"{where}: labels must be int32 [{len(images)}], one for each image, "
+            f"got {labels.dtype} {list(labels.shape)}"
+        )
+    if len(images) == 0:
+        raise UserError(f"{where}: there are no examples; prepare the data set again")
+
+
+def _check_labels(where: str, labels: np.ndarray, num_classes: int) -> None:
+    wrong = np.flatnonzero((labels < 0) | (labels >= num_classes))
+    if len(wrong):
+        raise UserError(
+            f"{where}: example {wrong[0]} has label {labels[wrong[0]]}, outside "
+            f"0 .. {num_classes - 1}; the data are damaged or of another data set"
+        )

@@ -1,0 +1,55 @@
+"""Choosing some examples of every class: how many of each, and which."""
+
+import jax
+import numpy as np
+
+from rcjax.errors import UserError
+
+
+def stratified_counts(sizes: np.ndarray, total: int) -> np.ndarray:
+    """Divides `total` among classes in proportion to their sizes (largest remainders round up).
+
+    Arguments:
+        sizes: int `[classes]`, examples of each class, at least `total` together.
+        total: how many examples to choose.
+
+    Returns:
+        int `[classes]` with sum `total`, nowhere above `sizes`. Equal remainders go to the lower
+        class first.
+    """
+    # In integers: the share of a class is sizes * total / sum, here as quotient and remainder.
+    counts, remainders = np.divmod(sizes.astype(np.int64) * total, max(int(sizes.sum()), 1))
+    left_over = total - int(counts.sum())
+    largest_first = np.argsort(-remainders, kind="stable")
+    counts[largest_first[:left_over]] += 1
+    return counts
+
+
+def evenly_spaced(size: int, count: int) -> np.ndarray:
+    """Positions of `count` examples spread evenly over `size`: int `[count]`, increasing."""
+    return (2 * np.arange(count) + 1) * size // (2 * max(count, 1))
+
+
+def stratified_subset(labels: np.ndarray, total: int, seed: int) -> np.ndarray:
+    """Draws `total` examples so that every class keeps its share.
+
+    Arguments:
+        labels: int `[examples]`.
+        total: how many to draw, 1 .. number of examples.
+        seed: the same seed draws the same examples.
+
+    Returns:
+        int `[total]`, the positions drawn, increasing.
+
+    Raises:
+        UserError: `total` is negative, zero or larger than the number of examples.
+    """
+    if not 0 < total <= len(labels):
+        raise UserError(
+            f"train_examples must be between 1 and the {len(labels)} training examples there are "
+            f"(0 takes all of them), got {total}"
+        )
+    shuffled = np.asarray(jax.random.permutation(jax.random.key(seed), len(labels)))
+    counts = stratified_counts(np.bincount(labels), total)
+    chosen = [shuffled[labels[shuffled] == label][:count] for label, count in enumerate(counts)]
+    return np.sort(np.concatenate(chosen))
