@@ -1,0 +1,351 @@
+"""`count_regions`: checks what it is given, then hands blocks of slices to a method."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from rcjax.regions import simplex
+from rcjax.regions.anchors import check_anchors, read_block
+from rcjax.regions.evaluation import Evaluator
+from rcjax.regions.grid import GridCounter
+from rcjax.regions.host import OnHost
+from rcjax.regions.progress import Progress
+from rcjax.regions.result import RegionCounts
+
+METHODS = ("grid", "adaptive", "exact")
+CONNECTIVITIES = ("full", "face")
+PRECISIONS = ("float32", "mixed")
+ADAPTIVE_POINTS = 8_193
+GRID_POINTS = {1: 200, 2: 10}
+GRID_POINTS_BEYOND = 5
+_POINTS_PER_BLOCK = 2**21
+_SLICES_PER_BATCH = 4
+
+
+@dataclasses.dataclass
+class _Request:
+    """The checked arguments of one call."""
+
+    predict: Any
+    anchors: Any
+    points: int
+    dim: int
+    extent: tuple[float, float]
+    method: str
+    connectivity: str
+    batch_size: int | None
+    precision: str
+    boundaries: bool
+    budget: int | None
+    devices: Sequence[Any] | None
+    progress: Progress
+
+
+def count_regions(
+    predict: Any,
+    anchors: Any,
+    *,
+    points: int | None = None,
+    extent: tuple[float, float] = (0.0, 1.0),
+    method: str = "grid",
+    connectivity: str | None = None,
+    batch_size: int | None = None,
+    precision: str = "float32",
+    boundaries: bool = False,
+    budget: int | None = None,
+    devices: Sequence[Any] | None = None,
+    progress: bool | Callable[[int, int], None] = False,
+) -> RegionCounts:
+    """Counts the connected regions of equal predicted label on every slice.
+
+    A region of a classifier f on a slice S is a maximal connected subset of S on which f is
+    constant. Slice s is the set of points `sum_i t_i * anchors[s, i]`: a segment for 2 anchors, a
+    triangle for 3, and so on.
+
+    Args:
+        predict: maps points [n, *features] to labels [n] or scores [n, classes] (the largest
+            score wins). A JAX function or module is compiled; wrap anything else in `on_host`.
+            A network must be in evaluation mode.
+        anchors: [slices, dim + 1, *features], 2 to 6 anchors a slice, in the space in which
+            `predict` takes its input; see `rcjax.slices`. Read block by block.
+        points: grid points per axis; by default 200 in 1-D, 10 in 2-D, 5 beyond, and 8,193 for
+            the adaptive method. Unused by "exact".
+        extent: smallest and largest value of every coordinate. With (0, 1) the slice is the
+            simplex of its anchors; with any other extent in 2-D and beyond a parallelepiped.
+        method: "grid" evaluates every grid point. "adaptive" (segments) finds the count of the
+            fine grid from a few dozen evaluations. "exact" (segments, piecewise linear JAX
+            networks) finds every linear piece and so the true count.
+        connectivity: "full" links diagonal neighbours too (default up to 2-D), "face" only those
+            along the axes (default beyond).
+        batch_size: points per device step, which bounds the memory; chosen when None, halved
+            with a warning when memory runs out.
+        precision: "float32", or "mixed": bfloat16 first, and float32 wherever the margin is
+            within the measured error, so that the counts stay those of float32.
+        boundaries: keep the coordinates of all label changes on segments. The adaptive method
+            then locates each to the fine grid (more evaluations) instead of interpolating it.
+        budget: largest number of evaluations per slice for "exact".
+        devices: devices to share the points among; all local ones when None.
+        progress: True prints progress to standard error; a function is called with
+            (done, total) slices.
+
+    Returns:
+        RegionCounts: `counts` int32 [slices], `mean`, `standard_error`, `interval(0.95)`,
+        `evaluations` and more.
+
+    Raises:
+        ValueError: anchors of a wrong shape or not finite, NaN scores, an output that is neither
+            labels nor scores, unknown options, a function that "exact" cannot treat.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, numpy as np
+        >>> from rcjax import count_regions, slices
+        >>> points = np.random.default_rng(0).normal(size=(100, 2)).astype("float32")
+        >>> segments = slices.between_points(jax.random.key(0), points, count=20)
+        >>> half_plane = lambda x: (x[:, 0] > 0).astype(jnp.int32)
+        >>> sorted(count_regions(half_plane, segments).histogram())
+        [1, 2]
+
+    Source: definition in section 3, algorithm 1 and appendix of the paper (arXiv 2505.11370).
+    """
+    anchors = check_anchors(anchors)
+    dim = anchors.shape[1] - 1
+    request = _Request(
+        predict=predict,
+        anchors=anchors,
+        points=_check_points(points, dim, method),
+        dim=dim,
+        extent=_check_extent(extent),
+        method=_check_method(method, dim, predict),
+        connectivity=_check_connectivity(connectivity, dim),
+        batch_size=_check_positive("batch_size", batch_size),
+        precision=_check_precision(precision, predict, method),
+        boundaries=bool(boundaries) and dim == 1,
+        budget=_check_positive("budget", budget),
+        devices=devices,
+        progress=Progress(progress, anchors.shape[0]),
+    )
+    if boundaries and dim != 1:
+        raise ValueError(f"boundaries=True needs segments (2 anchors), got {dim + 1} anchors")
+    if budget is not None and method != "exact":
+        raise ValueError(f"budget is for method='exact', got method={method!r}; leave it out")
+    if method == "grid":
+        return _by_grid(request)
+    return _by_adaptive(request) if method == "adaptive" else _by_exact(request)
+
+
+def _by_grid(request: _Request) -> RegionCounts:
+    counter = GridCounter(
+        request.points, request.dim, request.extent, request.connectivity, request.boundaries
+    )
+    evaluator = _evaluator(request, share=1)
+    size = _block_size(request, evaluator, counter.points_per_slice)
+    evaluator.balance(size * counter.points_per_slice)
+    request.progress.watch(evaluator, counter.points_per_slice)
+    counts, boundaries, lengths = [], [], []
+    step = (request.extent[1] - request.extent[0]) / (request.points - 1)
+    for _, block in _blocks(request, size):
+        evaluator.load(block)
+        block_counts, changes = counter.count(evaluator, len(block))
+        counts.append(block_counts)
+        if changes is not None:
+            lengths.append(_lengths(block))
+            boundaries += [
+                request.extent[0] + step * (np.flatnonzero(row) + 0.5) for row in changes
+            ]
+    return _result(
+        request,
+        evaluator,
+        counts=np.concatenate(counts),
+        boundaries=tuple(boundaries) if request.boundaries else None,
+        lengths=np.concatenate(lengths) if lengths else None,
+    )
+
+
+def _by_adaptive(request: _Request) -> RegionCounts:
+    from rcjax.regions.adaptive import count_adaptive
+
+    evaluator = _evaluator(request, share=4)
+    size = _block_size(request, evaluator, 64)
+    low, high = request.extent
+    results, lengths = [], []
+
+    def evaluate(slice_index: np.ndarray, coordinates: np.ndarray) -> np.ndarray:
+        inside = (1 - coordinates) * low + coordinates * high
+        return evaluator.scores(slice_index, simplex.barycentric_weights(inside))
+
+    for start, block in _blocks(request, size):
+        evaluator.load(block)
+        results.append(
+            count_adaptive(
+                evaluate,
+                len(block),
+                points=request.points,
+                has_scores=evaluator.classes is not None,
+                locate_boundaries=request.boundaries,
+            )
+        )
+        lengths.append(_lengths(block))
+        request.progress.report(start + len(block))
+    return _result(
+        request,
+        evaluator,
+        counts=np.concatenate([r.counts for r in results]),
+        boundaries=tuple(low + (high - low) * b for r in results for b in r.boundaries),
+        region_labels=tuple(labels for r in results for labels in r.labels),
+        lengths=np.concatenate(lengths),
+    )
+
+
+def _by_exact(request: _Request) -> RegionCounts:
+    from rcjax.regions.exact import DEFAULT_BUDGET, count_exact
+
+    low, high = request.extent
+    results, lengths, evaluations = [], [], 0
+    size = max(1, min(request.anchors.shape[0], request.batch_size or 256))
+    for start, block in _blocks(request, size):
+        block = np.asarray(block)
+        ends = np.stack(
+            [(1 - t) * block[:, 0] + t * block[:, 1] for t in (low, high)], axis=1
+        )  # fmt: skip
+        result = count_exact(
+            request.predict,
+            ends.astype(np.float32),
+            budget=request.budget or DEFAULT_BUDGET,
+            batch_size=request.batch_size,
+        )
+        results.append(result)
+        lengths.append(_lengths(block))
+        evaluations += int(result.evaluations.sum())
+        request.progress.report(start + len(block))
+    return RegionCounts(
+        counts=np.concatenate([r.counts for r in results]).astype(np.int32),
+        method=request.method,
+        dim=1,
+        points=0,
+        extent=request.extent,
+        connectivity=request.connectivity,
+        evaluations=evaluations,
+        lengths=np.concatenate(lengths),
+        boundaries=tuple(low + (high - low) * b for r in results for b in r.boundaries),
+        region_labels=tuple(labels for r in results for labels in r.labels),
+        linear_regions=np.concatenate([r.linear_regions for r in results]).astype(np.int32),
+        complete=np.concatenate([r.complete for r in results]),
+    )
+
+
+def _evaluator(request: _Request, share: int) -> Evaluator:
+    feature_shape = tuple(request.anchors.shape[2:])
+    if request.precision == "mixed":
+        from rcjax.regions.mixed import MixedEvaluator
+
+        kind: type[Evaluator] = MixedEvaluator
+    else:
+        kind = Evaluator
+    return kind(
+        request.predict,
+        feature_shape,
+        batch_size=request.batch_size,
+        share=share,
+        devices=request.devices,
+    )
+
+
+def _block_size(request: _Request, evaluator: Evaluator, points_per_slice: int) -> int:
+    """Slices held at a time: their anchors and labels stay within what a batch needs anyway."""
+    by_anchors = _SLICES_PER_BATCH * evaluator.batch_size
+    by_labels = _POINTS_PER_BLOCK // points_per_slice
+    return max(1, min(request.anchors.shape[0], by_anchors, by_labels))
+
+
+def _blocks(request: _Request, size: int) -> Any:
+    total = request.anchors.shape[0]
+    for start in range(0, total, size):
+        yield start, read_block(request.anchors, start, min(start + size, total))
+
+
+def _lengths(block: Any) -> np.ndarray:
+    block = np.asarray(block, np.float64)
+    return np.linalg.norm((block[:, 1] - block[:, 0]).reshape(len(block), -1), axis=1)
+
+
+def _result(request: _Request, evaluator: Evaluator, **found: Any) -> RegionCounts:
+    return RegionCounts(
+        method=request.method,
+        dim=request.dim,
+        points=request.points,
+        extent=request.extent,
+        connectivity=request.connectivity,
+        evaluations=evaluator.evaluations,
+        precision=request.precision,
+        reevaluated_share=getattr(evaluator, "reevaluated_share", 0.0),
+        **found,
+    )
+
+
+def _check_points(points: int | None, dim: int, method: str) -> int:
+    if points is None:
+        if method == "adaptive":
+            return ADAPTIVE_POINTS
+        return 0 if method == "exact" else GRID_POINTS.get(dim, GRID_POINTS_BEYOND)
+    if method == "exact":
+        raise ValueError("method='exact' uses no grid: leave points out")
+    if not isinstance(points, int | np.integer) or isinstance(points, bool):
+        raise ValueError(f"points must be an integer, got {points!r}")
+    if points < 2:
+        raise ValueError(f"points must be at least 2 per axis, got {points}")
+    return int(points)
+
+
+def _check_extent(extent: Any) -> tuple[float, float]:
+    try:
+        low, high = (float(value) for value in extent)
+    except (TypeError, ValueError):
+        raise ValueError(f"extent must be a pair (low, high), got {extent!r}") from None
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise ValueError(f"extent must be finite with low < high, got ({low}, {high})")
+    return low, high
+
+
+def _check_method(method: str, dim: int, predict: Any) -> str:
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
+    if method != "grid" and dim != 1:
+        raise ValueError(
+            f"method={method!r} counts on segments (2 anchors a slice), got {dim + 1} anchors; "
+            "use method='grid'"
+        )
+    if method == "exact" and isinstance(predict, OnHost):
+        raise ValueError(
+            "method='exact' reads the traced JAX function, which on_host hides; "
+            "use method='adaptive'"
+        )
+    return method
+
+
+def _check_connectivity(connectivity: str | None, dim: int) -> str:
+    if connectivity is None:
+        return "full" if dim <= 2 else "face"
+    if connectivity not in CONNECTIVITIES:
+        raise ValueError(
+            f"connectivity must be one of {', '.join(CONNECTIVITIES)}; got {connectivity!r}"
+        )
+    return connectivity
+
+
+def _check_precision(precision: str, predict: Any, method: str) -> str:
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
+    if precision == "mixed" and (isinstance(predict, OnHost) or method == "exact"):
+        what = "method='exact'" if method == "exact" else "a classifier on the host"
+        raise ValueError(f"precision='mixed' is not for {what}; use precision='float32'")
+    return precision
+
+
+def _check_positive(name: str, value: int | None) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be a positive integer or None, got {value!r}")
+    return int(value)

@@ -1,0 +1,117 @@
+"""What `count_regions` returns."""
+
+import dataclasses
+
+import numpy as np
+
+from rcjax.regions import statistics
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class RegionCounts:
+    """Region counts of a set of slices, how they were obtained, and their statistics.
+
+    Attributes:
+        counts: int32 [slices], regions on each slice.
+        method: "grid", "adaptive" or "exact".
+        dim: dimension of the slices.
+        points: grid points per axis (the finest grid of the adaptive method); 0 for "exact".
+        extent: smallest and largest value of every coordinate.
+        connectivity: "full" or "face".
+        evaluations: points at which the classifier was evaluated, all slices together.
+        lengths: float64 [slices], Euclidean distance between the two anchors (1-D only).
+        boundaries: 1-D only; for each slice the ascending coordinates at which the label changes.
+            None where the method did not keep them.
+        region_labels: 1-D only; for each slice the labels of its regions in order, or None.
+        linear_regions: int32 [slices], linear pieces of the network on the segment
+            (method "exact"). Not to be confused with `counts`: a region of equal label usually
+            holds many linear pieces.
+        complete: bool [slices]; False where the budget ended the work early.
+        precision: "float32" or "mixed".
+        reevaluated_share: share of the points that mixed precision evaluated again in float32.
+    """
+
+    counts: np.ndarray
+    method: str
+    dim: int
+    points: int
+    extent: tuple[float, float]
+    connectivity: str
+    evaluations: int
+    lengths: np.ndarray | None = None
+    boundaries: tuple[np.ndarray, ...] | None = None
+    region_labels: tuple[np.ndarray, ...] | None = None
+    linear_regions: np.ndarray | None = None
+    complete: np.ndarray | None = None
+    precision: str = "float32"
+    reevaluated_share: float = 0.0
+
+    @property
+    def mean(self) -> float:
+        """Mean count over the slices."""
+        return float(self.counts.mean())
+
+    @property
+    def median(self) -> float:
+        """Median count over the slices."""
+        return float(np.median(self.counts))
+
+    @property
+    def standard_deviation(self) -> float:
+        """Standard deviation of the count over slices (n - 1); NaN for a single slice."""
+        return statistics.standard_deviation(self.counts)
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of the mean over slices; NaN for a single slice."""
+        return self.standard_deviation / float(np.sqrt(len(self.counts)))
+
+    def interval(
+        self, level: float = 0.95, *, resamples: int = 10_000, seed: int = 0
+    ) -> tuple[float, float]:
+        """Bootstrap confidence interval of the mean over slices."""
+        return statistics.bootstrap_interval(self.counts, level, resamples=resamples, seed=seed)
+
+    def histogram(self) -> dict[int, int]:
+        """{count: number of slices with that count}, ascending."""
+        values, slices = np.unique(self.counts, return_counts=True)
+        return dict(zip(values.tolist(), slices.tolist(), strict=True))
+
+    def slices_needed(self, half_width: float, level: float = 0.95) -> int:
+        """Slices for an interval of the mean of +- `half_width`, judged by the spread seen here."""
+        return statistics.slices_needed(self.counts, half_width, level)
+
+    @property
+    def first_boundary(self) -> np.ndarray:
+        """Distance [slices] along the segment from the first anchor to the first label change.
+
+        In units of input space; infinity where the label never changes towards the second anchor.
+        A margin of the first anchor along this direction.
+
+        Raises:
+            ValueError: boundaries were not kept, or the extent does not hold the first anchor.
+        """
+        if self.boundaries is None or self.lengths is None:
+            raise ValueError(
+                "boundaries were not kept: call count_regions with boundaries=True on segments"
+            )
+        if not self.extent[0] <= 0 <= self.extent[1]:
+            raise ValueError(f"the extent {self.extent} does not hold the first anchor (0)")
+        first = [b[b >= 0][0] if (b >= 0).any() else np.inf for b in self.boundaries]
+        return np.asarray(first) * self.lengths
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __repr__(self) -> str:
+        text = (
+            f"RegionCounts(mean={self.mean:.4g}, standard_error={self.standard_error:.2g}, "
+            f"slices={len(self.counts)}, dim={self.dim}, method={self.method!r}"
+        )
+        if self.points:
+            text += f", points={self.points}"
+        if self.linear_regions is not None:
+            text += f", linear_regions={self.linear_regions.mean():.4g}"
+        if self.complete is not None and not self.complete.all():
+            text += f", incomplete={int((~self.complete).sum())}"
+        return f"{text}, evaluations={self.evaluations})"

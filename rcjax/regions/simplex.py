@@ -1,0 +1,50 @@
+"""The geometry of a slice: grid positions, the exact simplex mask, barycentric weights."""
+
+import functools
+
+import numpy as np
+
+
+@functools.lru_cache(maxsize=16)
+def grid_cells(points: int, dim: int, inside_simplex: bool) -> np.ndarray:
+    """Integer grid positions of a slice, in C order.
+
+    Args:
+        points: grid points per axis, at least 2.
+        dim: number of axes.
+        inside_simplex: keep only positions whose indices sum to at most `points - 1`, the
+            simplex spanned by the anchors. Integer arithmetic decides, so the cells on the far
+            face are always inside; sums of rounded coordinates would lose some of them.
+
+    Returns:
+        int32 [cells, dim], read-only.
+    """
+    cells = np.indices((points,) * dim, dtype=np.int32).reshape(dim, -1).T
+    if inside_simplex:
+        cells = cells[cells.sum(axis=1) <= points - 1]
+    cells = np.ascontiguousarray(cells)
+    cells.setflags(write=False)
+    return cells
+
+
+def is_simplex(extent: tuple[float, float], dim: int) -> bool:
+    """Whether the slice is the simplex of its anchors rather than a parallelepiped."""
+    return dim > 1 and tuple(extent) == (0.0, 1.0)
+
+
+def coordinates_of(cells: np.ndarray, points: int, extent: tuple[float, float]) -> np.ndarray:
+    """Coordinates float64 [cells, dim] of integer grid positions; the ends are met exactly."""
+    low, high = extent
+    share = cells / (points - 1)
+    return (1 - share) * low + share * high
+
+
+def barycentric_weights(coordinates: np.ndarray) -> np.ndarray:
+    """Weights float32 [n, dim + 1] of the anchors: (1 - sum t, t_1, ..., t_dim).
+
+    The first weight is formed in float64, so that it is exactly 0 on the far face of the simplex
+    up to one rounding, not up to `dim` of them.
+    """
+    coordinates = np.asarray(coordinates, np.float64)
+    first = 1 - coordinates.sum(axis=1, keepdims=True)
+    return np.concatenate([first, coordinates], axis=1).astype(np.float32)

@@ -1,0 +1,235 @@
+"""Samples the anchor points of slices: segments, triangles and simplices in input space.
+
+Every sampler returns anchors of shape [slices, dim + 1, *features]. The sample depends on the key
+and on the number (and labels) of the points alone, so every network meets the same slices.
+
+Example:
+    >>> import jax, numpy as np
+    >>> from rcjax import slices
+    >>> images = np.random.default_rng(0).normal(size=(50, 8, 8, 1)).astype("float32")
+    >>> slices.between_points(jax.random.key(0), images, count=10, dim=2).shape
+    (10, 3, 8, 8, 1)
+
+Source: section 4 of the paper (anchor sources) and its ablation on the generation of points.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rcjax.regions.anchors import IndexedAnchors
+
+MAXIMAL_DIM = 5
+
+
+def between_points(
+    key: jax.Array,
+    images: Any,
+    count: int = 100,
+    dim: int = 1,
+    *,
+    labels: Any = None,
+    classes: str = "any",
+    subset: Sequence[int] | np.ndarray | None = None,
+    lazy: bool = False,
+) -> Any:
+    """Slices spanned by `dim + 1` distinct points drawn from `images`.
+
+    Args:
+        key: a jax.random key; the only source of randomness.
+        images: points, [n, *features], in the space in which `predict` takes them (normalised).
+        count: number of slices.
+        dim: dimension of a slice, 1 (segments) to 5.
+        labels: integer classes [n] of the points; needed for `classes` other than "any".
+        classes: "any", "same" (all anchors of a slice from one class) or "different" (no two
+            anchors of a slice from one class).
+        subset: indices of the points that may be drawn (for instance the misclassified ones);
+            all of them when None.
+        lazy: return an array-like that gathers the anchors block by block while regions are
+            counted. Use it when [count, dim + 1, *features] does not fit into memory.
+
+    Returns:
+        float32 anchors [count, dim + 1, *features].
+
+    Raises:
+        ValueError: too few points (of a class), an unknown value of `classes`, bad sizes.
+    """
+    _check_sizes(count, dim)
+    images = _as_points(images)
+    eligible = _eligible_points(subset, images.shape[0])
+    if classes == "any":
+        if len(eligible) < dim + 1:
+            raise ValueError(
+                f"a slice of dimension {dim} needs {dim + 1} distinct points, got {len(eligible)}; "
+                "pass more points or a smaller dim"
+            )
+        group = np.zeros(len(eligible), np.int64)
+        draws = _draw(key, group, count, dim + 1, same_class=True)
+    elif classes in ("same", "different"):
+        group = _eligible_labels(labels, eligible, images.shape[0], classes)
+        draws = _draw(key, group, count, dim + 1, same_class=classes == "same")
+    else:
+        raise ValueError(f"classes must be 'any', 'same' or 'different', got {classes!r}")
+    anchors = IndexedAnchors(images, eligible[draws].astype(np.int32))
+    return anchors if lazy else anchors[:]
+
+
+def random_directions(
+    key: jax.Array,
+    images: Any,
+    count: int = 100,
+    length: float = 0.1,
+    dim: int = 1,
+    *,
+    subset: Sequence[int] | np.ndarray | None = None,
+) -> jax.Array:
+    """Slices that start at a point x and run to x + length * N(0, I), once for every dimension.
+
+    Args:
+        key: a jax.random key.
+        images: points, [n, *features].
+        count: number of slices.
+        length: standard deviation of every coordinate of the direction, in units of `images`;
+            the published experiments use 0.1 and 0.5.
+        dim: number of independent directions, 1 to 5.
+        subset: indices of the points that may be drawn; all of them when None.
+
+    Returns:
+        float32 anchors [count, dim + 1, *features].
+    """
+    _check_sizes(count, dim)
+    if not (np.isfinite(length) and length > 0):
+        raise ValueError(f"length must be a positive number, got {length!r}")
+    images = _as_points(images)
+    eligible = _eligible_points(subset, images.shape[0])
+    if len(eligible) == 0:
+        raise ValueError("random directions need at least 1 point, got 0; pass more points")
+    key_points, key_directions = jax.random.split(key)
+    chosen = eligible[np.asarray(jax.random.randint(key_points, (count,), 0, len(eligible)))]
+    start = jnp.asarray(images[chosen], jnp.float32)[:, None]
+    shape = (count, dim, *images.shape[1:])
+    directions = jax.random.normal(key_directions, shape, jnp.float32)
+    return jnp.concatenate([start, start + jnp.float32(length) * directions], axis=1)
+
+
+def random_convex_pairs(key: jax.Array, images: Any, count: int = 100, **choice: Any) -> jax.Array:
+    """Segments between two random convex combinations of a pair of points.
+
+    Both ends lie on the segment through the pair, at positions drawn uniformly from [0, 1].
+    `choice` takes the options `labels`, `classes` and `subset` of `between_points`.
+
+    Returns:
+        float32 anchors [count, 2, *features].
+    """
+    key_pairs, key_positions = jax.random.split(key)
+    pairs = jnp.asarray(between_points(key_pairs, images, count, dim=1, **choice))
+    shape = (count, 2) + (1,) * (pairs.ndim - 2)
+    position = jax.random.uniform(key_positions, shape, jnp.float32)
+    return (1 - position) * pairs[:, :1] + position * pairs[:, 1:]
+
+
+def _check_sizes(count: int, dim: int) -> None:
+    if count < 1:
+        raise ValueError(f"count must be at least 1, got {count}")
+    if not 1 <= dim <= MAXIMAL_DIM:
+        raise ValueError(
+            f"dim must be 1 to {MAXIMAL_DIM} (2 to {MAXIMAL_DIM + 1} anchors), got {dim}"
+        )
+
+
+def _as_points(images: Any) -> Any:
+    """Leaves host arrays on the host (they may be larger than the device)."""
+    images = images if isinstance(images, jax.Array | np.ndarray) else np.asarray(images)
+    if images.ndim < 2:
+        raise ValueError(
+            f"images must be points of shape [n, *features], got shape {images.shape}; "
+            "a single feature needs shape [n, 1]"
+        )
+    return images
+
+
+def _eligible_points(subset: Any, size: int) -> np.ndarray:
+    if subset is None:
+        return np.arange(size)
+    chosen = np.asarray(subset)
+    if chosen.dtype == bool and chosen.shape == (size,):
+        return np.flatnonzero(chosen)
+    if chosen.ndim != 1 or (chosen.size and chosen.dtype.kind not in "iu"):
+        raise ValueError(
+            f"subset must be integer indices or a boolean mask over the {size} points, "
+            f"got {chosen.dtype} of shape {chosen.shape}"
+        )
+    if chosen.size and not (chosen.min() >= 0 and chosen.max() < size):
+        raise ValueError(
+            f"subset holds indices from {chosen.min()} to {chosen.max()}, "
+            f"but there are {size} points (0 to {size - 1})"
+        )
+    return np.unique(chosen).astype(np.int64)
+
+
+def _eligible_labels(labels: Any, eligible: np.ndarray, size: int, classes: str) -> np.ndarray:
+    if labels is None:
+        raise ValueError(f"classes={classes!r} needs the labels of the points: pass labels=")
+    labels = np.asarray(labels)
+    if labels.shape != (size,):
+        raise ValueError(f"labels must have shape ({size},) like the points, got {labels.shape}")
+    return np.unique(labels[eligible], return_inverse=True)[1]
+
+
+def _draw(
+    key: jax.Array, group: np.ndarray, count: int, anchors: int, *, same_class: bool
+) -> np.ndarray:
+    """Indices [count, anchors] of distinct points, uniform among those that the rule allows.
+
+    The points are laid out class after class. Points (or classes) that a slice may not use again
+    are ranges of that layout; a draw from what is left is moved past them in ascending order, so
+    no draw is ever rejected.
+    """
+    layout = np.argsort(group, kind="stable")
+    sizes = np.bincount(group)
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    if same_class:
+        if sizes.max() < anchors:
+            raise ValueError(
+                f"no class has {anchors} points (the largest has {sizes.max()}); "
+                "pass more points or a smaller dim"
+            )
+        allowed = np.flatnonzero(sizes >= anchors)
+    else:
+        if len(sizes) < anchors:
+            raise ValueError(
+                f"{anchors} anchors of different classes need {anchors} classes, "
+                f"got {len(sizes)}; pass a smaller dim"
+            )
+        allowed = np.arange(len(sizes))
+    keys = jax.random.split(key, anchors)
+
+    pool = np.concatenate([starts[c] + np.arange(sizes[c]) for c in allowed])
+    first = pool[np.asarray(jax.random.randint(keys[0], (count,), 0, len(pool)))]
+    chosen = [first]
+    for draw_key in keys[1:]:
+        used_class = [group[layout[c]] for c in chosen]
+        if same_class:
+            low, left = starts[used_class[0]], sizes[used_class[0]] - len(chosen)
+            blocked = [(c, np.ones_like(c)) for c in chosen]
+        else:
+            low, left = np.zeros(count, np.int64), len(group) - sum(sizes[c] for c in used_class)
+            blocked = [(starts[c], sizes[c]) for c in used_class]
+        drawn = low + np.asarray(jax.random.randint(draw_key, (count,), 0, jnp.asarray(left)))
+        chosen.append(_skip(drawn, blocked))
+    return layout[np.stack(chosen, axis=1)]
+
+
+def _skip(drawn: np.ndarray, blocked: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Moves every draw past the blocked ranges (start, size) of its slice, in ascending order."""
+    begin = np.stack([b for b, _ in blocked])
+    size = np.stack([s for _, s in blocked])
+    order = np.argsort(begin, axis=0)
+    for b, s in zip(
+        np.take_along_axis(begin, order, 0), np.take_along_axis(size, order, 0), strict=True
+    ):
+        drawn = np.where(drawn >= b, drawn + s, drawn)
+    return drawn
