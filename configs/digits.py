@@ -1,0 +1,47 @@
+"""The main job: a narrow ResNet18 on scikit-learn's handwritten digits, on two CPU cores."""
+
+from ml_collections import ConfigDict
+
+
+def get_config(size: str = "") -> ConfigDict:
+    """Returns the config; `size` is "" for the main job or "quick" for a few seconds' check."""
+    if size not in ("", "quick"):
+        raise ValueError(f"unknown size {size!r}; known sizes: quick")
+    config = ConfigDict()
+    config.seed = 0
+    config.dataset = "digits"
+    config.data_dir = ""  # the digits come with scikit-learn
+    config.train_examples = 0  # 0 takes all
+    config.network = "resnet18"
+    config.width = 16  # channels after the stem; 0 takes the published width
+    config.epochs = 30
+    config.batch_size = 64
+    config.learning_rate = 0.1
+    config.momentum = 0.9
+    config.weight_decay = 1e-6
+    config.random_crop = False
+    config.random_flip = False
+    config.precision = "float32"
+    config.checkpoint_every = 5  # epochs
+    config.keep_checkpoints = 3
+
+    config.regions = ConfigDict()
+    config.regions.every = 2  # epochs
+    config.regions.slices = 100
+    config.regions.points = 200  # on each axis of a slice
+    config.regions.dim = 1
+    config.regions.anchors = "train"
+    config.regions.sampling = "between_points"
+    config.regions.length = 0.1  # of a random direction; not used between points
+    config.regions.method = "grid"
+    config.regions.batch_size = 0  # points a device step; 0 chooses
+
+    if size == "quick":
+        config.train_examples = 300
+        config.width = 4
+        config.epochs = 3
+        config.checkpoint_every = 1
+        config.regions.every = 1
+        config.regions.slices = 10
+        config.regions.points = 50
+    return config

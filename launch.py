@@ -1,0 +1,8 @@
+"""Runs one experiment: `python launch.py --config=configs/digits.py --workdir=DIR`."""
+
+import sys
+
+from rcjax.launch import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""Reading a config file and setting single fields of it from text.
+
+A config file is Python with a function `get_config(size: str = "")` that returns an
+`ml_collections.ConfigDict`; `configs/digits.py:quick` calls `get_config("quick")`.
+"""
+
+import difflib
+import runpy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from rcjax.errors import UserError
+
+# Where configs/ lies beside the package: a checkout, or an editable installation of it.
+_REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def load_config(argument: str) -> ConfigDict:
+    """Loads a config from `PATH` or `PATH:SIZE`.
+
+    Args:
+        argument: the path is looked up from the current folder first, then beside the package.
+
+    Returns:
+        The config, locked: setting a field that it does not have raises.
+
+    Raises:
+        UserError: no such file, no such size, or the file cannot be run; says which.
+    """
+    name, colon, size = argument.rpartition(":")
+    path = _find(name if colon else argument)
+    try:
+        get_config = runpy.run_path(str(path)).get("get_config")
+    except Exception as error:
+        raise UserError(f"config file {path} cannot be run: {_describe(error)}") from error
+    if get_config is None:
+        raise UserError(f"config file {path} has no function get_config(size)")
+    try:
+        config = get_config(size if colon else "")
+    except Exception as error:
+        raise UserError(f"config {argument}: {error}") from error
+    if not isinstance(config, ConfigDict):
+        raise UserError(
+            f"get_config of {path} must return an ml_collections.ConfigDict, "
+            f"got {type(config).__name__}"
+        )
+    return config.lock()
+
+
+def _find(name: str) -> Path:
+    for candidate in (Path(name), _REPOSITORY / name):
+        if candidate.is_file():
+            return candidate
+    known = ", ".join(known_configs()) or "none beside the package; give the path of your own"
+    raise UserError(f"no config file {name!r}; known configs: {known}")
+
+
+def known_configs() -> list[str]:
+    """Paths of the configs that lie beside the package, such as `configs/digits.py`."""
+    return [str(path.relative_to(_REPOSITORY)) for path in sorted(_REPOSITORY.glob("configs/*.py"))]
+
+
+def apply_overrides(config: ConfigDict, overrides: Mapping[str, str]) -> None:
+    """Sets fields of a config from text, in place.
+
+    Args:
+        config: the config; the type of a field's present value is the type it takes.
+        overrides: {dotted name: value as text}, for instance {"regions.slices": "50"}.
+
+    Raises:
+        UserError: an unknown field (names the closest ones), or a value of the wrong type.
+    """
+    current = flatten(config.to_dict())
+    for name in overrides:
+        if name not in current:
+            raise UserError(_unknown_field(name, list(current)))
+    values = {name: _parse(name, text, current[name]) for name, text in overrides.items()}
+    config.update_from_flattened_dict(values)
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dicts as one dict with dotted names: {"regions": {"dim": 1}} -> {"regions.dim": 1}."""
+    flat: dict[str, Any] = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _unknown_field(name: str, fields: list[str]) -> str:
+    inside = [field for field in fields if field.startswith(name + ".")]
+    if inside:
+        return f"config field {name!r} is a section; its fields are {', '.join(inside)}"
+    # Compared with the whole name and with its last part: "slices" should find "regions.slices".
+    by_part: dict[str, list[str]] = {}
+    for field in fields:
+        for part in {field, field.rpartition(".")[2]}:
+            by_part.setdefault(part, []).append(field)
+    close = difflib.get_close_matches(name, by_part, n=3) or difflib.get_close_matches(
+        name.rpartition(".")[2], by_part, n=3
+    )
+    if not close:
+        return f"no config field {name!r}; the fields are {', '.join(fields)}"
+    suggestions = dict.fromkeys(field for part in close for field in by_part[part])
+    return f"no config field {name!r}; did you mean {' or '.join(suggestions)}?"
+
+
+_TYPE_NAMES = {bool: "true or false", int: "an integer", float: "a number", str: "text"}
+_TRUTH = {"true": True, "1": True, "false": False, "0": False}
+
+
+def _parse(name: str, text: str, current: Any) -> Any:
+    kind = type(current)
+    try:
+        return _TRUTH[text.lower()] if kind is bool else kind(text)
+    except (KeyError, ValueError) as error:
+        expected = _TYPE_NAMES.get(kind, kind.__name__)
+        raise UserError(f"config field {name} takes {expected}, got {text!r}") from error
+
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,126 @@
+"""The command line: `--config` and `--workdir`, and `--config.FIELD=VALUE` for single fields.
+
+`python launch.py` and the console script `rcjax` are the same door. Exit codes: 0 the run is
+complete, 2 the user can mend something (one line on standard error says what), 3 the loss stopped
+being finite, 130 the run was interrupted and can be resumed.
+"""
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+
+from rcjax.configuration import apply_overrides, known_configs, load_config
+from rcjax.errors import UserError
+
+COMPLETED, USER_ERROR, DIVERGED, INTERRUPTED = 0, 2, 3, 130
+_OVERRIDE = "--config."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the experiment that the command line asks for.
+
+    Args:
+        argv: program name and arguments; `sys.argv` when None.
+
+    Returns:
+        The exit code.
+    """
+    argv = list(sys.argv if argv is None else argv)
+    if {"-h", "--help"} & set(argv[1:]):
+        print(_usage())
+        return COMPLETED
+    try:
+        return _run(argv)
+    except UserError as error:
+        print("error:", " ".join(str(error).split()), file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("interrupted before training began; nothing was lost", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(argv: list[str]) -> int:
+    arguments, overrides = split_overrides(argv)
+    config_argument, workdir = _parse_flags(arguments)
+    config = load_config(config_argument)
+    apply_overrides(config, overrides)
+
+    # Only now: these pull in the whole training stack, and a misspelt field should not wait for it.
+    from rcjax.training import Interrupted, train
+
+    try:
+        record = train(config, workdir)
+    except Interrupted as interrupted:
+        print(f"{interrupted}; to resume: {_command(argv)}", file=sys.stderr)
+        return INTERRUPTED
+    return DIVERGED if record["status"] == "diverged" else COMPLETED
+
+
+def split_overrides(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Takes `--config.FIELD=VALUE` (or `--config.FIELD VALUE`) out of the arguments.
+
+    Returns:
+        The other arguments in their order, and {field: value as text}. A field that is given twice
+        keeps its last value.
+
+    Raises:
+        UserError: a field has no value.
+    """
+    others, overrides = [], {}
+    remaining = iter(argv)
+    for argument in remaining:
+        if not argument.startswith(_OVERRIDE):
+            others.append(argument)
+            continue
+        field, equals, value = argument.removeprefix(_OVERRIDE).partition("=")
+        if not equals:
+            value = next(remaining, "--")
+            if value.startswith("--"):
+                raise UserError(f"{argument} has no value; write {argument}=VALUE")
+        overrides[field] = value
+    return others, overrides
+
+
+def _parse_flags(arguments: list[str]) -> tuple[str, str]:
+    """Returns the values of --config and --workdir, both required."""
+    # A set of flags of its own, not absl's global one: main can then run many times in a process.
+    values = flags.FlagValues()
+    flags.DEFINE_string("config", None, "config file, with :SIZE for another size", values)
+    flags.DEFINE_string("workdir", None, "folder of this run", values)
+    try:
+        rest = values(arguments)[1:]
+    except flags.UnrecognizedFlagError as error:
+        raise UserError(
+            f"unknown flag --{error.flagname}; there are --config and --workdir, and a field of "
+            f"the config is set by --config.FIELD=VALUE"
+        ) from error
+    except flags.Error as error:
+        raise UserError(str(error)) from error
+    if rest:
+        raise UserError(f"unexpected argument {rest[0]!r}; usage: {_USAGE}")
+    for name in ("config", "workdir"):
+        if not values[name].value:
+            raise UserError(f"--{name} is missing; usage: {_USAGE}")
+    return values["config"].value, values["workdir"].value
+
+
+_USAGE = "python launch.py --config=configs/digits.py --workdir=DIR [--config.FIELD=VALUE ...]"
+
+
+def _usage() -> str:
+    configs = "\n".join(f"  {path}" for path in known_configs()) or "  (none found)"
+    return (
+        f"{_USAGE}\n\nTrains a network and counts its regions as it trains. DIR receives "
+        "record.json,\nmetrics.jsonl, figures/ and checkpoints/; the same command resumes an "
+        f"interrupted run.\n\nConfigs (append :quick for a smaller size):\n{configs}"
+    )
+
+
+def _command(argv: Sequence[str]) -> str:
+    """The command line as the user would type it again."""
+    program = argv[0]
+    words = [program] if os.access(program, os.X_OK) else ["python", program]
+    return shlex.join([*words, *argv[1:]])

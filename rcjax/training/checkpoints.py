@@ -1,0 +1,140 @@
+"""Checkpoints of a run, each verified when it is read back.
+
+Orbax writes them: a checkpoint appears under its name only once it is complete, so a process killed
+while it writes leaves the one before. It does not notice bytes that changed on the disk, so every
+checkpoint carries a checksum of its arrays.
+"""
+
+import copy
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from rcjax.training.state import TrainState
+
+
+class Restored(NamedTuple):
+    """A checkpoint read back."""
+
+    state: TrainState
+    progress: dict[str, Any]
+
+
+class Checkpoints:
+    """The checkpoints of one run, named by the number of epochs completed.
+
+    Args:
+        folder: where they lie; made when the first one is saved.
+        keep: how many of the newest to keep.
+    """
+
+    def __init__(self, folder: Path, keep: int):
+        self._folder = folder.absolute()
+        self._keep = keep
+        self._manager = self._open()
+
+    def _open(self) -> ocp.CheckpointManager:
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=self._keep,
+            # A full disk must be reported by the save that met it, not by the next one.
+            enable_async_checkpointing=False,
+        )
+        return ocp.CheckpointManager(self._folder, options=options)
+
+    def save(self, state: TrainState, progress: dict[str, Any]) -> None:
+        """Saves the state, and beside it everything else that is needed to continue.
+
+        Args:
+            state: arrays; `state["epoch"]` names the checkpoint.
+            progress: what JSON can hold.
+        """
+        epoch = int(state["epoch"])
+        notes = {"progress": copy.deepcopy(progress), "checksum": checksum(state)}
+        arguments = ocp.args.Composite(
+            state=ocp.args.StandardSave(state), notes=ocp.args.JsonSave(notes)
+        )
+        # False means that a checkpoint as new as this one is there: the loop above went wrong.
+        if epoch not in self._manager.all_steps() and not self._manager.save(epoch, args=arguments):
+            raise RuntimeError(f"checkpoint {epoch} was not saved in {self._folder}")
+
+    def restore_newest(self, like: TrainState) -> tuple[Restored | None, list[str]]:
+        """Reads the newest checkpoint that is whole, and removes the damaged ones after it.
+
+        Args:
+            like: a state of the same shapes, dtypes and devices; its values do not matter.
+
+        Returns:
+            The checkpoint, or None when there is none to continue from; and one message for each
+            damaged checkpoint. When every checkpoint is damaged nothing is removed: their folder is
+            set aside under another name, which the message tells.
+        """
+        target = jax.tree.map(_abstract, like)
+        damaged: list[int] = []
+        messages: list[str] = []
+        for epoch in sorted(self._manager.all_steps(), reverse=True):
+            try:
+                restored = self._read(epoch, target)
+            # Orbax lets any kind of exception through: JSON, key, value and storage errors.
+            except Exception as error:
+                damaged.append(epoch)
+                messages.append(f"checkpoint {epoch} is damaged ({_first_line(error)})")
+                continue
+            for bad in damaged:
+                self._manager.delete(bad)
+            if damaged:
+                messages[-1] += f"; going back to checkpoint {epoch}"
+            return restored, messages
+        if damaged:
+            messages.append(f"no checkpoint is whole; they are now in {self._set_aside()}")
+        return None, messages
+
+    def _read(self, epoch: int, target: TrainState) -> Restored:
+        read = self._manager.restore(
+            epoch,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardRestore(target), notes=ocp.args.JsonRestore()
+            ),
+        )
+        state, notes = read["state"], read["notes"]
+        if checksum(state) != notes["checksum"]:
+            raise ValueError("its arrays differ from those that were saved")
+        return Restored(state, notes["progress"])
+
+    def _set_aside(self) -> Path:
+        self._manager.close()
+        number = 1
+        while (aside := self._folder.with_name(f"{self._folder.name}.damaged{number}")).exists():
+            number += 1
+        self._folder.rename(aside)
+        self._manager = self._open()
+        return aside
+
+    def close(self) -> None:
+        """Waits for what is being written and lets go of the folder."""
+        self._manager.close()
+
+
+def checksum(tree: Any) -> str:
+    """SHA-256 over names, dtypes, shapes and bytes of all arrays of a pytree."""
+    digest = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        array = np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+        digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _is_key(leaf: Any) -> bool:
+    return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _abstract(leaf: jax.Array) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

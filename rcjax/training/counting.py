@@ -1,0 +1,68 @@
+"""The slices of a run, and the region counts along them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from rcjax import count_regions, slices
+from rcjax.data import Dataset, normalize
+from rcjax.errors import UserError
+from rcjax.training.state import slices_key
+
+# predict(parameters, model_state, images) -> logits [n, classes]
+Predict = Callable[[Any, Any, jax.Array], jax.Array]
+
+
+def sample_slices(dataset: Dataset, regions: Any, seed: int) -> np.ndarray:
+    """Draws the slices that a run keeps from beginning to end.
+
+    Args:
+        dataset: its normalised, un-augmented images are the points that slices go through.
+        regions: the config's section: slices, dim, anchors, sampling and length are read.
+        seed: the run's seed. With the same seed every network meets the same slices.
+
+    Returns:
+        float32 anchors `[slices, dim + 1, height, width, channels]`.
+    """
+    images = dataset.train_images if regions.anchors == "train" else dataset.test_images
+    points = normalize(images, dataset.mean, dataset.std)
+    key = slices_key(seed)
+    try:
+        if regions.sampling == "random_directions":
+            anchors = slices.random_directions(
+                key, points, count=regions.slices, length=regions.length
+            )
+        else:
+            anchors = slices.between_points(key, points, count=regions.slices, dim=regions.dim)
+    except ValueError as error:
+        raise UserError(f"config section regions: {error}") from error
+    return np.asarray(anchors)
+
+
+def make_counter(predict: Predict, anchors: np.ndarray, regions: Any) -> Callable[[Any, Any], Any]:
+    """Returns `count(parameters, model_state) -> RegionCounts` for fixed slices.
+
+    The network is compiled together with the geometry of the slices at the first call. Later calls
+    bring other arrays of the same shapes and compile nothing.
+
+    Args:
+        predict: `(parameters, model_state, images) -> logits`, always the same function.
+        anchors: `[slices, dim + 1, height, width, channels]`.
+        regions: the config's section: points, method and batch_size are read.
+    """
+
+    def count(parameters, model_state):
+        try:
+            return count_regions(
+                jax.tree_util.Partial(predict, parameters, model_state),
+                anchors,
+                points=regions.points,
+                method=regions.method,
+                batch_size=regions.batch_size or None,
+            )
+        except ValueError as error:
+            raise UserError(f"config section regions: {error}") from error
+
+    return count

@@ -1,0 +1,45 @@
+"""The devices of a run: one copy of everything on each of them, batches divided among them."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from rcjax.errors import UserError
+
+_AXIS = "batch"
+
+
+def check_devices() -> None:
+    """Raises a UserError when JAX finds no device of the platform it was told to use."""
+    try:
+        jax.local_devices()
+    except RuntimeError as error:
+        asked = jax.config.jax_platforms or "any"
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"no such device: JAX_PLATFORMS asks for {asked!r}, and JAX says {reason!r}; unset "
+            "JAX_PLATFORMS to take what there is, or install rcjax with the extra of the device"
+        ) from error
+
+
+def local_mesh() -> Mesh:
+    """All devices of this process in one row."""
+    return Mesh(np.array(jax.local_devices()), (_AXIS,))
+
+
+def replicate(mesh: Mesh, tree: Any) -> Any:
+    """Puts a whole copy of every array on every device."""
+    return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
+
+
+def divide_batch(mesh: Mesh, batch: Any) -> Any:
+    """Divides arrays `[examples, ...]` among the devices; for use inside a compiled function.
+
+    A number of examples that is no multiple of the devices is divided as evenly as it goes: the
+    compiler pads and masks, so results stay those of one device.
+    """
+    if mesh.size == 1:
+        return batch
+    return jax.lax.with_sharding_constraint(batch, NamedSharding(mesh, PartitionSpec(_AXIS)))

@@ -1,0 +1,66 @@
+"""Loss and accuracy of a network on a whole set of images, every image counted once."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import Mesh
+
+from rcjax.data import normalize
+from rcjax.training.devices import divide_batch
+from rcjax.training.step import Apply
+
+_BATCH_SIZE = 512
+
+
+class Scores(NamedTuple):
+    """Of a set of images, in evaluation mode."""
+
+    loss: float  # mean cross-entropy
+    accuracy: float  # in percent
+
+
+def compile_evaluation(
+    apply: Apply, mean: tuple[float, ...], std: tuple[float, ...], mesh: Mesh
+) -> Callable[[Any, Any, jax.Array, jax.Array], Scores]:
+    """Returns `evaluate(parameters, model_state, images, labels) -> Scores`.
+
+    Images are uint8 `[examples, height, width, channels]`, not augmented; labels int32. The network
+    is compiled for one batch size, whatever the number of images: the last batch is filled up with
+    images that do not count.
+    """
+    # A multiple of the devices, so that no device pads.
+    batch_size = -(-_BATCH_SIZE // mesh.size) * mesh.size
+
+    @jax.jit
+    def take(images, labels, start):
+        positions = start + jnp.arange(batch_size)
+        counts = positions < len(images)
+        positions = jnp.minimum(positions, len(images) - 1)
+        return images[positions], labels[positions], counts
+
+    @jax.jit
+    def score(parameters, model_state, images, labels, counts):
+        batch = normalize(images, jnp.array(mean), jnp.array(std))
+        batch, labels, counts = divide_batch(mesh, (batch, labels, counts))
+        logits, _ = apply(parameters, model_state, batch, False)
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+        correct = (jnp.argmax(logits, axis=-1) == labels) & counts
+        return jnp.where(counts, losses, 0).sum(), correct.sum(dtype=jnp.int32)
+
+    def evaluate(parameters, model_state, images, labels) -> Scores:
+        # All batches are started before the first result is fetched.
+        sums = [
+            score(parameters, model_state, *take(images, labels, start))
+            for start in range(0, len(images), batch_size)
+        ]
+        losses, correct = zip(*jax.device_get(sums), strict=True)
+        examples = len(images)
+        return Scores(
+            loss=sum(map(float, losses)) / examples,
+            accuracy=100.0 * sum(map(int, correct)) / examples,
+        )
+
+    return evaluate

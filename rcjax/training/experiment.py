@@ -1,0 +1,116 @@
+"""The compiled parts of a run, made from its config and its data set."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rcjax import models
+from rcjax.data import Dataset
+from rcjax.training.counting import make_counter, sample_slices
+from rcjax.training.devices import local_mesh, replicate
+from rcjax.training.epoch import EpochMetrics, EpochSettings, compile_epoch
+from rcjax.training.evaluation import compile_evaluation
+from rcjax.training.optimizer import momentum_with_decay
+from rcjax.training.schedules import cosine_by_epoch
+from rcjax.training.state import TrainState, create_state
+
+
+class Experiment:
+    """What a run does, without the order in which it does it.
+
+    Training computes in the config's precision. Evaluation and region counts are in float32
+    whatever that is: rounding logits to bfloat16 moves the borders of regions.
+
+    Args:
+        config: the run's config, checked.
+        dataset: its data set; goes to the devices once and stays there.
+    """
+
+    def __init__(self, config: Any, dataset: Dataset):
+        self._config = config
+        self._mesh = local_mesh()
+        self._optimizer = momentum_with_decay(config.momentum, config.weight_decay)
+        self._init, apply = self._network(dataset, jnp.float32)
+        apply_training = apply
+        if config.precision == "bfloat16":
+            apply_training = self._network(dataset, jnp.bfloat16)[1]
+        mean, std = tuple(map(float, dataset.mean)), tuple(map(float, dataset.std))
+        settings = EpochSettings(
+            config.batch_size, mean, std, config.random_crop, config.random_flip
+        )
+        self._run_epoch = compile_epoch(apply_training, self._optimizer, settings, self._mesh)
+        self._evaluate = compile_evaluation(apply, mean, std, self._mesh)
+        self.anchors = sample_slices(dataset, config.regions, config.seed)
+        self._predict = models.predictor(config.network, **self._shape(dataset))
+        self._count = make_counter(self._predict, self.anchors, config.regions)
+        self._mean, self._std = dataset.mean, dataset.std
+        self._train = replicate(self._mesh, (dataset.train_images, dataset.train_labels))
+        self._test = replicate(self._mesh, (dataset.test_images, dataset.test_labels))
+
+    def _shape(self, dataset: Dataset) -> dict[str, Any]:
+        _, height, _, channels = dataset.train_images.shape
+        return {
+            "num_classes": dataset.num_classes,
+            "width": self._config.width or None,
+            "channels": channels,
+            "image_size": height,
+        }
+
+    def _network(self, dataset: Dataset, compute_dtype: Any) -> tuple[Any, Any]:
+        shape = self._shape(dataset)
+        return models.functional(self._config.network, **shape, compute_dtype=compute_dtype)
+
+    def initial_state(self) -> TrainState:
+        """The state before the first epoch, on all devices."""
+        create = jax.jit(lambda: create_state(self._init, self._optimizer, self._config.seed))
+        return replicate(self._mesh, create())
+
+    def learning_rate(self, epoch: int) -> float:
+        """The learning rate once `epoch` epochs are completed."""
+        return cosine_by_epoch(self._config.learning_rate, epoch, self._config.epochs)
+
+    def run_epoch(self, state: TrainState, epoch: int) -> tuple[TrainState, dict[str, Any]]:
+        """Trains one epoch, uses `state` up, and returns the new one with the epoch's entry."""
+        rate = self.learning_rate(epoch)
+        images, labels = self._train
+        new_state, metrics = self._run_epoch(state, images, labels, jnp.float32(rate))
+        loss, correct = jax.device_get(EpochMetrics(*metrics))
+        entry = {
+            "epoch": epoch + 1,
+            "learning_rate": rate,
+            "train_loss": float(loss),
+            "train_accuracy": 100.0 * int(correct) / len(images),
+        }
+        return new_state, entry
+
+    def evaluate(self, state: TrainState, epoch: int) -> tuple[dict[str, Any], list[int]]:
+        """Returns the history's entry after `epoch` epochs, and the count of every slice."""
+        network = (state["parameters"], state["model_state"])
+        train = self._evaluate(*network, *self._train)
+        test = self._evaluate(*network, *self._test)
+        regions = self._count(*network)
+        entry = {
+            "epoch": epoch,
+            "learning_rate": self.learning_rate(epoch),
+            "train_loss": train.loss,
+            "train_accuracy": train.accuracy,
+            "test_loss": test.loss,
+            "test_accuracy": test.accuracy,
+            "generalization_gap": train.accuracy - test.accuracy,
+            "region_count": {
+                "mean": float(regions.mean),
+                "standard_error": float(regions.standard_error),
+            },
+        }
+        return entry, np.asarray(regions.counts).tolist()
+
+    def logits(self, state: TrainState, points: np.ndarray) -> np.ndarray:
+        """Logits `[n, classes]` of normalised images `[n, height, width, channels]`."""
+        predict = jax.jit(self._predict)
+        return np.asarray(predict(state["parameters"], state["model_state"], points))
+
+    def to_pixels(self, points: np.ndarray) -> np.ndarray:
+        """Normalised images back in 0 .. 1, for pictures."""
+        return np.clip(points * self._std + self._mean, 0.0, 1.0)

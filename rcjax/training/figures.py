@@ -1,0 +1,40 @@
+"""Gathers what the pictures of a run show, and has them drawn."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rcjax.plotting.training import plot_learning, plot_region_count, plot_segment
+from rcjax.training.state import TrainState
+
+_POSITIONS = 401
+
+
+def draw_figures(record: dict[str, Any], experiment: Any, state: TrainState, folder: Path) -> None:
+    """Draws the pictures of a run.
+
+    Args:
+        record: as `record.json` holds it.
+        experiment: the run's compiled parts; brings the slices.
+        state: the trained network.
+        folder: receives `loss_and_accuracy.png`, `region_count.png` and, when the run completed,
+            `segment.png`.
+    """
+    folder.mkdir(exist_ok=True)
+    plot_learning(record["epochs"], record["history"], folder / "loss_and_accuracy.png")
+    plot_region_count(record["history"], folder / "region_count.png")
+    if record["status"] != "completed":
+        return
+    counts = record["region_count"]["counts"]
+    chosen = int(np.argmax(counts))
+    first, second = experiment.anchors[chosen][:2]
+    positions = np.linspace(0.0, 1.0, _POSITIONS, dtype=np.float32)
+    weights = positions.reshape(-1, *[1] * first.ndim)
+    points = (1 - weights) * first + weights * second
+    plot_segment(
+        positions,
+        np.asarray(experiment.logits(state, points)),
+        experiment.to_pixels(points),
+        folder / "segment.png",
+    )

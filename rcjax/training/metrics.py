@@ -1,0 +1,60 @@
+"""Figures that are written as a run goes: `metrics.jsonl`, and scalars for TensorBoard."""
+
+from pathlib import Path
+from typing import Any
+
+from tensorboardX import SummaryWriter
+
+from rcjax.training.files import json_line
+
+
+class MetricsWriter:
+    """Writes one line for each evaluation, and scalars for each evaluation and epoch.
+
+    A run that is resumed may have written further than its checkpoint reaches. So the lines start
+    again from the checkpoint's history, and TensorBoard drops what lies beyond it.
+
+    Args:
+        lines: path of `metrics.jsonl`.
+        tensorboard: folder of the event files.
+        history: evaluations made before; they are the first lines.
+        completed: epochs completed before.
+    """
+
+    def __init__(
+        self,
+        lines: Path,
+        tensorboard: Path,
+        history: list[dict[str, Any]],
+        completed: int,
+    ):
+        self._lines = open(lines, "w", encoding="utf-8")  # noqa: SIM115 - closed in close()
+        self._lines.writelines(json_line(entry) for entry in history)
+        self._lines.flush()
+        # The first step that TensorBoard forgets: everything when the run begins anew.
+        purge_step = completed + 1 if history else 0
+        self._board = SummaryWriter(str(tensorboard), purge_step=purge_step)
+
+    def evaluation(self, entry: dict[str, Any]) -> None:
+        """Writes an entry of the record's history."""
+        self._lines.write(json_line(entry))
+        self._lines.flush()
+        for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
+            self._board.add_scalar(f"evaluation/{name}", entry[name], entry["epoch"])
+        self._board.add_scalar(
+            "evaluation/generalization_gap", entry["generalization_gap"], entry["epoch"]
+        )
+        for name, value in entry["region_count"].items():
+            self._board.add_scalar(f"region_count/{name}", value, entry["epoch"])
+        self._board.flush()
+
+    def epoch(self, entry: dict[str, Any], images_per_second: float) -> None:
+        """Writes an entry of the record's list of epochs, and how fast it went."""
+        for name in ("train_loss", "train_accuracy", "learning_rate"):
+            self._board.add_scalar(f"epoch/{name}", entry[name], entry["epoch"])
+        self._board.add_scalar("epoch/images_per_second", images_per_second, entry["epoch"])
+
+    def close(self) -> None:
+        """Writes what is still held back."""
+        self._lines.close()
+        self._board.close()

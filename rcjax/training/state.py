@@ -1,0 +1,57 @@
+"""What training carries from one epoch to the next; all of it goes into a checkpoint."""
+
+from collections.abc import Callable
+from typing import Any, TypedDict
+
+import jax
+import jax.numpy as jnp
+import optax
+
+# Every use of randomness has a stream of its own under the seed, so that none depends on how much
+# another one draws: the slices are the same for every network and every training setting.
+_INITIALISATION, _EPOCHS, _SLICES = 0, 1, 2
+
+
+class TrainState(TypedDict):
+    """A pytree of arrays.
+
+    parameters: nested dict of trained arrays.
+    model_state: nested dict of arrays that the network updates itself (batch statistics).
+    optimizer_state: the optimizer's arrays (momentum).
+    key: jax.random key of the data order and augmentation; constant, epochs fold in their number.
+    epoch: int32 scalar, epochs completed: the position in schedule and data order.
+    """
+
+    parameters: Any
+    model_state: Any
+    optimizer_state: Any
+    key: jax.Array
+    epoch: jax.Array
+
+
+def create_state(
+    init: Callable[[jax.Array], tuple[Any, Any]],
+    optimizer: optax.GradientTransformation,
+    seed: int,
+) -> TrainState:
+    """The state before the first epoch.
+
+    Args:
+        init: `key -> (parameters, model_state)`.
+        optimizer: what makes directions of gradients.
+        seed: the run's seed.
+    """
+    root = jax.random.key(seed)
+    parameters, model_state = init(jax.random.fold_in(root, _INITIALISATION))
+    return TrainState(
+        parameters=parameters,
+        model_state=model_state,
+        optimizer_state=optimizer.init(parameters),
+        key=jax.random.fold_in(root, _EPOCHS),
+        epoch=jnp.zeros((), jnp.int32),
+    )
+
+
+def slices_key(seed: int) -> jax.Array:
+    """The key from which a run draws its slices; depends on the seed alone."""
+    return jax.random.fold_in(jax.random.key(seed), _SLICES)

@@ -1,0 +1,133 @@
+"""The folder of a run: made once, locked while in use, never shared by two configs."""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rcjax.configuration import flatten
+from rcjax.errors import UserError
+from rcjax.training.files import read_json, write_json
+
+_OUTPUTS = ("record.json", "metrics.jsonl", "checkpoints", "figures", "tensorboard")
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Workdir:
+    """Paths of a run's files, and the rules by which they are claimed.
+
+    Args:
+        path: the folder; need not exist.
+        config: the run's config as plain nested dicts.
+    """
+
+    def __init__(self, path: str | os.PathLike, config: dict[str, Any]):
+        self.path = Path(path)
+        self.config = config
+        self.record = self.path / "record.json"
+        self.metrics = self.path / "metrics.jsonl"
+        self.checkpoints = self.path / "checkpoints"
+        self.figures = self.path / "figures"
+        self.tensorboard = self.path / "tensorboard"
+        self._config_file = self.path / "config.json"
+
+    def finished_record(self) -> dict[str, Any] | None:
+        """The record of a run that is over, or None. Creates nothing.
+
+        Raises:
+            UserError: the folder belongs to a run with another config, or to no run at all.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"workdir {self.path} is a file; give a folder")
+        if self._config_file.exists():
+            self._check_same_config(read_json(self._config_file))
+        else:
+            self._check_holds_nothing_of_a_run()
+        return read_json(self.record) if self.record.exists() else None
+
+    def _check_same_config(self, theirs: dict[str, Any]) -> None:
+        # Through JSON and back, so that both sides have JSON's types.
+        ours = flatten(json.loads(json.dumps(self.config)))
+        theirs = flatten(theirs)
+        missing = "(absent)"
+        differences = [
+            f"{name}: {theirs.get(name, missing)} -> {ours.get(name, missing)}"
+            for name in sorted({*ours, *theirs})
+            if theirs.get(name, missing) != ours.get(name, missing)
+        ]
+        if differences:
+            raise UserError(
+                f"workdir {self.path} was made with another config ({'; '.join(differences)}); "
+                "choose another workdir, or the old values"
+            )
+
+    def _check_holds_nothing_of_a_run(self) -> None:
+        found = [name for name in _OUTPUTS if (self.path / name).exists()]
+        if found:
+            raise UserError(
+                f"workdir {self.path} holds {', '.join(found)} but no config.json, so it is not "
+                "known which run made them; choose another workdir"
+            )
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Makes the folder, locks it for this process, and notes the config in it.
+
+        Raises:
+            UserError: the folder cannot be written, is in use by another process, or its disk is
+                full now or while the context is open.
+        """
+        with self._storage_errors():
+            self.path.mkdir(parents=True, exist_ok=True)
+            with open(self.path / ".lock", "a") as lock:
+                try:
+                    # Let go by the system when the process ends, however it ends.
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise UserError(
+                        f"workdir {self.path} is in use by another process; wait for it to end, or "
+                        "choose another workdir"
+                    ) from error
+                if not self._config_file.exists():
+                    write_json(self._config_file, self.config)
+                yield
+
+    @contextlib.contextmanager
+    def _storage_errors(self) -> Iterator[None]:
+        """Turns what the system says about the disk into one line for the user."""
+        try:
+            yield
+        except UserError:
+            raise
+        except Exception as error:
+            if _is_disk_full(error):
+                raise UserError(
+                    f"no space left for workdir {self.path}; earlier checkpoints are intact: free "
+                    "some space and run the same command again"
+                ) from error
+            if isinstance(error, OSError) and _concerns(error, self.path):
+                raise UserError(
+                    f"workdir {self.path} cannot be written ({error.strerror}); choose another one"
+                ) from error
+            raise
+
+
+def _is_disk_full(error: BaseException | None) -> bool:
+    while error is not None:
+        # The storage library below orbax passes the system's words on, but not its error number.
+        if getattr(error, "errno", None) in _DISK_FULL or "No space left on device" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _concerns(error: OSError, folder: Path) -> bool:
+    if error.filename is None:
+        return False
+    file, folder = Path(os.path.abspath(error.filename)), folder.absolute()
+    # mkdir(parents=True) may have failed at a folder above.
+    return file.is_relative_to(folder) or folder.is_relative_to(file)
