@@ -11,6 +11,7 @@ Evaluate = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 # Rows of scores that lie in [0, 1] and sum to 1 this closely are taken for probabilities.
 PROBABILITY_TOLERANCE = 1e-3
+LARGEST_SCORE = 1e30
 
 
 class Points(NamedTuple):
@@ -76,7 +77,7 @@ class Evaluator:
                 f"{wanted} for {len(position)} points, got shape {values.shape}"
             )
         if not self.has_scores:
-            if not np.issubdtype(values.dtype, np.integer):
+            if values.dtype != np.bool_ and not np.issubdtype(values.dtype, np.integer):
                 raise ValueError(
                     f"labels must be integers, got {values.dtype}: return argmax labels, "
                     "or scores with has_scores=True"
@@ -84,12 +85,14 @@ class Evaluator:
             return values.astype(np.int64), np.zeros((len(values), 0), np.float32)
         if values.shape[1] == 0:
             raise ValueError("scores need at least one class, got shape " + str(values.shape))
-        if not np.isfinite(values).all():
+        if np.isnan(values).any():
             raise ValueError(
-                f"{np.count_nonzero(~np.isfinite(values).all(axis=1))} of {len(values)} points "
-                "have scores that are NaN or infinite: check the parameters and the inputs"
+                f"{np.count_nonzero(np.isnan(values).any(axis=1))} of {len(values)} points have "
+                "scores that are NaN: check the parameters and the inputs"
             )
-        return values.argmax(axis=1), values.astype(np.float32, copy=False)
+        # Infinite scores keep their order; differences of the clipped ones stay finite.
+        clipped = np.clip(values, -LARGEST_SCORE, LARGEST_SCORE)
+        return values.argmax(axis=1), clipped.astype(np.float32, copy=False)
 
 
 def merge(points: Points, new: Points) -> Points:
