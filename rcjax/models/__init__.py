@@ -1,0 +1,7 @@
+"""Networks by name in Flax NNX, with the initialisation and semantics of PyTorch."""
+
+from rcjax.models.functions import create, functional, predictor
+from rcjax.models.registry import NAMES
+from rcjax.models.torch_state_dict import load_torch_state_dict
+
+__all__ = ["NAMES", "create", "functional", "load_torch_state_dict", "predictor"]

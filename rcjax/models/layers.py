@@ -1,0 +1,197 @@
+"""The layers of which all networks are made, with the semantics of PyTorch (paper, section 3).
+
+Images are [n, height, width, channels]. Attributes are named as in PyTorch, so that the path of a
+parameter is its `state_dict` key; weights are stored as JAX likes them ([height, width, in, out]
+and [in, out]) and transposed on loading, see `torch_state_dict`.
+"""
+
+import math
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from rcjax.errors import UserError
+from rcjax.models.builder import Builder
+from rcjax.models.convolution_gradient import convolution
+
+relu = jax.nn.relu
+swish = jax.nn.silu
+
+
+class RandomWords(nnx.Variable):
+    """State of a layer that is random in training: uint32 words, easy to store."""
+
+
+class Convolution(nnx.Module):
+    """2-D convolution with a square kernel; weights and biases uniform in +-1/sqrt(fan_in)."""
+
+    def __init__(
+        self,
+        builder: Builder,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        groups: int = 1,
+        bias: bool = False,
+    ) -> None:
+        bound = 1 / math.sqrt(kernel * kernel * inputs // groups)
+        shape = (kernel, kernel, inputs // groups, outputs)
+        self.weight = nnx.Param(builder.uniform(shape, bound))
+        self.bias = nnx.Param(builder.uniform((outputs,), bound)) if bias else None
+        self.stride, self.padding, self.groups = stride, padding, groups
+        self.settings = builder.settings
+
+    def __call__(self, images: jax.Array) -> jax.Array:
+        dtype = self.settings.compute_dtype
+        outputs = convolution(
+            images.astype(dtype),
+            self.weight[...].astype(dtype),
+            stride=self.stride,
+            padding=self.padding,
+            groups=self.groups,
+            gradient=self.settings.convolution_gradient,
+        )
+        return outputs if self.bias is None else outputs + self.bias[...].astype(dtype)
+
+
+class Linear(nnx.Module):
+    """inputs @ weight + bias over the last axis; both uniform in +-1/sqrt(inputs)."""
+
+    def __init__(self, builder: Builder, inputs: int, outputs: int, *, bias: bool = True) -> None:
+        bound = 1 / math.sqrt(inputs)
+        self.weight = nnx.Param(builder.uniform((inputs, outputs), bound))
+        self.bias = nnx.Param(builder.uniform((outputs,), bound)) if bias else None
+        self.settings = builder.settings
+
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        dtype = self.settings.compute_dtype
+        outputs = inputs.astype(dtype) @ self.weight[...].astype(dtype)
+        return outputs if self.bias is None else outputs + self.bias[...].astype(dtype)
+
+
+class BatchNorm(nnx.Module):
+    """Batch normalisation over all axes but the last, as PyTorch defines it.
+
+    In training the batch is normalised by its own biased variance, while the running variance
+    takes in the unbiased one: running = 0.9 running + 0.1 variance * n / (n - 1), where n counts
+    the values of one channel. Statistics are float32 also where the inputs are bfloat16.
+    """
+
+    epsilon = 1e-5
+    momentum = 0.1
+
+    def __init__(self, builder: Builder, channels: int) -> None:
+        self.weight = nnx.Param(builder.constant((channels,), 1.0))
+        self.bias = nnx.Param(builder.constant((channels,), 0.0))
+        self.running_mean = nnx.BatchStat(builder.constant((channels,), 0.0))
+        self.running_var = nnx.BatchStat(builder.constant((channels,), 1.0))
+        self.use_running_average = False  # the name that Module.train() and eval() set
+
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        values = inputs.astype(self.weight.dtype)
+        if self.use_running_average:
+            mean, variance = self.running_mean[...], self.running_var[...]
+        else:
+            mean, variance = self._batch_statistics(values)
+        scale = self.weight[...] * jax.lax.rsqrt(variance + self.epsilon)
+        outputs = (values - mean) * scale + self.bias[...]
+        return outputs.astype(inputs.dtype)
+
+    def _batch_statistics(self, values: jax.Array) -> tuple[jax.Array, jax.Array]:
+        count = math.prod(values.shape[:-1])
+        if count < 2:
+            raise UserError(
+                "batch norm in training needs more than one value per channel, but got a batch of "
+                f"shape {list(values.shape)}: use larger batches (the last of an epoch counts too) "
+                "or larger images"
+            )
+        axes = tuple(range(values.ndim - 1))
+        mean = values.mean(axes)
+        variance = jnp.square(values - mean).mean(axes)
+        self._update(self.running_mean, mean)
+        self._update(self.running_var, variance * (count / (count - 1)))
+        return mean, variance
+
+    def _update(self, running: nnx.BatchStat, new: jax.Array) -> None:
+        old = running[...]
+        running.set_value((1 - self.momentum) * old + self.momentum * jax.lax.stop_gradient(new))
+
+
+class Dropout(nnx.Module):
+    """Sets each value to zero with probability `rate` in training, scaling up the others.
+
+    The randomness is state: two words, replaced at every training call.
+    """
+
+    def __init__(self, builder: Builder, rate: float) -> None:
+        self.rate = rate
+        self.words = RandomWords(builder.random_words())
+        self.deterministic = False  # the name that Module.train() and eval() set
+
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        if self.deterministic:
+            return inputs
+        key = jax.random.wrap_key_data(self.words[...], impl="threefry2x32")
+        next_key, key = jax.random.split(key)
+        self.words.set_value(jax.random.key_data(next_key))
+        kept = jax.random.bernoulli(key, 1 - self.rate, inputs.shape)
+        return jnp.where(kept, inputs / (1 - self.rate), 0).astype(inputs.dtype)
+
+
+class Sequence(nnx.Module):
+    """Layers and plain functions one after another, named 0, 1, ...; empty, it is the identity."""
+
+    def __init__(self, *layers: Callable[[jax.Array], jax.Array]) -> None:
+        self.length = len(layers)
+        for index, layer in enumerate(layers):
+            setattr(self, str(index), layer)
+
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        for index in range(self.length):
+            inputs = getattr(self, str(index))(inputs)
+        return inputs
+
+
+class Network(nnx.Module):
+    """Base of all networks: checks and converts the images, then the logits.
+
+    A subclass sets up its layers and defines `logits(images)`.
+    """
+
+    def __init__(self, builder: Builder, channels: int) -> None:
+        self.channels = channels
+        self.settings = builder.settings
+
+    def __call__(self, images: jax.Array) -> jax.Array:
+        """Logits float32 [n, num_classes] of images, floating [n, height, width, channels]."""
+        if jnp.ndim(images) != 4 or jnp.shape(images)[-1] != self.channels:
+            raise UserError(
+                f"images must have shape [n, height, width, {self.channels}], "
+                f"but have {list(jnp.shape(images))}"
+            )
+        if not jnp.issubdtype(jnp.result_type(images), np.floating):
+            raise UserError(
+                f"images must be floating-point, but are {jnp.result_type(images)}: "
+                "normalise them first"
+            )
+        logits = self.logits(jnp.asarray(images, self.settings.compute_dtype))
+        return logits.astype(self.settings.parameter_dtype)
+
+    def logits(self, images: jax.Array) -> jax.Array:
+        raise NotImplementedError
+
+
+def global_mean(images: jax.Array) -> jax.Array:
+    """Mean over all pixels: [n, height, width, channels] -> [n, channels]."""
+    return images.mean((1, 2))
+
+
+def scaled(channels: int, width: int, published: int) -> int:
+    """Number of channels in a network whose stem has `width` channels, not `published`."""
+    return max(1, round(channels * width / published))

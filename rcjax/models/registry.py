@@ -1,0 +1,75 @@
+"""The networks by name: what each is made of and how wide its published version is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from rcjax.errors import UserError
+from rcjax.models.builder import Builder
+from rcjax.models.efficientnet import EfficientNet
+from rcjax.models.layers import Network
+from rcjax.models.mlp import MultilayerPerceptron
+from rcjax.models.resnet import ResNet
+from rcjax.models.senet import SENet
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How to make one network.
+
+    make: called with a builder, num_classes, width, channels, image_size (where `fixed_size` holds)
+        and `options`. width: of the published network.
+    """
+
+    make: Callable[..., Network]
+    width: int
+    options: dict[str, Any] = field(default_factory=dict)
+    fixed_size: bool = False
+
+
+ENTRIES = {
+    "resnet18": Entry(ResNet, 64, {"blocks": (2, 2, 2, 2)}),
+    "resnet34": Entry(ResNet, 64, {"blocks": (3, 4, 6, 3)}),
+    "senet18": Entry(SENet, 64),
+    "efficientnet_b0": Entry(EfficientNet, 32),
+    "mlp": Entry(MultilayerPerceptron, 128, fixed_size=True),
+}
+
+NAMES = tuple(ENTRIES)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Which network, for which images; checked on creation."""
+
+    name: str
+    num_classes: int
+    width: int
+    channels: int
+    image_size: int
+
+    def __post_init__(self) -> None:
+        for what in ("num_classes", "width", "channels", "image_size"):
+            value = getattr(self, what)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise UserError(f"{what} must be a positive integer, but is {value!r}")
+
+    def build(self, builder: Builder) -> Network:
+        """The network, in training mode, with initial values from `builder`."""
+        entry = ENTRIES[self.name]
+        size = {"image_size": self.image_size} if entry.fixed_size else {}
+        return entry.make(
+            builder,
+            num_classes=self.num_classes,
+            width=self.width,
+            channels=self.channels,
+            **size,
+            **entry.options,
+        )
+
+
+def published_width(name: str) -> int:
+    """The width of the published network; refuses unknown names."""
+    if name not in ENTRIES:
+        raise UserError(f"unknown network {name!r}: choose one of {', '.join(NAMES)}")
+    return ENTRIES[name].width

@@ -1,0 +1,99 @@
+"""PyTorch checkpoints of the same networks, as {key: array}, into NNX modules."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from rcjax.errors import UserError
+from rcjax.models.layers import Network
+
+IGNORED = "num_batches_tracked"
+SHOWN = 5  # keys named in an error message, for each kind of error
+
+
+def load_torch_state_dict(model: Network, state_dict: Mapping[str, Any]) -> None:
+    """Replaces all parameters and running statistics of `model`, in place.
+
+    state_dict: {key: array}, keys and shapes as PyTorch gives them (weights of convolutions
+        [out, in, height, width], of linear layers [out, in]); NumPy or JAX arrays or CPU tensors.
+        `num_batches_tracked` is ignored.
+    Raises UserError naming missing, unexpected and mis-shaped tensors; the model is then unchanged.
+
+    >>> from rcjax.models import create
+    >>> model = create("mlp", width=8, image_size=4)
+    >>> load_torch_state_dict(model, torch_state_dict_of(create("mlp", width=8, image_size=4)))
+    """
+    variables = _variables(model)
+    given = {key: _array(value) for key, value in state_dict.items() if not key.endswith(IGNORED)}
+    expected = {key: _torch_shape(key, variable.shape) for key, variable in variables.items()}
+    problems = [
+        _listed("missing", expected.keys() - given.keys()),
+        _listed("unexpected", given.keys() - expected.keys()),
+        _listed(
+            "mis-shaped",
+            (
+                f"{key} {list(given[key].shape)} instead of {list(expected[key])}"
+                for key in expected.keys() & given.keys()
+                if given[key].shape != expected[key]
+            ),
+        ),
+    ]
+    if any(problems):
+        raise UserError(
+            f"the state_dict does not fit this network: {'; '.join(filter(None, problems))}; "
+            "check the network's name, width and number of classes"
+        )
+    for key, variable in variables.items():
+        variable.set_value(jnp.asarray(_from_torch(key, given[key]), variable.dtype))
+
+
+def torch_state_dict_of(model: Network) -> dict[str, np.ndarray]:
+    """The parameters and running statistics of `model` as PyTorch names and shapes them."""
+    return {
+        key: _to_torch(key, np.asarray(variable.get_value()))
+        for key, variable in _variables(model).items()
+    }
+
+
+def _variables(model: Network) -> dict[str, nnx.Variable]:
+    """Parameters and running statistics by their PyTorch key, which is their path."""
+    return {
+        ".".join(map(str, path)): node
+        for path, node in nnx.iter_graph(model)
+        if isinstance(node, nnx.Param | nnx.BatchStat)
+    }
+
+
+def _array(value: Any) -> np.ndarray:
+    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+
+
+def _is_weight(key: str, rank: int) -> bool:
+    return rank in (2, 4) and key.endswith(".weight")
+
+
+def _from_torch(key: str, array: np.ndarray) -> np.ndarray:
+    """[out, in] -> [in, out] and [out, in, height, width] -> [height, width, in, out]."""
+    if not _is_weight(key, array.ndim):
+        return array
+    return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
+
+
+def _to_torch(key: str, array: np.ndarray) -> np.ndarray:
+    """The inverse of `_from_torch`."""
+    if not _is_weight(key, array.ndim):
+        return array
+    return array.transpose(3, 2, 0, 1) if array.ndim == 4 else array.T
+
+
+def _torch_shape(key: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return _to_torch(key, np.broadcast_to(np.zeros(()), shape)).shape
+
+
+def _listed(what: str, items: Iterable[str]) -> str:
+    items = sorted(items)
+    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
+    return f"{what} {', '.join(items[:SHOWN])}{more}" if items else ""
