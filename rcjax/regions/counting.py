@@ -238,7 +238,7 @@ def _by_exact(request: _Request) -> RegionCounts:
 def _evaluator(request: _Request, share: int) -> Evaluator:
     feature_shape = tuple(request.anchors.shape[2:])
     if request.precision == "mixed":
-        from rcjax.regions.mixed import MixedEvaluator
+        from rcjax.regions.mixed_evaluation import MixedEvaluator
 
         kind: type[Evaluator] = MixedEvaluator
     else:
@@ -279,7 +279,7 @@ def _result(request: _Request, evaluator: Evaluator, **found: Any) -> RegionCoun
         connectivity=request.connectivity,
         evaluations=evaluator.evaluations,
         precision=request.precision,
-        reevaluated_share=getattr(evaluator, "reevaluated_share", 0.0),
+        reevaluated_share=evaluator.reevaluated_share,
         **found,
     )
 

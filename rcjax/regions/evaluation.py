@@ -56,7 +56,7 @@ class Evaluator:
         self.feature_shape = tuple(feature_shape)
         self.on_host = isinstance(predict, OnHost)
         self.evaluations = 0
-        self.progress: Callable[[int], None] | None = None
+        self._callback: Callable[[int], None] | None = None
         self._unit = 1  # batches are multiples of it
         if self.on_host:
             self.batch_size = batch_size or predict.batch_size or _HOST_BATCH_SIZE
@@ -81,6 +81,15 @@ class Evaluator:
         low, high = _BATCH_SIZES
         size = min(max(memory // max(bytes_per_point, 1), low), high) * len(self.devices)
         return max(low, int(size) // share)
+
+    @property
+    def reevaluated_share(self) -> float:
+        """Share of the points evaluated a second time; none here, see `MixedEvaluator`."""
+        return 0.0
+
+    def follow(self, callback: Callable[[int], None]) -> None:
+        """Has `callback(points)` called after every batch."""
+        self._callback = callback
 
     def balance(self, count: int) -> None:
         """Lowers the batch size so that `count` points fill whole batches evenly."""
@@ -130,8 +139,8 @@ class Evaluator:
         return outputs
 
     def _report(self, points: int) -> None:
-        if self.progress:
-            self.progress(points)
+        if self._callback:
+            self._callback(points)
 
     def _halve(self, error: Exception) -> None:
         text = str(error)
@@ -152,10 +161,13 @@ class Evaluator:
             self._report(len(points))
         return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
+    def _make_program(self, size: int) -> tuple[Any, tuple]:
+        return programs.split(self.predict, self.feature_shape, size)
+
     def _evaluate_on_device(self, want: str, slice_index: np.ndarray, weights: np.ndarray) -> Any:
         size = self.batch_size
         if self._program is None or self._program[0] != size:
-            program, arrays = programs.split(self.predict, self.feature_shape, size)
+            program, arrays = self._make_program(size)
             self._program = (size, program, self._place(arrays, everywhere=True))
         _, program, arrays = self._program
         # The padding repeats the last point: its value is there anyway.

@@ -92,7 +92,9 @@ def trace(predict: Any, feature_shape: tuple[int, ...], batch_size: int) -> jex.
         )
     points = jax.ShapeDtypeStruct((batch_size, *feature_shape), jnp.float32)
     try:
-        closed, output = jax.make_jaxpr(predict, return_shape=True)(points)
+        # A fresh function every time: JAX remembers traces by the identity of the function, and
+        # what a closure holds (a network that is being trained) may have changed since.
+        closed, output = jax.make_jaxpr(lambda x: predict(x), return_shape=True)(points)
     except (
         jax.errors.TracerArrayConversionError,
         jax.errors.ConcretizationTypeError,
@@ -123,7 +125,7 @@ class Description:
     """What a trace tells: whether there are scores, how many classes, memory for a point."""
 
     def __init__(self, jaxpr: jex.Jaxpr, batch_size: int):
-        shape = jaxpr.outvars[0].aval.shape
+        shape = getattr(jaxpr.outvars[0].aval, "shape")  # noqa: B009
         self.classes = shape[1] if len(shape) == 2 else None
         self.bytes_per_point = _largest_value(jaxpr) // batch_size
 

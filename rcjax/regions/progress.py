@@ -38,7 +38,7 @@ class Progress:
             self._points += points
             self.report(self._points // points_per_slice)
 
-        evaluator.progress = count
+        evaluator.follow(count)
 
     def report(self, done: int) -> None:
         if self._call is not None:

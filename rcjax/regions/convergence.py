@@ -1,0 +1,83 @@
+"""How the region count depends on the resolution of the grid, and where it converges to."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rcjax.regions.anchors import check_anchors
+from rcjax.regions.counting import count_regions
+from rcjax.regions.result import RegionCounts
+
+
+@dataclasses.dataclass(frozen=True)
+class Convergence:
+    """Counts of the same slices at several resolutions, beside the limit.
+
+    Attributes:
+        results: one `RegionCounts` for each number of points, in ascending order of points.
+        limit: the adaptive count on segments, the finest grid beyond.
+    """
+
+    results: tuple[RegionCounts, ...]
+    limit: RegionCounts
+
+    def bias(self) -> np.ndarray:
+        """Mean count minus that of the limit, for each resolution."""
+        return np.asarray([r.mean - self.limit.mean for r in self.results])
+
+    def share_wrong(self) -> np.ndarray:
+        """Share of the slices whose count differs from the limit, for each resolution."""
+        return np.asarray([(r.counts != self.limit.counts).mean() for r in self.results])
+
+    def __str__(self) -> str:
+        lines = ["method    points    mean  +- error    bias  wrong slices  evaluations/slice"]
+        rows = [*zip(self.results, self.bias(), self.share_wrong(), strict=True)]
+        if self.limit is not self.results[-1]:
+            rows.append((self.limit, 0.0, 0.0))
+        for result, bias, wrong in rows:
+            lines.append(
+                f"{result.method:<8} {result.points:>7} {result.mean:>7.3f}  "
+                f"+-{result.standard_error:>6.3f} {bias:>+7.3f} {100 * wrong:>11.1f} % "
+                f"{result.evaluations / len(result):>17.1f}"
+            )
+        return "\n".join(lines)
+
+
+def convergence(
+    predict: Any,
+    anchors: Any,
+    points: Sequence[int] | None = None,
+    **options: Any,
+) -> Convergence:
+    """Counts the same slices on ever finer grids and, on segments, adaptively.
+
+    Args:
+        predict, anchors: as in `count_regions`.
+        points: numbers of grid points per axis; by default 25, 50, ... 3,200 on segments,
+            5, 10, 20, 40 on planes and 3, 5, 7 beyond.
+        options: passed to `count_regions` (extent, connectivity, batch_size, precision, devices).
+
+    Example:
+        >>> import jax, jax.numpy as jnp, numpy as np
+        >>> from rcjax import convergence, slices
+        >>> points = np.random.default_rng(0).normal(size=(40, 2)).astype("float32")
+        >>> segments = slices.between_points(jax.random.key(0), points, count=10)
+        >>> stripes = lambda x: jnp.floor(20 * x[:, 0]).astype(jnp.int32)
+        >>> report = convergence(stripes, segments, points=(10, 1000))
+        >>> bool(abs(report.bias()[0]) > abs(report.bias()[1]))
+        True
+    """
+    dim = check_anchors(anchors).shape[1] - 1
+    if points is None:
+        points = {1: tuple(25 * 2**i for i in range(8)), 2: (5, 10, 20, 40)}.get(dim, (3, 5, 7))
+    if len(points) == 0:
+        raise ValueError("points must name at least one resolution, got none")
+    results = tuple(
+        count_regions(predict, anchors, points=int(p), method="grid", **options)
+        for p in sorted(set(points))
+    )
+    if dim == 1:
+        return Convergence(results, count_regions(predict, anchors, method="adaptive", **options))
+    return Convergence(results, results[-1])

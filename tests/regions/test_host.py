@@ -1,0 +1,114 @@
+"""Classifiers that are not JAX functions give the same counts as those that are."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rcjax import count_regions, on_host, slices
+
+RANDOM = np.random.default_rng(0)
+POINTS = RANDOM.normal(size=(80, 6)).astype(np.float32)
+HIDDEN = RANDOM.normal(size=(6, 30)).astype(np.float32)
+OUT = RANDOM.normal(size=(30, 4)).astype(np.float32)
+SEGMENTS = slices.between_points(jax.random.key(0), POINTS, count=25)
+
+
+def jax_network(points):
+    return jnp.maximum(points @ HIDDEN, 0) @ OUT
+
+
+def numpy_network(points):
+    return np.maximum(points @ HIDDEN, 0) @ OUT
+
+
+@pytest.mark.parametrize("method", ["grid", "adaptive"])
+def test_numpy_function_counts_as_the_jax_function(method):
+    expected = count_regions(jax_network, SEGMENTS, method=method)
+    for batch_size in (None, 13):
+        result = count_regions(
+            on_host(numpy_network, batch_size=batch_size), SEGMENTS, method=method
+        )
+        np.testing.assert_array_equal(result.counts, expected.counts)
+        assert result.evaluations == expected.evaluations
+
+
+def test_labels_of_any_kind():
+    names = np.array(["cat", "dog", "eel", "fly"])
+    expected = count_regions(jax_network, SEGMENTS).counts
+    for values in (names, np.arange(4) - 2.0, np.arange(4, dtype=np.uint8)):
+        labelled = on_host(lambda x, v=values: v[numpy_network(x).argmax(axis=1)], batch_size=31)
+        np.testing.assert_array_equal(count_regions(labelled, SEGMENTS).counts, expected)
+
+
+def test_batches_are_bounded():
+    seen = []
+
+    def watch(points):
+        seen.append(len(points))
+        return numpy_network(points)
+
+    count_regions(on_host(watch, batch_size=64), SEGMENTS, points=10)
+    assert max(seen) <= 64
+
+
+def test_scikit_learn_estimators():
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.tree import DecisionTreeClassifier
+
+    labels = np.where(POINTS[:, 0] * POINTS[:, 1] > 0, "same sign", "opposite")
+    triangles = slices.between_points(jax.random.key(1), POINTS, count=5, dim=2)
+    for estimator in (DecisionTreeClassifier(random_state=0), KNeighborsClassifier(3)):
+        estimator.fit(POINTS, labels)
+        by_label = count_regions(on_host(estimator), triangles)
+        by_score = count_regions(on_host(estimator.predict_proba), triangles)
+        np.testing.assert_array_equal(by_label.counts, by_score.counts)
+        assert by_label.counts.max() > 1
+
+
+def test_pytorch_module():
+    torch = pytest.importorskip("torch")
+    module = torch.nn.Sequential(
+        torch.nn.Linear(6, 30, bias=False), torch.nn.ReLU(), torch.nn.Linear(30, 4, bias=False)
+    )
+    module[0].weight.data = torch.from_numpy(HIDDEN.T.copy())
+    module[2].weight.data = torch.from_numpy(OUT.T.copy())
+    with pytest.raises(ValueError, match=r"module.eval\(\)"):
+        on_host(module)
+    expected = count_regions(jax_network, SEGMENTS).counts
+    np.testing.assert_array_equal(count_regions(on_host(module.eval()), SEGMENTS).counts, expected)
+    half = module.to(torch.float64)
+    np.testing.assert_array_equal(count_regions(on_host(half), SEGMENTS).counts, expected)
+
+
+def test_pytree_modules():
+    nnx = pytest.importorskip("flax.nnx")
+    network = nnx.Sequential(
+        nnx.Linear(6, 30, rngs=nnx.Rngs(0)), nnx.relu, nnx.Linear(30, 4, rngs=nnx.Rngs(1))
+    )
+    by_module = count_regions(network, SEGMENTS)
+    by_closure = count_regions(lambda x: network(x), SEGMENTS)
+    np.testing.assert_array_equal(by_module.counts, by_closure.counts)
+    assert by_module.counts.max() > 1
+
+
+@pytest.mark.parametrize(
+    ("predict", "message"),
+    [
+        (lambda x: np.full((len(x), 3), np.nan), "NaN"),
+        (lambda x: np.full(len(x), np.nan), "NaN"),
+        (lambda x: x[:1], r"returned shape \(1, 6\)"),
+        (lambda x: x[:, :1], "one column"),
+        (lambda x: x.astype(str)[:, :3], "real numbers"),
+    ],
+)
+def test_bad_outputs(predict, message):
+    with pytest.raises(ValueError, match=message):
+        count_regions(on_host(predict), SEGMENTS)
+
+
+def test_bad_wrapping():
+    with pytest.raises(ValueError, match="got a int"):
+        on_host(3)
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        on_host(numpy_network, batch_size=0)
