@@ -21,9 +21,12 @@ THIRD_CLASS_CAUTION = 4.0
 # A margin that changes sign is taken to do so once when it falls by more than this share of the
 # safety factor times its error scale.
 SINGLE_CROSSING_CAUTION = 0.5
+# A crossing is located with less caution: a wrong guess costs one point, not a region.
+CROSSING_PLACE_CAUTION = 0.25
 # New points keep away from the ends of their interval, so that every round makes progress.
 NEAREST_TO_END = 0.25
-# Places inside an interval at which a third class is compared with the two at its ends.
+# Places inside an interval, besides the predicted crossing, at which a third class is compared with
+# the two at its ends.
 PLACES = np.arange(1, 8, dtype=np.float32) / 8
 
 
@@ -89,9 +92,10 @@ def _two_labels(
     doubt = SINGLE_CROSSING_CAUTION * safety * pick(rough_first, second) > change
     lowest = np.full(len(first), np.inf, np.float32)
     place = np.full(len(first), 0.5)
-    for u in PLACES:
+    meeting = crossing(intervals, first, second)
+    for u in [*np.broadcast_to(PLACES, (len(first), len(PLACES))).T, meeting]:
         scores = interpolate(intervals, u)
-        allowance = THIRD_CLASS_CAUTION * safety * u * (1 - u)
+        allowance = (THIRD_CLASS_CAUTION * safety * u * (1 - u)).astype(np.float32)[:, None]
         above_first = pick(scores, first) - scores - allowance * rough_first
         above_second = pick(scores, second) - scores - allowance * rough_second
         lead = np.maximum(above_first, above_second)
@@ -119,7 +123,8 @@ def _towards_crossing(
     change = pick(intervals.right - intervals.left, second) - pick(
         intervals.right - intervals.left, first
     )
-    error = safety * u * (1 - u) * pick(roughness(intervals, first), second)[:, 0]
+    caution = CROSSING_PLACE_CAUTION * safety
+    error = caution * u * (1 - u) * pick(roughness(intervals, first), second)[:, 0]
     overshoot = error / np.maximum(change[:, 0], np.finfo(np.float32).tiny)
     in_steps = u * intervals.width
     upward = np.ceil(in_steps + overshoot * intervals.width)
