@@ -66,7 +66,7 @@ def write_array_records(name: str, contents: ArchiveContents, root: Path, scratc
 
     stock: Any = tfds.builder_cls(name)
 
-    class Builder(stock, skip_registration=True):
+    class Builder(stock, skip_registration=True):  # type: ignore[call-arg]
         """The stock builder without its two methods that call TensorFlow."""
 
         def _split_generators(self, _: Any) -> Mapping[str, Iterator]:

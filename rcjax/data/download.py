@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path
+from urllib.error import HTTPError
 
 from tqdm import tqdm
 
@@ -54,6 +55,8 @@ def _receive(archive: Archive) -> Iterator[bytes]:
                     received += len(block)
                     bar.update(len(block))
     except (OSError, HTTPException) as error:
+        if isinstance(error, HTTPError):
+            error.close()  # it holds the connection
         raise ConnectionError(one_line(error)) from error
     if received < size:
         raise ConnectionError(f"the transfer broke off after {received} of {size} bytes")
