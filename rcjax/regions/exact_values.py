@@ -1,0 +1,54 @@
+"""The values the exact method computes with, and the error for an operation it cannot treat.
+
+Every intermediate value is one of three kinds:
+- CONSTANT: does not depend on the input. Any operation on constants is allowed.
+- STEP: piecewise constant, decided by the activation pattern (a comparison, a sign, an argmax).
+  Any operation on steps gives a step.
+- LINEAR: piecewise linear in the input. Only linear operations, and the nonlinearities of
+  `exact_nonlinearities`, are allowed.
+"""
+
+import enum
+from typing import Any, NamedTuple
+
+
+class Kind(enum.IntEnum):
+    """How a value depends on the input."""
+
+    CONSTANT = 0
+    STEP = 1
+    LINEAR = 2
+
+
+class Value(NamedTuple):
+    """An array and how it depends on the input."""
+
+    array: Any
+    kind: Kind
+
+
+def constant(array: Any) -> Value:
+    """A value that does not depend on the input."""
+    return Value(array, Kind.CONSTANT)
+
+
+_HINTS = {
+    "exp": "If it comes from a softmax or log_softmax at the end, return the logits instead: their "
+    "regions are the same. Otherwise ",
+    "logistic": "If it is a sigmoid at the end, return the logits instead. Otherwise ",
+    "rsqrt": "If it comes from a batch norm in training mode, switch to inference mode "
+    "(model.eval()). Otherwise ",
+}
+for _name in ("square", "integer_pow", "mul", "sqrt"):
+    _HINTS[_name] = _HINTS["rsqrt"]
+_HINTS["log"] = _HINTS["exp"]
+
+
+def refusal(name: str, what: str = "") -> ValueError:
+    """The error that names an operation the exact method cannot treat, and what to do."""
+    hint = _HINTS.get(name, "")
+    detail = f" ({what})" if what else ""
+    return ValueError(
+        f"predict is not piecewise linear: it uses '{name}'{detail}. {hint}"
+        f"{'use' if hint else 'Use'} method='adaptive'"
+    )
