@@ -37,7 +37,6 @@ def get_config(size: str = "") -> ConfigDict:
     config.regions.batch_size = 0  # points a device step; 0 chooses
 
     if size == "quick":
-        config.train_examples = 300
         config.width = 4
         config.epochs = 3
         config.checkpoint_every = 1

@@ -101,10 +101,14 @@ def _parse_flags(arguments: list[str]) -> tuple[str, str]:
         raise UserError(str(error)) from error
     if rest:
         raise UserError(f"unexpected argument {rest[0]!r}; usage: {_USAGE}")
-    for name in ("config", "workdir"):
-        if not values[name].value:
-            raise UserError(f"--{name} is missing; usage: {_USAGE}")
-    return values["config"].value, values["workdir"].value
+    return _required(values, "config"), _required(values, "workdir")
+
+
+def _required(values: flags.FlagValues, name: str) -> str:
+    value = values[name].value
+    if not value:
+        raise UserError(f"--{name} is missing; usage: {_USAGE}")
+    return str(value)
 
 
 _USAGE = "python launch.py --config=configs/digits.py --workdir=DIR [--config.FIELD=VALUE ...]"

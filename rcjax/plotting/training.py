@@ -8,6 +8,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 _TRAIN, _TEST, _REGIONS = "#1f77b4", "#d95f02", "#4c4c9d"
 _DOTS_PER_INCH = 150
@@ -34,6 +35,9 @@ def plot_learning(
     positive = [entry[key] for entry in history for key in ("train_loss", "test_loss")]
     if positive and min(positive) > 0:
         loss.set_yscale("log")
+        loss.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+        loss.yaxis.set_major_formatter("{x:g}")
+        loss.yaxis.set_minor_formatter(NullFormatter())
     _plot_both(accuracy, history, "accuracy")
     accuracy.set_ylabel("accuracy (%)")
     loss.legend(frameon=False)
@@ -79,12 +83,14 @@ def plot_region_count(history: Sequence[dict[str, Any]], path: Path) -> None:
 
 def _epoch_axis(axes: Axes) -> None:
     axes.set_xlabel("epochs trained")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def plot_segment(positions: np.ndarray, logits: np.ndarray, images: np.ndarray, path: Path) -> None:
+def plot_segment(
+    positions: np.ndarray, logits: np.ndarray, images: np.ndarray, caption: str, path: Path
+) -> None:
     """Draws the logits along a segment of input space, and its regions as a coloured strip.
 
     Args:
@@ -92,11 +98,11 @@ def plot_segment(positions: np.ndarray, logits: np.ndarray, images: np.ndarray, 
         logits: float `[points, classes]`.
         images: `[points, height, width, channels]` in 0 .. 1, what lies at the positions; some of
             them are shown below.
+        caption: what the segment is; follows the number of its regions.
         path: of the picture.
     """
     labels = logits.argmax(axis=1)
     starts = np.flatnonzero(np.diff(labels, prepend=-1))
-    ends = np.append(starts[1:], len(labels))
     colours = _class_colours(logits.shape[1])
     figure = Figure(figsize=(8, 5), layout="constrained")
     curves, strip, pictures = figure.subplots(3, 1, sharex=True, height_ratios=(6, 0.7, 1.4))
@@ -112,19 +118,22 @@ def plot_segment(positions: np.ndarray, logits: np.ndarray, images: np.ndarray, 
             zorder=2 if shown else 1,
             label=f"class {label}" if shown else None,
         )
-    for start in starts[1:]:
-        for axes in (curves, strip):
-            axes.axvline((positions[start - 1] + positions[start]) / 2, color="0.4", lw=0.8, ls=":")
+    # Half way between the last point of a region and the first of the next.
+    borders = [0.0, *(positions[starts[1:] - 1] + positions[starts[1:]]) / 2, 1.0]
+    for border in borders[1:-1]:
+        curves.axvline(border, color="0.4", lw=0.8, ls=":")
     curves.set_ylabel("logit")
     curves.legend(frameon=False, ncols=2)
     curves.spines[["top", "right"]].set_visible(False)
     curves.set_title(
-        f"{len(starts)} regions on the segment between two training images", loc="left", fontsize=11
+        f"{len(starts)} {'region' if len(starts) == 1 else 'regions'} on {caption}",
+        loc="left",
+        fontsize=11,
     )
-    for start, end in zip(starts, ends, strict=True):
-        left, right = positions[start], positions[min(end, len(positions) - 1)]
-        strip.axvspan(left, right, color=colours[labels[start]], lw=0)
-        strip.text((left + right) / 2, 0.5, str(labels[start]), ha="center", va="center")
+    for label, left, right in zip(labels[starts], borders[:-1], borders[1:], strict=True):
+        strip.axvspan(left, right, color=colours[label], lw=0)
+        if right - left > 0.02:  # wide enough for a number
+            strip.text((left + right) / 2, 0.5, label, ha="center", va="center", color="white")
     _bare(strip, "predicted\nclass")
     _draw_images(pictures, images)
     _bare(pictures, "image")
@@ -134,12 +143,12 @@ def plot_segment(positions: np.ndarray, logits: np.ndarray, images: np.ndarray, 
 
 
 def _draw_images(axes: Axes, images: np.ndarray, count: int = 9) -> None:
-    """Shows `count` of the images, each centred at its position except the outer two."""
-    for position in np.linspace(0, 1, count):
+    """Shows `count` of the images, each centred at its position."""
+    half = 0.5 / count
+    for position in np.linspace(half, 1 - half, count):
         image = images[round(position * (len(images) - 1))]
-        inset = axes.inset_axes((position - 0.05, 0.0, 0.1, 1.0))
+        inset = axes.inset_axes((position - half, 0.0, 2 * half, 1.0))
         inset.imshow(image.clip(0, 1).squeeze(), cmap="gray_r", vmin=0, vmax=1)
-        inset.set_anchor("W" if position == 0 else "E" if position == 1 else "C")
         inset.axis("off")
 
 
@@ -150,8 +159,10 @@ def _bare(axes: Axes, name: str) -> None:
 
 
 def _class_colours(classes: int) -> list[Any]:
-    table = matplotlib.colormaps["tab10" if classes <= 10 else "tab20"]
-    return [table(label % table.N) for label in range(classes)]
+    # Grey is for the classes that are predicted nowhere on the segment.
+    tab10 = matplotlib.color_sequences["tab10"]
+    table = [*tab10[:7], "#8c6d31", *tab10[8:]]
+    return [table[label % len(table)] for label in range(classes)]
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -1,5 +1,6 @@
 """The devices of a run: one copy of everything on each of them, batches divided among them."""
 
+import os
 from typing import Any
 
 import jax
@@ -16,7 +17,7 @@ def check_devices() -> None:
     try:
         jax.local_devices()
     except RuntimeError as error:
-        asked = jax.config.jax_platforms or "any"
+        asked = os.environ.get("JAX_PLATFORMS", "")
         reason = str(error).splitlines()[0]
         raise UserError(
             f"no such device: JAX_PLATFORMS asks for {asked!r}, and JAX says {reason!r}; unset "
@@ -29,9 +30,14 @@ def local_mesh() -> Mesh:
     return Mesh(np.array(jax.local_devices()), (_AXIS,))
 
 
+def replicated(mesh: Mesh) -> NamedSharding:
+    """The placement of an array that has a whole copy on every device."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
 def replicate(mesh: Mesh, tree: Any) -> Any:
     """Puts a whole copy of every array on every device."""
-    return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
+    return jax.device_put(tree, replicated(mesh))
 
 
 def divide_batch(mesh: Mesh, batch: Any) -> Any:

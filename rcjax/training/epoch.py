@@ -1,7 +1,6 @@
 """One epoch of training in one compiled call, from a data set that lives on the device."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +8,7 @@ import optax
 from jax.sharding import Mesh
 
 from rcjax.data import augment, normalize
-from rcjax.training.devices import divide_batch
+from rcjax.training.devices import divide_batch, replicated
 from rcjax.training.state import TrainState
 from rcjax.training.step import Apply, Learned, StepMetrics, train_step
 
@@ -31,13 +30,10 @@ class EpochMetrics(NamedTuple):
     correct: jax.Array  # int32, examples classified correctly
 
 
-RunEpoch = Callable[[TrainState, jax.Array, jax.Array, jax.Array], tuple[TrainState, EpochMetrics]]
-
-
-def compile_epoch(
+def make_epoch(
     apply: Apply, optimizer: optax.GradientTransformation, settings: EpochSettings, mesh: Mesh
-) -> RunEpoch:
-    """Returns `run_epoch(state, images, labels, learning_rate) -> (state, metrics)`, compiled.
+) -> Any:
+    """Returns `run_epoch(state, images, labels, learning_rate) -> (state, metrics)`, jitted.
 
     Images are uint8 `[examples, height, width, channels]`, labels int32 `[examples]`, the learning
     rate a scalar. Every example is trained once: as many full batches as there are, then the
@@ -74,7 +70,13 @@ def compile_epoch(
             learned, last = step(learned, (steps, order[in_full_batches:]))
             loss = loss + (examples - in_full_batches) * last.loss
             correct = correct + last.correct
-        new_state = TrainState(**learned._asdict(), key=state["key"], epoch=state["epoch"] + 1)
+        new_state = TrainState(
+            parameters=learned.parameters,
+            model_state=learned.model_state,
+            optimizer_state=learned.optimizer_state,
+            key=state["key"],
+            epoch=state["epoch"] + 1,
+        )
         return new_state, EpochMetrics(loss / examples, correct)
 
-    return jax.jit(run_epoch, donate_argnums=0)
+    return jax.jit(run_epoch, donate_argnums=0, out_shardings=replicated(mesh))

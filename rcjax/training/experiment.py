@@ -1,5 +1,6 @@
 """The compiled parts of a run, made from its config and its data set."""
 
+import time
 from typing import Any
 
 import jax
@@ -10,7 +11,7 @@ from rcjax import models
 from rcjax.data import Dataset
 from rcjax.training.counting import make_counter, sample_slices
 from rcjax.training.devices import local_mesh, replicate
-from rcjax.training.epoch import EpochMetrics, EpochSettings, compile_epoch
+from rcjax.training.epoch import EpochMetrics, EpochSettings, make_epoch
 from rcjax.training.evaluation import compile_evaluation
 from rcjax.training.optimizer import momentum_with_decay
 from rcjax.training.schedules import cosine_by_epoch
@@ -40,7 +41,7 @@ class Experiment:
         settings = EpochSettings(
             config.batch_size, mean, std, config.random_crop, config.random_flip
         )
-        self._run_epoch = compile_epoch(apply_training, self._optimizer, settings, self._mesh)
+        self._epoch = make_epoch(apply_training, self._optimizer, settings, self._mesh)
         self._evaluate = compile_evaluation(apply, mean, std, self._mesh)
         self.anchors = sample_slices(dataset, config.regions, config.seed)
         self._predict = models.predictor(config.network, **self._shape(dataset))
@@ -67,21 +68,34 @@ class Experiment:
         create = jax.jit(lambda: create_state(self._init, self._optimizer, self._config.seed))
         return replicate(self._mesh, create())
 
+    def compile(self, state: TrainState) -> float:
+        """Compiles an epoch ahead of the first one; returns the seconds it took."""
+        start = time.monotonic()
+        rate = self._on_devices(self.learning_rate(0))
+        self._run_epoch = self._epoch.lower(state, *self._train, rate).compile()
+        return time.monotonic() - start
+
+    def _on_devices(self, value: float) -> jax.Array:
+        return replicate(self._mesh, np.float32(value))
+
     def learning_rate(self, epoch: int) -> float:
         """The learning rate once `epoch` epochs are completed."""
         return cosine_by_epoch(self._config.learning_rate, epoch, self._config.epochs)
 
     def run_epoch(self, state: TrainState, epoch: int) -> tuple[TrainState, dict[str, Any]]:
-        """Trains one epoch, uses `state` up, and returns the new one with the epoch's entry."""
+        """Trains one epoch, for which `state` is used up. Call `compile` first.
+
+        Returns:
+            The new state, and the epoch's entry in the record.
+        """
         rate = self.learning_rate(epoch)
-        images, labels = self._train
-        new_state, metrics = self._run_epoch(state, images, labels, jnp.float32(rate))
+        new_state, metrics = self._run_epoch(state, *self._train, self._on_devices(rate))
         loss, correct = jax.device_get(EpochMetrics(*metrics))
         entry = {
             "epoch": epoch + 1,
             "learning_rate": rate,
             "train_loss": float(loss),
-            "train_accuracy": 100.0 * int(correct) / len(images),
+            "train_accuracy": 100.0 * int(correct) / len(self._train[0]),
         }
         return new_state, entry
 

@@ -8,7 +8,7 @@ import numpy as np
 from rcjax.plotting.training import plot_learning, plot_region_count, plot_segment
 from rcjax.training.state import TrainState
 
-_POSITIONS = 401
+_POSITIONS = 401  # when the config's grid has more than one axis
 
 
 def draw_figures(record: dict[str, Any], experiment: Any, state: TrainState, folder: Path) -> None:
@@ -29,12 +29,23 @@ def draw_figures(record: dict[str, Any], experiment: Any, state: TrainState, fol
     counts = record["region_count"]["counts"]
     chosen = int(np.argmax(counts))
     first, second = experiment.anchors[chosen][:2]
-    positions = np.linspace(0.0, 1.0, _POSITIONS, dtype=np.float32)
+    regions = record["config"]["regions"]
+    # The grid that was counted on, so that the picture shows as many regions.
+    count = regions["points"] if regions["dim"] == 1 else _POSITIONS
+    positions = np.linspace(0.0, 1.0, count, dtype=np.float32)
     weights = positions.reshape(-1, *[1] * first.ndim)
     points = (1 - weights) * first + weights * second
     plot_segment(
         positions,
         np.asarray(experiment.logits(state, points)),
         experiment.to_pixels(points),
+        _caption(regions),
         folder / "segment.png",
     )
+
+
+def _caption(regions: dict[str, Any]) -> str:
+    image = {"train": "training image", "test": "test image"}[regions["anchors"]]
+    if regions["sampling"] == "random_directions":
+        return f"the segment from a {image} in a random direction (the slice with most of all)"
+    return f"the segment between two {image}s (the slice with most of all)"

@@ -104,6 +104,9 @@ class Run:
         Args:
             stop_requested: an event; once it is set the run stops after the epoch at hand.
         """
+        if len(self._epochs) < self._config.epochs:
+            seconds = self._experiment.compile(self._state)
+            self._display.message(f"compiled an epoch in {seconds:.1f} s")
         if not self._history:
             self._evaluate()
         while len(self._epochs) < self._config.epochs and not self._diverged():
