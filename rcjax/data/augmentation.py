@@ -74,8 +74,10 @@ def draw_offsets(key: jax.Array, count: int, *, random_crop: bool, random_flip: 
 def crop_and_flip(images: jax.Array, offsets: Offsets) -> jax.Array:
     """Takes the crops that `offsets` name out of the padded images, mirrored where it says so.
 
-    One gather by explicit indices: on the CPU, inside `lax.scan`, it is 20 times faster than
-    `dynamic_slice` under `vmap`, and 3 times faster than multiplying with one-hot matrices.
+    Each image is gathered by its own row and column numbers: on the CPU `dynamic_slice` under
+    `vmap` is more than ten times slower inside `lax.scan`, and products with one-hot matrices are
+    three times slower. The images are mapped over, not indexed, so that a batch split over devices
+    is augmented where it lies.
     """
     images = jnp.asarray(images)
     _, height, width, _ = images.shape
@@ -85,6 +87,9 @@ def crop_and_flip(images: jax.Array, offsets: Offsets) -> jax.Array:
     columns = jnp.where(offsets.flipped[:, None], width - 1 - columns, columns)
     columns = columns + offsets.columns[:, None]
     rows = jnp.arange(height) + offsets.rows[:, None]
-    image = jnp.arange(len(images))[:, None, None]
-    # Every index is in range by construction; saying so spares the compiler the clamping.
-    return padded.at[image, rows[:, :, None], columns[:, None, :]].get(mode="promise_in_bounds")
+    return jax.vmap(_take)(padded, rows, columns)
+
+
+def _take(image: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
+    # Every number is in range by construction; saying so spares the compiler the clamping.
+    return image.at[rows[:, None], columns].get(mode="promise_in_bounds")

@@ -42,7 +42,7 @@ def is_prepared(builder: Any) -> bool:
 
 def check_format(builder: Any) -> None:
     """Raises `UserError` where the data are prepared in a format that this package cannot read."""
-    file_format = builder.info.file_format.value
+    file_format = builder.info.file_format and builder.info.file_format.value
     if file_format != "array_record":
         raise UserError(
             f"data set {builder.name!r} in {builder.data_dir} is prepared as {file_format}; only "

@@ -1,5 +1,8 @@
 """Random crop and flip: against a plain numpy oracle, their statistics, each switch alone."""
 
+import os
+import subprocess
+import sys
 from functools import partial
 
 import jax
@@ -75,3 +78,28 @@ def test_each_switch_alone() -> None:
     only_flip = np.asarray(augment(KEY, images, random_crop=False, random_flip=True))
     mirrored = np.where(np.asarray(both.flipped)[:, None, None, None], images[:, :, ::-1], images)
     np.testing.assert_array_equal(only_flip, mirrored)
+
+
+def test_a_split_batch_is_augmented_where_it_lies() -> None:
+    code = """if True:
+        import jax, numpy, functools
+        from jax.sharding import Mesh, NamedSharding, PartitionSpec
+        from rcjax.data import augment
+        mesh = Mesh(numpy.array(jax.devices()), ("data",))
+        split, everywhere = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in (["data"], []))
+        step = functools.partial(augment, random_crop=True, random_flip=True)
+        images = numpy.random.default_rng(0).integers(0, 256, (64, 8, 8, 3)).astype("uint8")
+        key = jax.random.key(3)
+        options = {"in_shardings": (everywhere, split), "out_shardings": split}
+        compiled = jax.jit(step, **options).lower(key, images).compile()
+        numpy.testing.assert_array_equal(
+            compiled(key, jax.device_put(images, split)), jax.jit(step)(key, images)
+        )
+        print(len(jax.devices()), "all-gather" in compiled.as_text())
+    """
+    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["4", "False"]
