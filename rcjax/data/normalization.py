@@ -14,8 +14,8 @@ class Normalization(NamedTuple):
     std: tuple[float, ...]
 
 
-# The paper's constants where it has any. Those of CIFAR-10's spread are known to be smaller than
-# the true one (0.247, 0.243, 0.262); results depend on them, so they stay as published.
+# The paper's constants, where it has any. Its spread of CIFAR-10 is smaller than the true one
+# (0.247, 0.243, 0.262); the results depend on it, so it stays as published.
 _CIFAR10 = Normalization((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
 NORMALIZATION: dict[str, Normalization] = {
     "digits": Normalization((0.3049,), (0.3757,)),  # of the training split
