@@ -66,8 +66,10 @@ def test_scikit_learn_estimators():
         assert by_label.counts.max() > 1
 
 
+@pytest.mark.torch
 def test_pytorch_module():
-    torch = pytest.importorskip("torch")
+    import torch
+
     module = torch.nn.Sequential(
         torch.nn.Linear(6, 30, bias=False), torch.nn.ReLU(), torch.nn.Linear(30, 4, bias=False)
     )
@@ -82,7 +84,8 @@ def test_pytorch_module():
 
 
 def test_pytree_modules():
-    nnx = pytest.importorskip("flax.nnx")
+    from flax import nnx
+
     network = nnx.Sequential(
         nnx.Linear(6, 30, rngs=nnx.Rngs(0)), nnx.relu, nnx.Linear(30, 4, rngs=nnx.Rngs(1))
     )
