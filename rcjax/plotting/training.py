@@ -161,7 +161,7 @@ def _bare(axes: Axes, name: str) -> None:
 def _class_colours(classes: int) -> list[Any]:
     # Grey is for the classes that are predicted nowhere on the segment.
     tab10 = matplotlib.color_sequences["tab10"]
-    table = [*tab10[:7], "#8c6d31", *tab10[8:]]
+    table = [*tab10[:7], "#1f2a6b", *tab10[8:]]
     return [table[label % len(table)] for label in range(classes)]
 
 

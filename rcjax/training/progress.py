@@ -19,8 +19,8 @@ class ProgressDisplay:
     def __init__(self, epochs: int, completed: int, examples: int):
         self._epochs = epochs
         self._examples = examples
-        self._first = completed
-        self._start = time.monotonic()
+        self._completed = completed
+        self._start: float | None = None  # of the first epoch, once compilation is over
         self._regions = ""
         self._bar = None
         if sys.stdout.isatty():
@@ -38,6 +38,8 @@ class ProgressDisplay:
     def epoch(self, entry: dict[str, Any], seconds: float) -> None:
         """Shows an epoch that took `seconds`; `entry` as in the record's list "epochs"."""
         rate = self._examples / seconds
+        if self._start is None:
+            self._start = time.monotonic() - seconds
         if self._bar is not None:
             figures = (
                 f"{rate:.0f} images/s, loss {entry['train_loss']:.4f}, "
@@ -46,7 +48,7 @@ class ProgressDisplay:
             self._bar.set_postfix_str(figures, refresh=False)
             self._bar.update()
             return
-        done = entry["epoch"] - self._first
+        done = entry["epoch"] - self._completed
         left = (time.monotonic() - self._start) / done * (self._epochs - entry["epoch"])
         self.message(
             f"epoch {entry['epoch']}/{self._epochs}: loss {entry['train_loss']:.4f}, "

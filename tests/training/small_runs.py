@@ -1,0 +1,52 @@
+"""Runs that take a second: a config, and a launcher that reports what a user would see."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from rcjax.configuration import load_config
+from rcjax.launch import main
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+_FIELDS = {
+    "network": "mlp",
+    "width": 8,
+    "train_examples": 70,
+    "epochs": 4,
+    "batch_size": 32,
+    "checkpoint_every": 1,
+    "regions.every": 2,
+    "regions.slices": 5,
+    "regions.points": 20,
+}
+
+
+def small_config(**fields: Any) -> ConfigDict:
+    """The digits' config, made small; fields with dots go in as `**{"regions.slices": 3}`."""
+    config = load_config(str(REPOSITORY / "configs" / "digits.py"))
+    config.update_from_flattened_dict({**_FIELDS, **fields})
+    return config
+
+
+def small_arguments(workdir: Path, **fields: Any) -> list[str]:
+    """The command line of the same run."""
+    overrides = [f"--config.{name}={value}" for name, value in {**_FIELDS, **fields}.items()]
+    config = REPOSITORY / "configs" / "digits.py"
+    return ["launch.py", f"--config={config}", f"--workdir={workdir}", *overrides]
+
+
+class Outcome(NamedTuple):
+    """What `launch` left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+def launch(capsys: Any, arguments: list[str]) -> Outcome:
+    """Runs the command line in this process."""
+    capsys.readouterr()
+    code = main(arguments)
+    return Outcome(code, *capsys.readouterr())

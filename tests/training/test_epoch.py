@@ -1,0 +1,66 @@
+"""One epoch: every example once, in an order that the key and the epoch decide."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rcjax.training.devices import local_mesh
+from rcjax.training.epoch import EpochSettings, make_epoch
+from rcjax.training.optimizer import momentum_with_decay
+from rcjax.training.state import create_state
+
+EXAMPLES, BATCH_SIZE = 23, 5
+
+
+def record_batches(parameters, model_state, images, train):
+    """A network that notes the image it is shown: image i is filled with the value i."""
+    shown = jnp.round(images[:, 0, 0, 0] * 255).astype(jnp.int32)
+    seen = model_state["seen"].at[shown].add(1)
+    order = jnp.roll(model_state["order"], -len(images)).at[-len(images) :].set(shown)
+    logits = jnp.stack([shown / EXAMPLES, jnp.full(len(images), 0.5)], axis=1) + parameters["bias"]
+    return logits, {"seen": seen, "order": order}
+
+
+def init(key):
+    state = {"seen": jnp.zeros(EXAMPLES, jnp.int32), "order": jnp.zeros(EXAMPLES, jnp.int32)}
+    return {"bias": jnp.zeros(2)}, state
+
+
+@pytest.fixture(scope="module")
+def epochs():
+    """State after each of two epochs, and their metrics."""
+    optimizer = momentum_with_decay(0.9, 0.0)
+    settings = EpochSettings(BATCH_SIZE, (0.0,), (1.0,), random_crop=False, random_flip=False)
+    run_epoch = make_epoch(record_batches, optimizer, settings, local_mesh())
+    images = np.tile(np.arange(EXAMPLES, dtype=np.uint8)[:, None, None, None], (1, 2, 2, 1))
+    labels = np.arange(EXAMPLES, dtype=np.int32) % 2
+    state = create_state(init, optimizer, seed=0)
+    results = []
+    for _ in range(2):
+        # With a learning rate of zero the parameters stay, so the metrics are known.
+        state, metrics = run_epoch(state, images, labels, jnp.float32(0.0))
+        results.append(jax.device_get((dict(state, key=None), metrics)))
+    return results
+
+
+def test_every_example_is_trained_once_an_epoch(epochs):
+    for number, (state, _) in enumerate(epochs, start=1):
+        np.testing.assert_array_equal(state["model_state"]["seen"], number)
+        assert state["epoch"] == number
+
+
+def test_each_epoch_has_an_order_of_its_own(epochs):
+    first, second = (state["model_state"]["order"] for state, _ in epochs)
+    assert sorted(first) == sorted(second) == list(range(EXAMPLES))
+    assert list(first) != list(second)
+    assert list(first) != list(range(EXAMPLES))
+
+
+def test_metrics_weigh_the_smaller_last_batch_by_its_size(epochs):
+    logits = np.stack([np.arange(EXAMPLES) / EXAMPLES, np.full(EXAMPLES, 0.5)], axis=1)
+    labels = np.arange(EXAMPLES) % 2
+    losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(EXAMPLES), labels]
+    _, metrics = epochs[0]
+    assert metrics.loss == pytest.approx(losses.mean(), rel=1e-5)
+    assert metrics.correct == (logits.argmax(axis=1) == labels).sum()

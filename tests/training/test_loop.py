@@ -1,0 +1,252 @@
+"""Whole runs: what they leave, and that an interruption changes nothing."""
+
+import json
+import signal
+import threading
+
+import jax
+import numpy as np
+import pytest
+
+import rcjax.training.loop as loop
+from rcjax.data import load
+from rcjax.errors import UserError
+from rcjax.training import Interrupted, train
+from rcjax.training.checkpoints import Checkpoints
+from rcjax.training.experiment import Experiment
+from rcjax.training.workdir import Workdir
+
+from .small_runs import launch, small_arguments, small_config
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder and the record of a run that nothing disturbed."""
+    workdir = tmp_path_factory.mktemp("finished")
+    return workdir, train(small_config(), workdir)
+
+
+def final_parameters(workdir):
+    """The arrays of the newest checkpoint."""
+    config = small_config()
+    experiment = Experiment(config, load("digits", train_examples=config.train_examples))
+    checkpoints = Checkpoints(workdir / "checkpoints", config.keep_checkpoints)
+    restored, messages = checkpoints.restore_newest(experiment.initial_state())
+    checkpoints.close()
+    assert not messages
+    return jax.device_get((restored.state["parameters"], restored.state["optimizer_state"]))
+
+
+def assert_same_outcome(workdir, finished):
+    """Bit for bit: files and parameters."""
+    for name in ("record.json", "metrics.jsonl", "config.json"):
+        assert (workdir / name).read_bytes() == (finished / name).read_bytes(), name
+    jax.tree.map(
+        np.testing.assert_array_equal, final_parameters(workdir), final_parameters(finished)
+    )
+
+
+def test_record_and_files(finished):
+    workdir, record = finished
+    assert record == json.loads((workdir / "record.json").read_text())
+    assert record["status"] == "completed"
+    assert record["config"] == small_config().to_dict()
+    assert [entry["epoch"] for entry in record["history"]] == [0, 2, 4]
+    assert [entry["epoch"] for entry in record["epochs"]] == [1, 2, 3, 4]
+    newest = record["history"][-1]
+    assert newest["learning_rate"] == pytest.approx(0, abs=1e-17)
+    for name in ("train_accuracy", "test_accuracy", "generalization_gap"):
+        assert record[name] == newest[name]
+    gap = record["train_accuracy"] - record["test_accuracy"]
+    assert record["generalization_gap"] == pytest.approx(gap)
+    counts = record["region_count"].pop("counts")
+    assert record["region_count"] == newest["region_count"]
+    assert record["region_count"]["mean"] == pytest.approx(np.mean(counts))
+    assert len(counts) == 5
+    assert {"rcjax", "jax", "numpy", "python", "platform", "cpu_count"} <= set(record["versions"])
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == record["history"]
+    pictures = {path.name for path in (workdir / "figures").iterdir()}
+    assert pictures == {"loss_and_accuracy.png", "region_count.png", "segment.png"}
+    assert list((workdir / "tensorboard").iterdir())
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 2, 3])
+def test_resumed_run_ends_the_same(finished, tmp_path, monkeypatch, epoch):
+    run_epoch = Experiment.run_epoch
+
+    def fail_after(self, state, number):
+        if number == epoch:
+            raise RuntimeError("power cut")
+        return run_epoch(self, state, number)
+
+    monkeypatch.setattr(Experiment, "run_epoch", fail_after)
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(small_config(), tmp_path)
+    assert not (tmp_path / "record.json").exists()
+    monkeypatch.undo()
+    train(small_config(), tmp_path)
+    assert_same_outcome(tmp_path, finished[0])
+
+
+def test_killed_between_last_checkpoint_and_record(finished, tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise RuntimeError("power cut")
+
+    monkeypatch.setattr(loop, "draw_figures", fail)
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(small_config(), tmp_path)
+    monkeypatch.undo()
+    train(small_config(), tmp_path)
+    assert_same_outcome(tmp_path, finished[0])
+
+
+def damage(checkpoint):
+    """Flips one byte in the middle of the largest file, where the arrays are."""
+    files = [path for path in checkpoint.rglob("*") if path.is_file()]
+    largest = max(files, key=lambda path: path.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 2] ^= 0x10
+    largest.write_bytes(content)
+
+
+def stop_before_last_epoch(workdir, monkeypatch):
+    run_epoch = Experiment.run_epoch
+
+    def fail_at_last(self, state, number):
+        if number == 3:
+            raise RuntimeError("power cut")
+        return run_epoch(self, state, number)
+
+    monkeypatch.setattr(Experiment, "run_epoch", fail_at_last)
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(small_config(), workdir)
+    monkeypatch.undo()
+
+
+def test_damaged_newest_checkpoint_falls_back(finished, tmp_path, monkeypatch, capsys):
+    stop_before_last_epoch(tmp_path, monkeypatch)
+    damage(tmp_path / "checkpoints" / "3")
+    capsys.readouterr()
+    train(small_config(), tmp_path)
+    out = capsys.readouterr().out
+    assert "checkpoint 3 is damaged" in out
+    assert "going back to checkpoint 2" in out
+    assert "resuming after 2 epochs" in out
+    assert_same_outcome(tmp_path, finished[0])
+
+
+def test_empty_newest_checkpoint_falls_back(finished, tmp_path, monkeypatch, capsys):
+    stop_before_last_epoch(tmp_path, monkeypatch)
+    (tmp_path / "checkpoints" / "4").mkdir()
+    train(small_config(), tmp_path)
+    assert "going back to checkpoint 3" in capsys.readouterr().out
+    assert_same_outcome(tmp_path, finished[0])
+
+
+def test_all_checkpoints_damaged_are_set_aside(finished, tmp_path, monkeypatch, capsys):
+    stop_before_last_epoch(tmp_path, monkeypatch)
+    for checkpoint in (tmp_path / "checkpoints").iterdir():
+        damage(checkpoint)
+    train(small_config(), tmp_path)
+    assert "no checkpoint is whole" in capsys.readouterr().out
+    assert {path.name for path in (tmp_path / "checkpoints.damaged1").iterdir()} == {"1", "2", "3"}
+    assert_same_outcome(tmp_path, finished[0])
+
+
+def test_other_config_is_refused_naming_the_fields(finished, capsys):
+    workdir, _ = finished
+    before = {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()}
+    fields = {"seed": 1, "regions.slices": 6}
+    outcome = launch(capsys, small_arguments(workdir, **fields))
+    assert outcome.code == 2
+    assert "regions.slices: 5 -> 6; seed: 0 -> 1" in outcome.err
+    assert before == {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()}
+
+
+def test_finished_run_prints_its_record(finished, capsys, monkeypatch):
+    monkeypatch.setattr(loop, "Experiment", None)  # nothing is computed
+    outcome = launch(capsys, small_arguments(finished[0]))
+    assert outcome.code == 0
+    assert "completed" in outcome.out
+    assert "region count" in outcome.out
+
+
+def test_second_process_is_refused(tmp_path):
+    config = small_config()
+    folder = Workdir(tmp_path / "run", config.to_dict())
+    # The lock belongs to the open file, so a second opening in this process stands for another one.
+    with folder.claimed(), pytest.raises(UserError, match="in use by another process"):
+        train(config, tmp_path / "run")
+
+
+def test_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "record.json").write_text("{}")
+    with pytest.raises(UserError, match=r"holds record\.json but no config\.json"):
+        train(small_config(), tmp_path)
+    assert (tmp_path / "record.json").read_text() == "{}"
+
+
+def test_divergence_ends_the_run(tmp_path, capsys):
+    arguments = small_arguments(tmp_path, learning_rate=1e20)
+    outcome = launch(capsys, arguments)
+    assert outcome.code == 3
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert record["status"] == "diverged"
+    assert record["history"][0]["train_loss"] > 0
+    assert len(record["epochs"]) < 4
+    assert record["test_accuracy"] is None
+    assert record["region_count"] == {"mean": None, "standard_error": None, "counts": None}
+    again = launch(capsys, arguments)
+    assert again.code == 3
+    assert "diverged" in again.out
+
+
+def test_stop_request_leaves_a_checkpoint(finished, tmp_path, monkeypatch, capsys):
+    run_epoch = Experiment.run_epoch
+
+    def press_control_c(self, state, number):
+        if number == 1:
+            signal.raise_signal(signal.SIGINT)
+        return run_epoch(self, state, number)
+
+    monkeypatch.setattr(Experiment, "run_epoch", press_control_c)
+    arguments = small_arguments(tmp_path, checkpoint_every=3)
+    outcome = launch(capsys, arguments)
+    assert outcome.code == 130
+    assert "interrupted after 2 epochs" in outcome.err
+    assert "to resume: python launch.py --config=" in outcome.err
+    assert (tmp_path / "checkpoints" / "2").is_dir()
+    monkeypatch.undo()
+    assert launch(capsys, arguments).code == 0
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert record["history"] == finished[1]["history"]
+
+
+def test_runs_outside_the_main_thread(finished, tmp_path):
+    records = []
+    thread = threading.Thread(target=lambda: records.append(train(small_config(), tmp_path)))
+    thread.start()
+    thread.join()
+    assert records[0]["history"] == finished[1]["history"]
+
+
+def test_epochs_and_counts_compile_once(tmp_path):
+    class Listener:
+        names: list[str] = []
+
+    def listen(name, _, **details):
+        if name == "/jax/core/compile/jaxpr_trace_duration":
+            Listener.names.append(str(details.get("fun_name")))
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        train(small_config(epochs=6), tmp_path)
+    finally:
+        jax.monitoring.clear_event_listeners()
+    assert Listener.names.count("run_epoch") == 1
+    assert Listener.names.count("score") == 1
+
+
+def test_interrupted_is_public():
+    assert issubclass(Interrupted, Exception)
