@@ -15,6 +15,7 @@ Breakpoints closer together than `rounding` count as one, and label regions narr
 """
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -137,7 +138,7 @@ def linear_pieces(
     Raises:
         ValueError: as `count_exact`, and if the budget runs out, since pieces would be missing.
     """
-    results = []
+    results: list[SegmentPieces] = []
     for pieces, searched in _analyse(predict, anchors, budget, batch_size, None, precision):
         if not searched.complete.all():
             raise ValueError(
@@ -176,7 +177,7 @@ def _analyse(
 
 def _by_slice(points: Points, slices: int) -> Iterator[Points]:
     edges = np.searchsorted(points.slices, np.arange(slices + 1))
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in itertools.pairwise(edges):
         yield points.take(slice(begin, end))  # type: ignore[arg-type]
 
 

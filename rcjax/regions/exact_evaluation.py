@@ -11,7 +11,7 @@ from jax.extend.core import Jaxpr
 
 from rcjax.regions.activation_patterns import Pattern, summarize
 from rcjax.regions.exact_rules import PiecewiseLinearRule
-from rcjax.regions.exact_values import Kind, Value, constant
+from rcjax.regions.exact_values import Kind, NotPiecewiseLinear, Value, constant
 from rcjax.regions.tracing import Trace, values_per_point, walk
 
 # Relative size below which a comparison along the whole segment is rounding (see `summarize`).
@@ -175,4 +175,8 @@ def check_piecewise_linear(trace: Trace, features: tuple[int, ...]) -> None:
         arguments = [*map(constant, arrays), Value(point, Kind.LINEAR)]
         return walk(trace.jaxpr, [], arguments, PiecewiseLinearRule("float32"), constant)[0].array
 
-    jax.eval_shape(run, shapes, point)
+    try:
+        jax.eval_shape(run, shapes, point)
+    except NotPiecewiseLinear as error:
+        # Raised afresh outside of JAX's tracing, which appends remarks of its own to the text.
+        raise ValueError(error.args[0]) from None

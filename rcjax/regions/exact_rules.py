@@ -18,11 +18,15 @@ from rcjax.regions.tracing import bind, walk
 
 # Linear in all their floating operands together; other operands are indices or predicates.
 _LINEAR = frozenset(
-    ["add", "add_any", "sub", "neg", "stack", "unstack", "tile", "reshape", "transpose", "broadcast_in_dim", "squeeze", "rev", "slice", "pad", "concatenate", "split", "reduce_sum", "reduce_window_sum", "cumsum", "select_n", "gather", "dynamic_slice", "dynamic_update_slice"]
+    ("add", "add_any", "sub", "neg", "reduce_sum", "reduce_window_sum", "cumsum")
+    + ("reshape", "transpose", "broadcast_in_dim", "squeeze", "rev", "tile", "pad", "slice")
+    + ("concatenate", "split", "stack", "unstack", "select_n", "gather")
+    + ("dynamic_slice", "dynamic_update_slice")
 )
 # Pass their operand on. Casts between floating dtypes are among them: see convert_element_type.
 _IDENTITY = frozenset(
-    ["copy", "copy_p", "stop_gradient", "name", "optimization_barrier", "device_put", "sharding_constraint", "reduce_precision"]
+    ("copy", "copy_p", "stop_gradient", "name", "optimization_barrier", "device_put")
+    + ("sharding_constraint", "reduce_precision")
 )
 # Linear in each of two operands: one of them must not be LINEAR.
 _PRODUCTS = frozenset(("mul", "dot_general", "conv_general_dilated"))

@@ -44,11 +44,15 @@ for _name in ("square", "integer_pow", "mul", "sqrt"):
 _HINTS["log"] = _HINTS["exp"]
 
 
-def refusal(name: str, what: str = "") -> ValueError:
+class NotPiecewiseLinear(ValueError):
+    """The traced function uses an operation that the exact method cannot treat."""
+
+
+def refusal(name: str, what: str = "") -> NotPiecewiseLinear:
     """The error that names an operation the exact method cannot treat, and what to do."""
     hint = _HINTS.get(name, "")
     detail = f" ({what})" if what else ""
-    return ValueError(
+    return NotPiecewiseLinear(
         f"predict is not piecewise linear: it uses '{name}'{detail}. {hint}"
         f"{'use' if hint else 'Use'} method='adaptive'"
     )

@@ -108,13 +108,13 @@ def trace_predict(predict: Callable, features: tuple[int, ...]) -> Trace:
     """
     program, arrays = split(predict, features, 1)
     kinds = tuple((np.shape(array), array.dtype) for array in arrays)
-    closed = _trace_program(program, kinds, features, bool(jax.config.jax_enable_x64))
+    closed = _trace_program(program, kinds, features, jnp.result_type(float))
     return Trace(closed.jaxpr, (*closed.consts, *arrays))
 
 
 @functools.lru_cache(maxsize=16)
-def _trace_program(program: Any, kinds: tuple, features: tuple, x64: bool) -> ClosedJaxpr:
-    del x64  # part of the key: the setting changes what is traced
+def _trace_program(program: Any, kinds: tuple, features: tuple, widest: Any) -> ClosedJaxpr:
+    del widest  # float64 if x64 is enabled; part of the key: the setting changes what is traced
     arrays = tuple(jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in kinds)
     point = jax.ShapeDtypeStruct((1, *features), jnp.float32)
     return jax.make_jaxpr(program)(arrays, point)
@@ -124,7 +124,7 @@ def values_per_point(jaxpr: Jaxpr) -> int:
     """Number of values that all operations together produce: a measure of memory for one point."""
     total = 0
     for equation in jaxpr.eqns:
-        total += sum(int(np.prod(v.aval.shape)) for v in equation.outvars)
+        total += sum(int(np.prod(np.shape(v.aval))) for v in equation.outvars)
         body = call_body(equation)
         if body is not None:
             total += values_per_point(body.jaxpr)

@@ -1,5 +1,7 @@
 """Independent float64 numpy oracles for the exact method (no JAX)."""
 
+import itertools
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -12,7 +14,7 @@ def random_mlp(sizes, seed, scale=1.5):
             np.float32(random.normal(size=(a, b)) * scale / np.sqrt(a)),
             np.float32(random.normal(size=b) * 0.5),
         )
-        for a, b in zip(sizes[:-1], sizes[1:], strict=True)
+        for a, b in itertools.pairwise(sizes)
     ]
 
 
