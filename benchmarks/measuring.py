@@ -23,7 +23,9 @@ def machine() -> str:
             processor,
         )
         all_flags = next((line.split() for line in lines if line.startswith("flags")), [])
-        flags = " ".join(f for f in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if f in all_flags)
+        flags = " ".join(
+            f for f in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if f in all_flags
+        )
     device = jax.devices()[0]
     versions = ", ".join(f"{name} {version(name)}" for name in ("jax", "jaxlib", "flax", "numpy"))
     return (

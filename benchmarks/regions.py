@@ -27,7 +27,7 @@ from pytorch_resnet import ResNet18
 from sklearn.datasets import load_digits
 
 from rcjax import count_regions, slices
-from rcjax.models import functional, load_torch_state_dict, create
+from rcjax.models import create, load_torch_state_dict
 
 
 def digit_images() -> tuple[np.ndarray, np.ndarray]:
@@ -111,6 +111,7 @@ def main() -> None:
     def count(name, **options):
         def run():
             results[name] = count_regions(model, anchors, **options)
+
         return run
 
     count("grid")()
@@ -138,11 +139,11 @@ def main() -> None:
         spent = getattr(found, "evaluations", number_of_points)
         faster = ratio(seconds["published"], seconds[name])
         print(f"{name:<16} {spread(seconds[name]):<28} {faster:<28} {mean:>10} {spent:>11}")
-    print(f"\noverhead of grid over the bare forward pass: {ratio(seconds['grid'], seconds['forward'])}")
+    print(f"\ngrid over the bare forward pass: {ratio(seconds['grid'], seconds['forward'])}")
     for name in ("grid", "adaptive"):
         share = results[f"{name}, mixed"].reevaluated_share
         same = bool((results[f"{name}, mixed"].counts == results[name].counts).all())
-        print(f"{name}, mixed: {100 * share:.1f} % evaluated again; counts equal to float32: {same}")
+        print(f"{name}, mixed: {100 * share:.1f} % evaluated twice; counts equal: {same}")
     if arguments.truth:
         truth = count_regions(model, anchors, points=8_193).counts
         for name in ("published", "grid", "adaptive"):

@@ -30,7 +30,7 @@ class _LowPrecisionProgram(programs.TracedProgram):
         self._evaluate = lower_precision(closed)
 
     def __call__(self, arrays: tuple[Any, ...], points: jax.Array) -> Any:
-        return self._evaluate(arrays, points)
+        return self._evaluate(arrays, points)[0]
 
 
 class _LowPrecisionEvaluator(Evaluator):

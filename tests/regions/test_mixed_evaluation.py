@@ -1,0 +1,65 @@
+"""Mixed precision: the counts are those of float32, and the work done twice is reported."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rcjax import count_regions, slices
+from rcjax.regions.mixed_precision import lower_precision
+
+POINTS = np.random.default_rng(0).normal(size=(60, 12)).astype(np.float32)
+SEGMENTS = slices.between_points(jax.random.key(0), POINTS, count=40)
+
+
+def network(seed: int, gain: float, shift: float):
+    """A two-layer network; `shift` makes its products large against its margins."""
+    random = np.random.default_rng(seed)
+    first = random.normal(size=(12, 50)).astype(np.float32)
+    second = (gain * random.normal(size=(50, 4))).astype(np.float32)
+    bias = random.normal(size=50).astype(np.float32)
+
+    def predict(points):
+        return (jnp.maximum(points @ first + bias, 0) + shift) @ second - shift * second.sum(axis=0)
+
+    return predict
+
+
+@pytest.mark.parametrize("method", ["grid", "adaptive"])
+@pytest.mark.parametrize(
+    ("seed", "gain", "shift"), [(0, 1, 0), (1, 0.01, 0), (2, 100, 0), (3, 1, 30)]
+)
+def test_counts_are_those_of_float32(method, seed, gain, shift):
+    predict = network(seed, gain, shift)
+    options = {"method": method, "points": 300}
+    expected = count_regions(predict, SEGMENTS, **options)
+    mixed = count_regions(predict, SEGMENTS, precision="mixed", **options)
+    np.testing.assert_array_equal(mixed.counts, expected.counts)
+    assert expected.counts.max() > 1
+    assert mixed.precision == "mixed"
+    assert 0 < mixed.reevaluated_share <= 1
+    assert expected.reevaluated_share == 0
+
+
+def test_bfloat16_alone_would_have_been_wrong():
+    """The network with large products is one where mixed precision has something to mend."""
+    predict = network(3, 1, 30)
+    traced = jax.make_jaxpr(predict)(POINTS)
+    in_bfloat16 = lower_precision(traced)(traced.consts, POINTS)[0]
+    assert (in_bfloat16.argmax(axis=1) != predict(POINTS).argmax(axis=1)).sum() > 5
+
+
+def test_little_is_evaluated_twice_where_margins_are_wide():
+    mixed = count_regions(network(0, 1, 0), SEGMENTS, precision="mixed", points=300)
+    assert mixed.reevaluated_share < 0.35
+    assert mixed.evaluations == 40 * 300
+
+
+def test_labels_alone_have_no_margin():
+    with pytest.raises(ValueError, match="needs scores"):
+        count_regions(lambda x: (x[:, 0] > 0).astype(jnp.int32), SEGMENTS, precision="mixed")
+
+
+def test_nan_is_reported():
+    with pytest.raises(ValueError, match="NaN"):
+        count_regions(lambda x: x[:, :3] * jnp.nan, SEGMENTS, precision="mixed")
