@@ -32,7 +32,7 @@ from rcjax.regions.adaptive_result import AdaptiveResult, concatenate, summarize
 
 __all__ = ["AdaptiveResult", "count_adaptive"]
 
-INITIAL_INTERVALS_WITH_SCORES = 12
+INITIAL_INTERVALS_WITH_SCORES = 10
 INITIAL_INTERVALS_LABELS_ONLY = 64
 # Scores held at a time (float32): more segments are counted in groups, one after the other.
 SCORES_IN_A_GROUP = 4_000_000
@@ -48,7 +48,7 @@ def count_adaptive(
     has_scores: bool,
     locate_boundaries: bool = False,
     initial_intervals: int | None = None,
-    safety: float = 4.0,
+    safety: float = 5.0,
     on_round: Callable[[int, int], None] | None = None,
 ) -> AdaptiveResult:
     """Counts the regions of segments as a grid of `points` points would, with few evaluations.
@@ -69,7 +69,7 @@ def count_adaptive(
         locate_boundaries: continue until every boundary lies between neighbours of the fine grid.
             Without it boundaries are interpolated. Labels alone always locate them. The extra
             points can also reveal further regions.
-        initial_intervals: intervals of the coarse grid, at least 1; 12 with scores, 64 without.
+        initial_intervals: intervals of the coarse grid, at least 1; 10 with scores, 64 without.
         safety: factor on the estimated interpolation error, above 0; more is safer and dearer.
         on_round: called after every round with the number of segments finished in earlier groups
             and the number of points evaluated in the round, for progress reports.
@@ -129,4 +129,4 @@ def _check(num_slices: int, points: int, initial_intervals: int | None, safety: 
     if initial_intervals is not None and initial_intervals < 1:
         raise ValueError(f"initial_intervals must be at least 1, got {initial_intervals}")
     if not (safety > 0 and math.isfinite(safety)):
-        raise ValueError(f"safety must be a positive number (4 is usual), got {safety}")
+        raise ValueError(f"safety must be a positive number (5 is usual), got {safety}")

@@ -1,14 +1,16 @@
 """Cubic interpolation of scores between two neighbouring points, with an error scale.
 
-On an interval of width h, with u in [0, 1] the place inside it, a score is
+On an interval of width h, with u in [0, 1] the place inside it, a score is taken as
     (1 - u) left + u right - u (1 - u) ((1 - u) bend_left + u bend_right)
-where bend = h**2 times the second divided difference at that end. A function with one kink of
-strength k (the jump of its slope) inside the interval stays within u (1 - u) k h of the chord, and
-a bend sees that kink, so the error of a margin is taken as u (1 - u) times its roughness times a
-safety factor.
+where bend = h**2 times the second divided difference at that end: the cubic through four points.
 
-Bends measured over neighbours much further away than h are rescaled as if the slope did a random
-walk (a network has many small kinks): its change over a length h is then proportional to sqrt(h).
+The error scale of a margin is u (1 - u) times its roughness, which averages the jumps of the slope
+at the four points around: h jump / 2 at each, so equal to a bend where points are evenly spaced.
+One kink of strength k (the jump of its slope) in an interval shows in the jumps around it, which
+add up to k, and takes the function at most u (1 - u) k h away from the chord: with even spacing,
+that is 4 times the error scale. Jumps measured over lengths other than h are rescaled as if the
+slope did a random walk, as it does when there are many small kinks: its change over a length h is
+proportional to sqrt(h).
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ class Intervals(NamedTuple):
     """Intervals and what their neighbourhood says about the scores inside.
 
     start and width are int64 [intervals] in grid steps; left, right, bend_left, bend_right are
-    float32 [intervals, classes]; scale_left and scale_right, float32 [intervals, 1], turn bends
-    into roughness; has_neighbour is bool [intervals]: without one, nothing is known about bends.
+    float32 [intervals, classes]; jumps, float32 [intervals, 4, classes], are h times half the
+    rescaled jumps of the slope at the four points around, 0 where a segment ends; jumps_known,
+    int64 [intervals], is how many there are. Without any, nothing is known about the inside.
     """
 
     start: np.ndarray
@@ -34,52 +37,51 @@ class Intervals(NamedTuple):
     right: np.ndarray
     bend_left: np.ndarray
     bend_right: np.ndarray
-    scale_left: np.ndarray
-    scale_right: np.ndarray
-    has_neighbour: np.ndarray
+    jumps: np.ndarray
+    jumps_known: np.ndarray
 
 
 def gather(points: Points, at: np.ndarray) -> Intervals:
     """The intervals that begin at the points `at` and end at the next ones."""
-    last = len(points.position) - 1
-    before, after = np.maximum(at - 1, 0), np.minimum(at + 2, last)
-    has_before = (at > 0) & (points.slice_index[before] == points.slice_index[at])
-    has_after = (at + 2 <= last) & (points.slice_index[after] == points.slice_index[at])
-    left, right = points.scores[at], points.scores[at + 1]
     start = points.position[at]
     width = points.position[at + 1] - start
-
-    def step(number: np.ndarray, known: np.ndarray) -> np.ndarray:
-        return np.where(known, number, 1).astype(np.float32)[:, None]
-
-    width_before = step(start - points.position[before], has_before)
-    width_after = step(points.position[after] - start - width, has_after)
     h = width.astype(np.float32)[:, None]
-    slope = (right - left) / h
-    slope_before = (left - points.scores[before]) / width_before
-    slope_after = (points.scores[after] - right) / width_after
-    bend_left = h * h * (slope - slope_before) / (width_before + h)
-    bend_right = h * h * (slope_after - slope) / (h + width_after)
-    scale_left = np.sqrt((width_before + h) / (2 * h))
-    scale_right = np.sqrt((h + width_after) / (2 * h))
+    around = [_slope_jump(points, at, offset) for offset in (-1, 0, 1, 2)]
+    jumps = np.stack([h * np.sqrt(h / (2 * span)) * jump for jump, span, _ in around], axis=1)
+    bends = [h * h * jump / span for jump, span, _ in around[1:3]]
+    known = np.stack([known for _, _, known in around], axis=1)
+    # At the end of a segment the parabola through the last three points replaces the cubic.
+    bend_left = np.where(known[:, 1, None], bends[0], bends[1])
+    bend_right = np.where(known[:, 2, None], bends[1], bends[0])
+    left, right = points.scores[at], points.scores[at + 1]
+    return Intervals(start, width, left, right, bend_left, bend_right, jumps, known.sum(axis=1))
 
-    def other(value: np.ndarray, known: np.ndarray, substitute: np.ndarray) -> np.ndarray:
-        return np.where(known[:, None], value, substitute)
 
-    nothing = np.zeros_like(bend_left)
-    from_right = other(bend_right, has_after, nothing)
-    from_left = other(bend_left, has_before, nothing)
-    return Intervals(
-        start,
-        width,
-        left,
-        right,
-        other(bend_left, has_before, from_right),
-        other(bend_right, has_after, from_left),
-        other(scale_left, has_before, scale_right),
-        other(scale_right, has_after, scale_left),
-        has_before | has_after,
-    )
+def _slope_jump(
+    points: Points, at: np.ndarray, offset: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Slope after minus slope before the points at + offset: 0 and unknown at segment ends.
+
+    Returns the jumps [intervals, classes], the lengths [intervals, 1] from the point before to the
+    point after, and whether the jump is known [intervals].
+    """
+    last = len(points.position) - 1
+    middle = np.clip(at + offset, 0, last)
+    before, after = np.maximum(middle - 1, 0), np.minimum(middle + 1, last)
+    segment = points.slice_index[at]
+    known = (at + offset > 0) & (at + offset < last)
+    known &= points.slice_index[before] == segment
+    known &= points.slice_index[after] == segment
+
+    def length(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        steps = np.where(known, points.position[second] - points.position[first], 1)
+        return steps.astype(np.float32)[:, None]
+
+    length_before, length_after = length(before, middle), length(middle, after)
+    slope_before = (points.scores[middle] - points.scores[before]) / length_before
+    slope_after = (points.scores[after] - points.scores[middle]) / length_after
+    jump = np.where(known[:, None], slope_after - slope_before, 0)
+    return jump, length_before + length_after, known
 
 
 def select(intervals: Intervals, chosen: np.ndarray) -> Intervals:
@@ -101,10 +103,9 @@ def interpolate(intervals: Intervals, u: np.ndarray | float) -> np.ndarray:
 
 def roughness(intervals: Intervals, top: np.ndarray) -> np.ndarray:
     """Error scale [intervals, classes] of the margins of class `top` over every class."""
-    bend_left = pick(intervals.bend_left, top) - intervals.bend_left
-    bend_right = pick(intervals.bend_right, top) - intervals.bend_right
-    from_left = intervals.scale_left * np.abs(bend_left)
-    return from_left + intervals.scale_right * np.abs(bend_right)
+    of_top = np.take_along_axis(intervals.jumps, top[:, None, None], axis=2)
+    total = np.abs(of_top - intervals.jumps).sum(axis=1)
+    return 2 * total / np.maximum(intervals.jumps_known, 1)[:, None].astype(np.float32)
 
 
 def crossing(intervals: Intervals, first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -108,8 +108,9 @@ def open_intervals(points: Points) -> np.ndarray:
     same_slice = points.slice_index[1:] == points.slice_index[:-1]
     roomy = points.position[1:] - points.position[:-1] > 1
     near_news = points.fresh.copy()
-    near_news[1:] |= points.fresh[:-1]
-    near_news[:-1] |= points.fresh[1:]
+    for distance in (1, 2):
+        near_news[distance:] |= points.fresh[:-distance]
+        near_news[:-distance] |= points.fresh[distance:]
     return np.flatnonzero(same_slice & roomy & (near_news[1:] | near_news[:-1]))
 
 

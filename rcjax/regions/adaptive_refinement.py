@@ -17,7 +17,7 @@ from rcjax.regions.adaptive_points import Points, label_changes, open_intervals
 
 # Where regions meet, a third class needs only a small error to come out on top, and there are few
 # such intervals: they get a multiple of the safety factor that all others get.
-THIRD_CLASS_CAUTION = 4.0
+THIRD_CLASS_CAUTION = 2.0
 # A margin that changes sign is taken to do so once when it falls by more than this share of the
 # safety factor times its error scale.
 SINGLE_CROSSING_CAUTION = 0.5
@@ -36,10 +36,11 @@ def by_scores(points: Points, safety: float, locate: bool) -> tuple[np.ndarray, 
     intervals = gather(points, at)
     first, second = points.labels[at], points.labels[at + 1]
     place = np.full(len(at), np.nan)
-    place[~intervals.has_neighbour] = 0.5
-    same = np.flatnonzero(intervals.has_neighbour & (first == second))
+    informed = intervals.jumps_known > 0
+    place[~informed] = 0.5
+    same = np.flatnonzero(informed & (first == second))
     place[same] = _same_label(select(intervals, same), first[same], safety)
-    differ = np.flatnonzero(intervals.has_neighbour & (first != second))
+    differ = np.flatnonzero(informed & (first != second))
     place[differ] = _two_labels(select(intervals, differ), first[differ], second[differ], safety)
     wanted = ~np.isnan(place)
     inside = np.rint(place[wanted] * intervals.width[wanted]).astype(np.int64)
