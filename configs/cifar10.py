@@ -1,4 +1,21 @@
-"""The paper's run: ResNet18 on CIFAR-10."""
+"""The paper's run: ResNet18 on CIFAR-10, one setting of its grid of 27.
+
+    python -m rcjax.data.prepare cifar10
+    python launch.py --config=configs/cifar10.py --workdir=runs/cifar10
+
+The first command downloads CIFAR-10 (170 MB) and needs to be run once. The paper's grid (its
+Table 1) is learning_rate 0.1, 0.01, 0.001 x batch_size 256, 512, 1024 x weight_decay 1e-5, 1e-6,
+1e-7, three seeds each; this file holds the largest rate, the smallest batch and the middle decay:
+    --config.learning_rate=0.001 --config.batch_size=1024 --config.weight_decay=1e-7 --config.seed=2
+
+Cost: 200 epochs of 50,000 images through 0.56 billion multiply-adds each, three times over for the
+    gradient. Made for a GPU; the two cores of a laptop take weeks.
+Expect: what the paper's authors published for this setting (three seeds): 100 % training accuracy,
+    83.8 to 84.5 % test accuracy, 1.3 to 1.9 regions before training, 2.8 after. At the other end of
+    the grid (rate 0.001, batch 1024): 63.4 to 64.8 % and 4.4 to 5.0 regions.
+Quick size: configs/cifar10.py:quick runs a narrow network for 2 epochs on made-up images of
+    CIFAR-10's shape; it shows that all works, and what it counts means nothing.
+"""
 
 from ml_collections import ConfigDict
 

@@ -16,13 +16,20 @@ def check_devices() -> None:
     """Raises a UserError when JAX finds no device of the platform it was told to use."""
     try:
         jax.local_devices()
-    except RuntimeError as error:
+    # JAX fails a bare assertion when the plugin of the platform is not installed.
+    except (RuntimeError, AssertionError) as error:
         asked = os.environ.get("JAX_PLATFORMS", "")
-        reason = str(error).splitlines()[0]
+        reason = f" ({str(error).splitlines()[0]})" if str(error) else ""
         raise UserError(
-            f"no such device: JAX_PLATFORMS asks for {asked!r}, and JAX says {reason!r}; unset "
-            "JAX_PLATFORMS to take what there is, or install rcjax with the extra of the device"
+            f"no such device: JAX_PLATFORMS asks for {asked!r}, which JAX does not find{reason}; "
+            "unset JAX_PLATFORMS to take what there is, or install rcjax with the device's extra"
         ) from error
+
+
+def describe_devices() -> str:
+    """The devices of this process in words, such as "1 x cpu"."""
+    devices = jax.local_devices()
+    return f"{len(devices)} x {devices[0].device_kind}"
 
 
 def local_mesh() -> Mesh:

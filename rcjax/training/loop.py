@@ -7,7 +7,7 @@ from typing import Any
 
 from rcjax import data
 from rcjax.training.checkpoints import Checkpoints
-from rcjax.training.devices import check_devices
+from rcjax.training.devices import check_devices, describe_devices
 from rcjax.training.experiment import Experiment
 from rcjax.training.figures import draw_figures
 from rcjax.training.files import finite, write_json
@@ -91,6 +91,10 @@ class Run:
             )
         completed = len(self._epochs)
         self._display = ProgressDisplay(config.epochs, completed, examples)
+        self._display.message(
+            f"{config.network} on {config.dataset}: {examples} training images, "
+            f"{config.epochs} epochs, on {describe_devices()}"
+        )
         for message in messages:
             self._display.message(message)
         if restored is not None:

@@ -1,0 +1,86 @@
+"""Every config: its header, its quick size, and that each of its fields is read."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from ml_collections import ConfigDict
+
+from rcjax.configuration import flatten, load_config
+from rcjax.data import load
+from rcjax.training import train
+from rcjax.training.counting import sample_slices
+from rcjax.training.validation import check_config
+
+from .training.small_runs import small_config
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CONFIGS = sorted((REPOSITORY / "configs").glob("*.py"))
+NAMES = [path.stem for path in CONFIGS]
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=NAMES)
+def test_header_gives_command_cost_and_expectation(path):
+    header = ast.get_docstring(ast.parse(path.read_text()))
+    assert header is not None
+    assert f"python launch.py --config=configs/{path.name} --workdir=" in header
+    for heading in ("Cost:", "Expect:", "Quick size:"):
+        assert heading in header
+
+
+@pytest.mark.parametrize("size", ["", "quick"])
+@pytest.mark.parametrize("path", CONFIGS, ids=NAMES)
+def test_fields_are_valid(path, size):
+    config = load_config(f"{path}:{size}" if size else str(path))
+    check_config(config.to_dict())
+    if size == "quick":
+        assert config.epochs <= 3
+        assert config.dataset in ("digits", "synthetic")  # nothing to download
+
+
+def test_main_job_is_the_digits_and_the_papers_run_is_the_papers():
+    cifar10 = load_config(str(REPOSITORY / "configs" / "cifar10.py"))
+    paper = {
+        "network": "resnet18",
+        "dataset": "cifar10",
+        "epochs": 200,
+        "batch_size": 256,
+        "learning_rate": 0.1,
+        "momentum": 0.9,
+        "random_crop": False,
+        "random_flip": False,
+        "regions.slices": 100,
+        "regions.points": 200,
+        "regions.every": 10,
+    }
+    fields = flatten(cifar10.to_dict())
+    assert {name: fields[name] for name in paper} == paper
+    assert load_config(str(REPOSITORY / "configs" / "digits.py")).dataset == "digits"
+
+
+def test_every_field_is_read(tmp_path, monkeypatch):
+    """By attribute, in a run; a field that nothing reads would be a promise that nothing keeps."""
+    config = small_config(epochs=1)
+    owners = {id(config): "", id(config.regions): "regions."}
+    read = set()
+    read_attribute = ConfigDict.__getattr__
+
+    def note(self, name):
+        read.add(owners.get(id(self), "?") + name)
+        return read_attribute(self, name)
+
+    monkeypatch.setattr(ConfigDict, "__getattr__", note)
+    train(config, tmp_path)
+    # The length belongs to random directions only.
+    dataset = load("digits", train_examples=20)
+    config.regions.sampling = "random_directions"
+    sample_slices(dataset, config.regions, seed=0)
+    monkeypatch.undo()
+    assert set(flatten(config.to_dict())) <= read
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", CONFIGS, ids=NAMES)
+def test_quick_size_runs(path, tmp_path):
+    record = train(load_config(f"{path}:quick"), tmp_path)
+    assert record["status"] == "completed"

@@ -1,0 +1,170 @@
+"""The command line: what it refuses, with one line, exit code 2 and nothing written."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rcjax.training.files
+from rcjax.launch import main, split_overrides
+
+from .training.small_runs import REPOSITORY, launch, small_arguments
+
+DIGITS = str(REPOSITORY / "configs" / "digits.py")
+
+BAD_FIELDS = [
+    ("epochs=0", "epochs must be at least 1, got 0"),
+    ("batch_size=-1", "batch_size must be at least 1, got -1"),
+    ("learning_rate=0", "learning_rate must be positive, got 0"),
+    ("learning_rate=nan", "learning_rate must be positive, got nan"),
+    ("momentum=1", "momentum must be at least 0 and below 1, got 1"),
+    ("weight_decay=-0.1", "weight_decay must be at least 0, got -0.1"),
+    ("width=-4", "width must be at least 0, got -4"),
+    ("seed=-1", "seed must be at least 0, at most 4294967295, got -1"),
+    ("checkpoint_every=0", "checkpoint_every must be at least 1, got 0"),
+    ("regions.slices=0", "regions.slices must be at least 1, got 0"),
+    ("regions.points=1", "regions.points must be at least 2, got 1"),
+    ("regions.every=0", "regions.every must be at least 1, got 0"),
+    ("regions.dim=6", "regions.dim must be at least 1, at most 5, got 6"),
+    ("regions.length=-1", "regions.length must be positive, got -1"),
+    ("network=resnet19", "unknown network 'resnet19'; known: "),
+    ("dataset=cifar11", "unknown dataset 'cifar11'; known: "),
+    ("precision=float16", "unknown precision 'float16'; known: float32, bfloat16"),
+    ("regions.method=guess", "unknown regions.method 'guess'; known: grid, adaptive, exact"),
+    ("regions.sampling=lines", "unknown regions.sampling 'lines'; known: between_points"),
+    ("regions.anchors=both", "unknown regions.anchors 'both'; known: train, test"),
+    ("batch_size=5000", "batch_size must be at most the 1297 training examples of digits"),
+    ("train_examples=5000", "train_examples must be between 1 and the 1297"),
+    # Of the wrong type, or with no such name.
+    ("epochs=many", "config field epochs takes an integer, got 'many'"),
+    ("epochs=1.5", "config field epochs takes an integer, got '1.5'"),
+    ("learning_rate=fast", "config field learning_rate takes a number, got 'fast'"),
+    ("random_flip=perhaps", "config field random_flip takes true or false, got 'perhaps'"),
+    ("learning_rte=0.1", "no config field 'learning_rte'; did you mean learning_rate?"),
+    ("slices=10", "no config field 'slices'; did you mean regions.slices?"),
+    ("region.slices=10", "no config field 'region.slices'; did you mean regions.slices"),
+    ("regions=10", "config field 'regions' is a section; its fields are regions.anchors"),
+    ("zzzz=1", "no config field 'zzzz'; the fields are batch_size, check"),
+]
+
+
+def assert_refused(outcome, *words):
+    """One line that holds the words, exit code 2, no traceback."""
+    assert outcome.code == 2
+    assert outcome.err.startswith("error: ")
+    assert outcome.err.count("\n") == 1
+    for word in words:
+        assert word in outcome.err
+
+
+@pytest.mark.parametrize(("field", "words"), BAD_FIELDS, ids=[field for field, _ in BAD_FIELDS])
+def test_bad_field(capsys, tmp_path, field, words):
+    workdir = tmp_path / "run"
+    arguments = ["rcjax", f"--config={DIGITS}", f"--workdir={workdir}", f"--config.{field}"]
+    assert_refused(launch(capsys, arguments), words)
+    assert not workdir.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ["--config is missing", "usage"]),
+        (["--config=configs/digits.py"], ["--workdir is missing"]),
+        (["--workdir=w"], ["--config is missing"]),
+        (["--config=nowhere.py", "--workdir=w"], ["'nowhere.py'", "configs/digits.py"]),
+        (["--config=configs/digits.py:tiny", "--workdir=w"], ["'tiny'", "known sizes: quick"]),
+        (["--config=configs/digits.py", "--workdir=w", "--epochs=3"], ["unknown flag --epochs"]),
+        (["--config=configs/digits.py", "--workdir=w", "more"], ["unexpected argument 'more'"]),
+        (["--config=configs/digits.py", "--workdir=w", "--config.epochs"], ["has no value"]),
+    ],
+)
+def test_bad_command_line(capsys, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    assert_refused(launch(capsys, ["rcjax", *arguments]), *words)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("1 +", "SyntaxError"),
+        ("import nothing_of_this_name", "ModuleNotFoundError"),
+        ("x = 1", "no function get_config"),
+        ("def get_config(size): return {}", "must return an ml_collections.ConfigDict, got dict"),
+        (
+            "from ml_collections import ConfigDict\n"
+            "def get_config(size): return ConfigDict({'epochs': 3})",
+            "the config lacks seed, dataset",
+        ),
+    ],
+)
+def test_bad_config_file(capsys, tmp_path, source, words):
+    file = tmp_path / "own.py"
+    file.write_text(source)
+    outcome = launch(capsys, ["rcjax", f"--config={file}", f"--workdir={tmp_path / 'run'}"])
+    assert_refused(outcome, words)
+
+
+def test_field_that_nothing_reads(capsys, tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text(
+        "import runpy\n"
+        "def get_config(size):\n"
+        f"    config = runpy.run_path({DIGITS!r})['get_config'](size)\n"
+        "    config.learning_rat = 0.5\n"
+        "    return config\n"
+    )
+    outcome = launch(capsys, ["rcjax", f"--config={file}", f"--workdir={tmp_path / 'run'}"])
+    assert_refused(outcome, "fields that nothing reads: learning_rat")
+
+
+def test_workdir_that_cannot_be_written(capsys, tmp_path):
+    (tmp_path / "file").write_text("kept")
+    assert_refused(launch(capsys, small_arguments(tmp_path / "file")), "is a file")
+    assert_refused(launch(capsys, small_arguments(tmp_path / "file" / "run")), "cannot be written")
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_full_disk(capsys, tmp_path, monkeypatch):
+    def no_space(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(rcjax.training.files.os, "fsync", no_space)
+    assert_refused(launch(capsys, small_arguments(tmp_path / "run")), "no space left", "intact")
+    assert not (tmp_path / "run" / "record.json").exists()
+
+
+def test_no_such_device(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "launch.py", *small_arguments(tmp_path / "run")[1:]],
+        cwd=REPOSITORY,
+        env={**os.environ, "JAX_PLATFORMS": "cuda"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "error: no such device: JAX_PLATFORMS asks for 'cuda'" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_config_is_found_beside_the_package(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["rcjax", "--config=configs/digits.py", "--workdir=w", "--config.epochs=0"]
+    assert_refused(launch(capsys, arguments), "epochs must be at least 1")
+
+
+def test_overrides_are_split_off():
+    arguments = ["rcjax", "--config.epochs=3", "--workdir=w", "--config.seed", "5", "--config=c.py"]
+    others, overrides = split_overrides(arguments)
+    assert others == ["rcjax", "--workdir=w", "--config=c.py"]
+    assert overrides == {"epochs": "3", "seed": "5"}
+
+
+def test_help_names_the_configs(capsys):
+    assert main(["rcjax", "--help"]) == 0
+    assert str(Path("configs/digits.py")) in capsys.readouterr().out
