@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rcjax.regions import simplex
+from rcjax.regions.components import count_components
 from rcjax.regions.evaluation import Evaluator
 from rcjax.regions.outputs import INVALID_LABEL
 
@@ -82,8 +83,6 @@ def _count_changes(labels: jax.Array) -> tuple[jax.Array, jax.Array]:
 def _count_cells(
     labels: jax.Array, position: Any, *, points: int, dim: int, connectivity: str
 ) -> jax.Array:
-    from rcjax.regions.components import count_components
-
     grid = labels if position is None else labels[:, jnp.maximum(position, 0)]
     grid = grid.reshape(-1, *(points,) * dim)
     mask = None if position is None else (position >= 0).reshape((points,) * dim)
