@@ -16,7 +16,7 @@ from rcjax.regions.components import count_components, label_components
 
 CONNECTIVITIES = ("full", "face")
 # Few shapes, each with axes of length 1 or not, so that little is compiled.
-SHAPES = [(9,), (6, 7), (1, 8), (3, 4, 3), (3, 2, 1, 3)]
+SHAPES = [(9,), (6, 7), (3, 4, 3), (3, 2, 1, 3)]
 
 
 def scipy_labels(labels, mask, connectivity):
@@ -77,7 +77,7 @@ def test_equals_scipy_on_any_grid(shape, connectivity, data):
     check_against_scipy(labels, mask, connectivity)
 
 
-@pytest.mark.parametrize("connectivity", CONNECTIVITIES)
+@pytest.mark.parametrize("connectivity", ["face", pytest.param("full", marks=pytest.mark.slow)])
 def test_equals_networkx_in_five_dimensions_within_a_simplex(connectivity):
     shape = (3,) * 5
     inside = np.indices(shape).sum(0) <= 3
@@ -158,12 +158,11 @@ def random_batch():
     return random.integers(0, 3, (2, 3, 6, 7)), random.random((2, 3, 6, 7)) < 0.8
 
 
-@pytest.mark.parametrize("connectivity", CONNECTIVITIES)
-def test_batch_jit_and_vmap_agree_with_single_grids(connectivity):
+def test_batch_jit_and_vmap_agree_with_single_grids():
     labels, mask = random_batch()
 
     def count(labels, mask):
-        return count_components(labels, mask, dim=2, connectivity=connectivity)
+        return count_components(labels, mask, dim=2, connectivity="full")
 
     singles = [
         [int(count(*pair)) for pair in zip(*row, strict=True)]
@@ -174,10 +173,9 @@ def test_batch_jit_and_vmap_agree_with_single_grids(connectivity):
     assert jax.vmap(jax.vmap(count))(labels, mask).tolist() == singles
 
 
-@pytest.mark.parametrize("connectivity", CONNECTIVITIES)
-def test_neither_class_names_nor_the_order_of_axes_matter(connectivity):
+def test_neither_class_names_nor_the_order_of_axes_matter():
     labels, mask = random_batch()
-    arguments = {"dim": 2, "connectivity": connectivity}
+    arguments = {"dim": 2, "connectivity": "full"}
     counts = count_components(labels, mask, **arguments).tolist()
     renamed = np.array([-7, 0, 2**30])[labels]
     assert count_components(renamed, mask, **arguments).tolist() == counts
