@@ -17,20 +17,20 @@ from rcjax.regions.exact_values import Kind, Value, constant, refusal
 from rcjax.regions.tracing import bind, walk
 
 # Linear in all their floating operands together; other operands are indices or predicates.
-_LINEAR = frozenset(
-    ("add", "add_any", "sub", "neg", "reduce_sum", "reduce_window_sum", "cumsum")
-    + ("reshape", "transpose", "broadcast_in_dim", "squeeze", "rev", "tile", "pad", "slice")
-    + ("concatenate", "split", "stack", "unstack", "select_n", "gather")
-    + ("dynamic_slice", "dynamic_update_slice")
-)
+_LINEAR = {
+    *("add", "add_any", "sub", "neg", "reduce_sum", "reduce_window_sum", "cumsum"),
+    *("reshape", "transpose", "broadcast_in_dim", "squeeze", "rev", "tile", "pad", "slice"),
+    *("concatenate", "split", "stack", "unstack", "select_n", "gather"),
+    *("dynamic_slice", "dynamic_update_slice"),
+}
 # Pass their operand on. Casts between floating dtypes are among them: see convert_element_type.
-_IDENTITY = frozenset(
-    ("copy", "copy_p", "stop_gradient", "name", "optimization_barrier", "device_put")
-    + ("sharding_constraint", "reduce_precision")
-)
+_IDENTITY = {
+    *("copy", "copy_p", "stop_gradient", "name", "optimization_barrier", "device_put"),
+    *("sharding_constraint", "reduce_precision"),
+}
 # Linear in each of two operands: one of them must not be LINEAR.
-_PRODUCTS = frozenset(("mul", "dot_general", "conv_general_dilated"))
-_CONTROL = frozenset(("while", "cond"))
+_PRODUCTS = {"mul", "dot_general", "conv_general_dilated"}
+_CONTROL = {"while", "cond"}
 _LONGEST_SCAN = 256
 
 
@@ -98,7 +98,7 @@ class PiecewiseLinearRule:
             raise refusal(
                 "scan", f"{length} turns, more than the {_LONGEST_SCAN} that are unrolled"
             )
-        consts, carry = params["num_consts"], params["num_carry"]
+        consts, carry = _scan_sizes(equation)
         fixed, carried = inputs[:consts], inputs[consts : consts + carry]
         scanned = inputs[consts + carry :]
         turns: list[list[Value]] = []
@@ -112,6 +112,19 @@ class PiecewiseLinearRule:
         if params["reverse"]:
             turns.reverse()
         return carried + [_stack(values) for values in zip(*turns, strict=True)]
+
+
+def _scan_sizes(equation: Any) -> tuple[int, int]:
+    """Number of fixed and of carried inputs, read from the ranks: names differ between versions.
+
+    What is scanned over, or collected, has one axis more outside of the body than inside.
+    """
+    body = equation.params["jaxpr"]
+    pairs = zip(equation.outvars, body.out_avals, strict=True)
+    carry = sum(len(out.aval.shape) == len(inner.shape) for out, inner in pairs)
+    pairs = zip(equation.invars, body.in_avals, strict=True)
+    unscanned = sum(len(value.aval.shape) == len(inner.shape) for value, inner in pairs)
+    return unscanned - carry, carry
 
 
 def _stack(values: Sequence[Value]) -> Value:

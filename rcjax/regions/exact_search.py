@@ -35,7 +35,7 @@ class Resolution:
 
 RESOLUTIONS = {
     "float64": Resolution(bracket=1e-9, rounding=1e-11),
-    "float32": Resolution(bracket=1e-4, rounding=1e-5),
+    "float32": Resolution(bracket=5e-6, rounding=1e-6),
 }
 
 

@@ -7,6 +7,7 @@ elementary operations. The exact method and the lowered precision are two such r
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -124,7 +125,7 @@ def values_per_point(jaxpr: Jaxpr) -> int:
     """Number of values that all operations together produce: a measure of memory for one point."""
     total = 0
     for equation in jaxpr.eqns:
-        total += sum(int(np.prod(np.shape(v.aval))) for v in equation.outvars)
+        total += sum(math.prod(getattr(v.aval, "shape", ())) for v in equation.outvars)
         body = call_body(equation)
         if body is not None:
             total += values_per_point(body.jaxpr)

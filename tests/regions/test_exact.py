@@ -201,3 +201,16 @@ def test_bad_input_is_named(arguments, message):
     complete = {"predict": lambda x: x, "anchors": np.ones((1, 2, 2), np.float32), **arguments}
     with pytest.raises(ValueError, match=message):
         count_exact(**complete)
+
+
+@pytest.mark.parametrize(
+    ("distance", "seen"), [(2.0**-20, True), (2.0**-32, True), (2**-40, False)]
+)
+def test_breakpoints_closer_than_the_resolution_count_as_one(distance, seen):
+    def predict(x):
+        return two_classes(lambda x: jax.nn.relu(x) - jax.nn.relu(x - np.float32(distance)))(x)
+
+    result = count_exact(predict, segment(-1, 1))
+    assert (distance / 2 > result.resolution) == seen
+    assert result.activation_regions.tolist() == [3 if seen else 2]
+    assert result.evaluations[0] < 40
