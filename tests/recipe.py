@@ -14,13 +14,11 @@ import numpy as np
 def recipe_tensor(key: str, shape: Sequence[int], seed: int = 0) -> np.ndarray:
     """One tensor of the recipe, float32."""
     random = np.random.default_rng([seed, zlib.crc32(key.encode())])
-    if key.endswith("running_mean"):
-        values = 0.1 * random.standard_normal(shape)
-    elif key.endswith("running_var"):
+    if key.endswith("num_batches_tracked"):
+        values = np.zeros(shape)
+    elif key.endswith("running_var") or (len(shape) == 1 and key.endswith(".weight")):
         values = random.uniform(0.5, 1.5, shape)
-    elif len(shape) == 1 and key.endswith(".weight"):
-        values = random.uniform(0.5, 1.5, shape)
-    elif len(shape) == 1:
+    elif len(shape) == 1:  # biases and running means
         values = 0.1 * random.standard_normal(shape)
     else:
         values = random.standard_normal(shape) * math.sqrt(2 / math.prod(shape[1:]))

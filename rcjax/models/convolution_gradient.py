@@ -69,11 +69,12 @@ def _depthwise(images: jax.Array, weight: jax.Array, stride: int, padding: int) 
     height, width = _output_size(images, kernel, stride, padding)
     padded = _pad(images, padding)
     rows, columns = stride * (height - 1) + 1, stride * (width - 1) + 1
-    return sum(
+    taps = (
         padded[:, i : i + rows : stride, j : j + columns : stride] * weight[i, j, 0]
         for i in range(kernel)
         for j in range(kernel)
     )
+    return functools.reduce(jnp.add, taps)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
