@@ -11,7 +11,7 @@ Evaluate = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 # Rows of scores that lie in [0, 1] and sum to 1 this closely are taken for probabilities.
 PROBABILITY_TOLERANCE = 1e-3
-LARGEST_SCORE = 1e30
+LARGEST_SCORE = 1e20
 
 
 class Points(NamedTuple):

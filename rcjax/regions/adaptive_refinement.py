@@ -29,6 +29,9 @@ NEAREST_TO_END = 0.25
 # the two at its ends.
 PLACES = np.arange(1, 8, dtype=np.float32) / 8
 
+LARGEST_EXCESS = 1e6
+TINY = np.finfo(np.float32).tiny
+
 
 def by_scores(points: Points, safety: float, locate: bool) -> tuple[np.ndarray, np.ndarray]:
     """Segments and positions, int64 [new points], of the points that the scores ask for."""
@@ -72,12 +75,15 @@ def _same_label(intervals: Intervals, label: np.ndarray, safety: float) -> np.nd
     bend = (intervals.bend_left + intervals.bend_right) / 2
     dip = pick(bend, label) - bend + safety * roughness(intervals, label)
     bound = (np.sqrt(left) + np.sqrt(right)) ** 2
-    # A class with exactly the scores of `label` asks for nothing: 0 > 0 is false.
-    excess = np.where(dip > bound, dip / np.maximum(bound, np.finfo(np.float32).tiny), 0)
+    # How much too deep each dip is, at most LARGEST_EXCESS. A class with exactly the scores of
+    # `label` asks for nothing: 0 > 0 is false.
+    too_deep = dip > bound
+    floor = np.where(too_deep, dip / LARGEST_EXCESS, 1)
+    excess = np.where(too_deep, dip / np.maximum(bound, floor), 0)
     np.put_along_axis(excess, label[:, None], 0, axis=1)
     rival = excess.argmax(axis=1)
     at_risk = pick(excess, rival)[:, 0] > 0
-    deepest = np.maximum(pick(dip, rival)[:, 0], np.finfo(np.float32).tiny)
+    deepest = np.where(at_risk, pick(dip, rival)[:, 0], 1)
     place = 0.5 - (pick(right, rival) - pick(left, rival))[:, 0] / (2 * deepest)
     return np.where(at_risk, np.clip(place, NEAREST_TO_END, 1 - NEAREST_TO_END), np.nan)
 
@@ -126,7 +132,7 @@ def _towards_crossing(
     )
     caution = CROSSING_PLACE_CAUTION * safety
     error = caution * u * (1 - u) * pick(roughness(intervals, first), second)[:, 0]
-    overshoot = error / np.maximum(change[:, 0], np.finfo(np.float32).tiny)
+    overshoot = np.where(error < change[:, 0], error / np.maximum(change[:, 0], TINY), 1)
     in_steps = u * intervals.width
     upward = np.ceil(in_steps + overshoot * intervals.width)
     downward = np.floor(in_steps - overshoot * intervals.width)

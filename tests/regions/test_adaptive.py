@@ -307,6 +307,19 @@ def test_infinite_scores_keep_their_order():
     assert count_adaptive(evaluate, 1, has_scores=True).labels[0].tolist() == [0, 2]
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e-3, 1e5, 1e25])
+def test_the_count_does_not_depend_on_the_scale_of_the_scores(scale):
+    scores = random_walks(7, 40, 4, 5, smooth=False)
+    tied = lambda index, x: scores(index, x)[:, [0, 0, 1, 2, 3]] + 0.0  # noqa: E731
+    plain = count_adaptive(tied, 40, has_scores=True)
+    scaled = count_adaptive(
+        lambda index, x: np.float64(scale) * tied(index, x), 40, has_scores=True
+    )
+    np.testing.assert_array_equal(plain.counts, dense_counts(tied, 40, 8193))
+    if scale < 1e20:  # beyond, scores are clipped, and the grid decides
+        np.testing.assert_array_equal(plain.counts, scaled.counts)
+
+
 @pytest.mark.parametrize(
     ("evaluate", "arguments", "message"),
     [
