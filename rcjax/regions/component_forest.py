@@ -17,8 +17,8 @@ from rcjax.regions.component_sweeps import (
     sweep,
 )
 
-# After two rounds of sweeps few cells of common label maps still disagree with a neighbour.
-_SWEEP_ROUNDS = 2
+# After three rounds of sweeps few cells of common label maps still disagree with a neighbour.
+_SWEEP_ROUNDS = 3
 # Disagreeing cells are united in portions of this share of all cells, at least 1,024.
 _PORTION_DIVISOR = 256
 _BLOCK = 64

@@ -86,7 +86,7 @@ def sweep(
         position = length - k if backwards else k + 1
         here = (0,) * len(offsets[0])
         smallest = slab(ids, position, here)
-        unlinked = jnp.iinfo(ids.dtype).max
+        unlinked = jnp.array(jnp.iinfo(ids.dtype).max, ids.dtype)
         for number in numbers:
             offset = offsets[number]
             towards = tuple(-entry for entry in offset) if backwards else offset

@@ -148,6 +148,12 @@ def test_many_turns_are_followed_to_the_end(connectivity):
     check_against_scipy(winding_corridor(9), True, connectivity)
 
 
+def test_grids_of_more_cells_than_two_bytes_can_number():
+    labels = np.random.default_rng(2).integers(0, 2, (2, 40_000))
+    check_count = scipy.ndimage.label(labels == 0)[1] + scipy.ndimage.label(labels == 1)[1]
+    assert count_components(labels, dim=2, connectivity="face") == check_count
+
+
 def test_the_winding_shapes_are_what_they_claim():
     for grid in (spiral(41), serpentine(41), comb(41), winding_corridor(9)):
         assert scipy.ndimage.label(grid)[1] == 1
