@@ -27,16 +27,9 @@ ALLOWED = {
     },
 }  # fmt: skip
 HEAVY = (
-    "torch",
-    "flax",
-    "optax",
-    "orbax",
-    "tensorflow_datasets",
-    "matplotlib",
-    "sklearn",
-    "absl",
+    "absl", "flax", "matplotlib", "optax", "orbax", "sklearn", "tensorflow_datasets", "torch",
     "tqdm",
-)
+)  # fmt: skip
 
 
 def imported_modules(path: Path) -> set[str]:

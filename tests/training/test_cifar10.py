@@ -44,6 +44,7 @@ def test_prepared_data_are_trained_on(tmp_path, capsys):
 def test_unprepared_data_are_refused_with_the_way_out(tmp_path, capsys):
     outcome = launch(capsys, arguments(tmp_path / "data", tmp_path / "run"))
     assert outcome.code == 2
-    assert outcome.err.count("\n") == 1
-    assert "python -m rcjax.data.prepare cifar10" in outcome.err
+    last_line = outcome.err.splitlines()[-1]  # before it: that a download is tried
+    assert last_line.startswith("error: ")
+    assert "python -m rcjax.data.prepare cifar10" in last_line
     assert not (tmp_path / "run").exists()
