@@ -3,10 +3,10 @@
 Inside a `lax.scan`, which training is, XLA's CPU backend computes the weight gradient of a
 convolution about 50 times and the input gradient about 5 times slower than outside, and a depthwise
 convolution takes tens of times longer than the sum of its taps anywhere. So on the CPU
-  - a convolution has its own reverse-mode gradient: the weight gradient is one matrix product per
-    tap of the kernel, the input gradient a plain convolution with the kernel turned around;
+  - the gradient with respect to the weight is one matrix product per tap of the kernel, the one
+    with respect to the images a plain convolution with the kernel turned around;
   - a depthwise convolution is the sum, over the taps of the kernel, of shifted images times a
-    weight per channel, which XLA differentiates well by itself;
+    weight per channel;
   - any other grouped convolution is one convolution per group.
 All are exact. Everywhere else XLA's convolution and gradients are used as they are.
 
@@ -44,11 +44,12 @@ def convolution(
     if not custom:
         return _plain(images, weight, stride, padding, groups)
     if groups == 1:
-        return _with_gradient(images, weight, stride, padding)
+        return _with_gradient(images, weight, stride, padding, False)
     if groups == images.shape[-1] == weight.shape[-1]:
-        return _depthwise(images, weight, stride, padding)
+        return _with_gradient(images, weight, stride, padding, True)
     pieces = zip(jnp.split(images, groups, -1), jnp.split(weight, groups, -1), strict=True)
-    return jnp.concatenate([_with_gradient(*piece, stride, padding) for piece in pieces], -1)
+    outputs = [_with_gradient(*piece, stride, padding, False) for piece in pieces]
+    return jnp.concatenate(outputs, -1)
 
 
 def _plain(
@@ -66,43 +67,53 @@ def _plain(
 
 def _depthwise(images: jax.Array, weight: jax.Array, stride: int, padding: int) -> jax.Array:
     kernel = weight.shape[0]
-    height, width = _output_size(images, kernel, stride, padding)
     padded = _pad(images, padding)
-    rows, columns = stride * (height - 1) + 1, stride * (width - 1) + 1
-    taps = (
-        padded[:, i : i + rows : stride, j : j + columns : stride] * weight[i, j, 0]
-        for i in range(kernel)
-        for j in range(kernel)
-    )
-    return functools.reduce(jnp.add, taps)
+    count, height, width, channels = padded.shape
+    rows, columns = height - kernel + 1, width - kernel + 1
+    strides = (1, stride, stride, 1)
+
+    def tap(i: int, j: int) -> jax.Array:
+        shifted = lax.slice(padded, (0, i, j, 0), (count, i + rows, j + columns, channels), strides)
+        return shifted * lax.slice(weight, (i, j, 0, 0), (i + 1, j + 1, 1, channels))
+
+    taps = [tap(i, j) for i in range(kernel) for j in range(kernel)]
+    return functools.reduce(lax.add, taps)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _with_gradient(images: jax.Array, weight: jax.Array, stride: int, padding: int) -> jax.Array:
-    return _plain(images, weight, stride, padding)
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+def _with_gradient(
+    images: jax.Array, weight: jax.Array, stride: int, padding: int, depthwise: bool
+) -> jax.Array:
+    return (_depthwise if depthwise else _plain)(images, weight, stride, padding)
 
 
-def _forward(images, weight, stride, padding):
-    return _plain(images, weight, stride, padding), (images, weight)
+def _forward(images, weight, stride, padding, depthwise):
+    # Not by `_with_gradient` itself: differentiating this pass again would meet it and refuse.
+    outputs = (_depthwise if depthwise else _plain)(images, weight, stride, padding)
+    return outputs, (images, weight)
 
 
-def _backward(stride, padding, residuals, gradient):
+def _backward(stride, padding, depthwise, residuals, gradient):
     images, weight = residuals
     return (
-        _images_gradient(images.shape, weight, gradient, stride, padding),
-        _weight_gradient(images, weight.shape[0], gradient, stride, padding),
+        _images_gradient(images.shape, weight, gradient, stride, padding, depthwise),
+        _weight_gradient(images, weight.shape[0], gradient, stride, padding, depthwise),
     )
 
 
 _with_gradient.defvjp(_forward, _backward)
 
 
-def _images_gradient(shape, weight, gradient, stride: int, padding: int) -> jax.Array:
+def _images_gradient(shape, weight, gradient, stride, padding, depthwise) -> jax.Array:
     """The output's gradient, with zeros between where strided, convolved with the turned kernel."""
     kernel = weight.shape[0]
     low = kernel - 1 - padding
     spread = [stride * (size - 1) + 1 for size in gradient.shape[1:3]]
     high = [size + kernel - 1 - low - wide for size, wide in zip(shape[1:3], spread, strict=True)]
+    if depthwise:
+        edges = [(0, 0, 0), *((low, end, stride - 1) for end in high), (0, 0, 0)]
+        spread_out = lax.pad(gradient, jnp.zeros((), gradient.dtype), edges)
+        return _depthwise(spread_out, weight[::-1, ::-1], stride=1, padding=0)
     # Without the barrier XLA folds the turning into the convolution, and then takes a slow path.
     turned = lax.optimization_barrier(weight[::-1, ::-1].swapaxes(2, 3))
     return lax.conv_general_dilated(
@@ -115,7 +126,7 @@ def _images_gradient(shape, weight, gradient, stride: int, padding: int) -> jax.
     )
 
 
-def _weight_gradient(images, kernel: int, gradient, stride: int, padding: int) -> jax.Array:
+def _weight_gradient(images, kernel, gradient, stride, padding, depthwise) -> jax.Array:
     """For each tap: the output's gradient times the part of the images that met this tap."""
     count, height, width, outputs = gradient.shape
     channels = images.shape[-1]
@@ -127,16 +138,13 @@ def _weight_gradient(images, kernel: int, gradient, stride: int, padding: int) -
     def tap(index: jax.Array) -> jax.Array:
         start = (0, index // kernel, index % kernel, 0)
         met = lax.dynamic_slice(padded, start, window)[:, ::stride, ::stride]
+        if depthwise:
+            return (met * gradient).sum((0, 1, 2))[None]
         return flat @ met.reshape(-1, channels)
 
     products = lax.map(tap, jnp.arange(kernel * kernel))
-    return products.swapaxes(1, 2).reshape(kernel, kernel, channels, outputs)
+    return products.swapaxes(1, 2).reshape(kernel, kernel, -1, outputs)
 
 
 def _pad(images: jax.Array, padding: int) -> jax.Array:
     return jnp.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-
-
-def _output_size(images: jax.Array, kernel: int, stride: int, padding: int) -> tuple[int, int]:
-    height, width = (1 + (size + 2 * padding - kernel) // stride for size in images.shape[1:3])
-    return height, width
