@@ -12,6 +12,11 @@ to a collision of 64-bit fingerprints (2^-64 for each pair compared). Each break
 by two points `2 * bracket` apart whose predictions of its position agree within `rounding`.
 Breakpoints closer together than `rounding` count as one, and label regions narrower than
 `rounding` do not count. In float64 `rounding` is 1e-11 of the segment.
+
+Cost. About 2.1 evaluations for each interval of constant pattern, each as expensive as six float32
+forward passes on a CPU. Their number grows with the number of units: about 90 on a segment between
+digits for a perceptron with two layers of 128, 460 for a residual network of width 4 on 8x8
+images, over 10,000 for a ResNet18 of width 4 on 32x32 images.
 """
 
 import dataclasses
@@ -29,6 +34,7 @@ from rcjax.regions.tracing import Trace, trace_predict
 
 DEFAULT_BUDGET = 20_000
 _SLICES_AT_ONCE = 128
+_SCORES_AT_ONCE = 2048  # classes times slices: bounds what a block of slices holds in memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +85,7 @@ def count_exact(
             `exact_values`). It need not be written for this: its trace is analysed.
         anchors: float32 [slices, 2, *features], the ends of the segments.
         budget: largest number of evaluations per slice, at least 2. About two are needed for each
-            linear region.
+            interval of constant activation pattern.
         batch_size: points per device step; None chooses by the memory that a point needs.
         progress: called with (slices done, slices in all).
         precision: "float64", or "float32" where float64 is slow or missing (TPU). Independent of
@@ -162,8 +168,10 @@ def _analyse(
     anchors = _check_anchors(anchors)
     trace = _trace(predict, anchors.shape[2:])
     resolution = RESOLUTIONS[precision]
-    for start in range(0, len(anchors), _SLICES_AT_ONCE):
-        block = anchors[start : start + _SLICES_AT_ONCE]
+    classes = trace.jaxpr.outvars[0].aval.shape[1]  # type: ignore[attr-defined]
+    size = max(1, min(_SLICES_AT_ONCE, _SCORES_AT_ONCE // max(1, classes)))
+    for start in range(0, len(anchors), size):
+        block = anchors[start : start + size]
         evaluator = SegmentEvaluator(trace, block, precision, batch_size)
         searched = search(evaluator, len(block), budget, resolution)
         pieces = [
