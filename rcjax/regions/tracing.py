@@ -76,7 +76,9 @@ def call_body(equation: Any) -> ClosedJaxpr | None:
     """The body of an operation that is a mere call, None for any other operation."""
     parameter = _CALLS.get(equation.primitive.name)
     body = None if parameter is None else equation.params[parameter]
-    return ClosedJaxpr(body, ()) if isinstance(body, Jaxpr) else body
+    if body is None or hasattr(body, "consts"):
+        return body
+    return ClosedJaxpr(body, ())
 
 
 def bind(equation: Any, inputs: Sequence, params: dict | None = None) -> list:

@@ -214,3 +214,28 @@ def test_breakpoints_closer_than_the_resolution_count_as_one(distance, seen):
     assert (distance / 2 > result.resolution) == seen
     assert result.activation_regions.tolist() == [3 if seen else 2]
     assert result.evaluations[0] < 40
+
+
+def test_arrays_held_in_any_way_are_the_same_network():
+    weight, bias = oracle.random_mlp((3, 4), seed=2)[0]
+    held = jnp.asarray(bias)
+    anchors = np.float32(np.random.default_rng(9).normal(size=(4, 2, 3)) * 3)
+
+    @jax.checkpoint
+    def with_bias(weight, x):  # one array as an argument, one closed over
+        return jax.nn.relu(x @ weight + held)
+
+    results = [
+        count_exact(predict, anchors).linear_regions
+        for predict in (
+            jax.tree_util.Partial(with_bias, weight),
+            jax.tree_util.Partial(
+                lambda weight, bias, x: jax.nn.relu(x @ weight + bias), weight, bias
+            ),
+            lambda x: with_bias(jnp.asarray(weight), x),
+            jax.jit(lambda x: with_bias(weight, x)),
+        )
+    ]
+    for other in results[1:]:
+        np.testing.assert_array_equal(results[0], other)
+    assert results[0].max() > 1
