@@ -8,18 +8,19 @@ import numpy as np
 
 from rcjax.regions import simplex
 from rcjax.regions.anchors import check_anchors, read_block
+from rcjax.regions.arguments import (
+    check_connectivity,
+    check_extent,
+    check_method,
+    check_points,
+    check_positive,
+    check_precision,
+)
 from rcjax.regions.evaluation import Evaluator
 from rcjax.regions.grid import GridCounter
-from rcjax.regions.host import OnHost
 from rcjax.regions.progress import Progress
 from rcjax.regions.result import RegionCounts
 
-METHODS = ("grid", "adaptive", "exact")
-CONNECTIVITIES = ("full", "face")
-PRECISIONS = ("float32", "mixed")
-ADAPTIVE_POINTS = 8_193
-GRID_POINTS = {1: 200, 2: 10}
-GRID_POINTS_BEYOND = 5
 _POINTS_PER_BLOCK = 2**21
 _SLICES_PER_BATCH = 4
 
@@ -114,15 +115,15 @@ def count_regions(
     request = _Request(
         predict=predict,
         anchors=anchors,
-        points=_check_points(points, dim, method),
+        points=check_points(points, dim, method),
         dim=dim,
-        extent=_check_extent(extent),
-        method=_check_method(method, dim, predict),
-        connectivity=_check_connectivity(connectivity, dim),
-        batch_size=_check_positive("batch_size", batch_size),
-        precision=_check_precision(precision, predict, method),
+        extent=check_extent(extent),
+        method=check_method(method, dim, predict),
+        connectivity=check_connectivity(connectivity, dim),
+        batch_size=check_positive("batch_size", batch_size),
+        precision=check_precision(precision, predict, method),
         boundaries=bool(boundaries) and dim == 1,
-        budget=_check_positive("budget", budget),
+        budget=check_positive("budget", budget),
         devices=devices,
         progress=Progress(progress, anchors.shape[0]),
     )
@@ -282,70 +283,3 @@ def _result(request: _Request, evaluator: Evaluator, **found: Any) -> RegionCoun
         reevaluated_share=evaluator.reevaluated_share,
         **found,
     )
-
-
-def _check_points(points: int | None, dim: int, method: str) -> int:
-    if points is None:
-        if method == "adaptive":
-            return ADAPTIVE_POINTS
-        return 0 if method == "exact" else GRID_POINTS.get(dim, GRID_POINTS_BEYOND)
-    if method == "exact":
-        raise ValueError("method='exact' uses no grid: leave points out")
-    if not isinstance(points, int | np.integer) or isinstance(points, bool):
-        raise ValueError(f"points must be an integer, got {points!r}")
-    if points < 2:
-        raise ValueError(f"points must be at least 2 per axis, got {points}")
-    return int(points)
-
-
-def _check_extent(extent: Any) -> tuple[float, float]:
-    try:
-        low, high = (float(value) for value in extent)
-    except (TypeError, ValueError):
-        raise ValueError(f"extent must be a pair (low, high), got {extent!r}") from None
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise ValueError(f"extent must be finite with low < high, got ({low}, {high})")
-    return low, high
-
-
-def _check_method(method: str, dim: int, predict: Any) -> str:
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
-    if method != "grid" and dim != 1:
-        raise ValueError(
-            f"method={method!r} counts on segments (2 anchors a slice), got {dim + 1} anchors; "
-            "use method='grid'"
-        )
-    if method == "exact" and isinstance(predict, OnHost):
-        raise ValueError(
-            "method='exact' reads the traced JAX function, which on_host hides; "
-            "use method='adaptive'"
-        )
-    return method
-
-
-def _check_connectivity(connectivity: str | None, dim: int) -> str:
-    if connectivity is None:
-        return "full" if dim <= 2 else "face"
-    if connectivity not in CONNECTIVITIES:
-        raise ValueError(
-            f"connectivity must be one of {', '.join(CONNECTIVITIES)}; got {connectivity!r}"
-        )
-    return connectivity
-
-
-def _check_precision(precision: str, predict: Any, method: str) -> str:
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
-    if precision == "mixed" and (isinstance(predict, OnHost) or method == "exact"):
-        what = "method='exact'" if method == "exact" else "a classifier on the host"
-        raise ValueError(f"precision='mixed' is not for {what}; use precision='float32'")
-    return precision
-
-
-def _check_positive(name: str, value: int | None) -> int | None:
-    if value is None:
-        return None
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be a positive integer or None, got {value!r}")
-    return int(value)

@@ -1,0 +1,87 @@
+"""Checks of the arguments of `count_regions`: each refuses in one line that says how to mend it."""
+
+from typing import Any
+
+import numpy as np
+
+from rcjax.regions.host import OnHost
+
+METHODS = ("grid", "adaptive", "exact")
+CONNECTIVITIES = ("full", "face")
+PRECISIONS = ("float32", "mixed")
+ADAPTIVE_POINTS = 8_193
+GRID_POINTS = {1: 200, 2: 10}
+GRID_POINTS_BEYOND = 5
+
+
+def check_points(points: int | None, dim: int, method: str) -> int:
+    """Grid points per axis; the default where None."""
+    if points is None:
+        if method == "adaptive":
+            return ADAPTIVE_POINTS
+        return 0 if method == "exact" else GRID_POINTS.get(dim, GRID_POINTS_BEYOND)
+    if method == "exact":
+        raise ValueError("method='exact' uses no grid: leave points out")
+    if not isinstance(points, int | np.integer) or isinstance(points, bool):
+        raise ValueError(f"points must be an integer, got {points!r}")
+    if points < 2:
+        raise ValueError(f"points must be at least 2 per axis, got {points}")
+    return int(points)
+
+
+def check_extent(extent: Any) -> tuple[float, float]:
+    """The extent as two floats, low < high."""
+    try:
+        low, high = (float(value) for value in extent)
+    except (TypeError, ValueError):
+        raise ValueError(f"extent must be a pair (low, high), got {extent!r}") from None
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise ValueError(f"extent must be finite with low < high, got ({low}, {high})")
+    return low, high
+
+
+def check_method(method: str, dim: int, predict: Any) -> str:
+    """The method, if it can count these slices of this classifier."""
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
+    if method != "grid" and dim != 1:
+        raise ValueError(
+            f"method={method!r} counts on segments (2 anchors a slice), got {dim + 1} anchors; "
+            "use method='grid'"
+        )
+    if method == "exact" and isinstance(predict, OnHost):
+        raise ValueError(
+            "method='exact' reads the traced JAX function, which on_host hides; "
+            "use method='adaptive'"
+        )
+    return method
+
+
+def check_connectivity(connectivity: str | None, dim: int) -> str:
+    """The connectivity; the default where None: "full" up to planes, "face" beyond."""
+    if connectivity is None:
+        return "full" if dim <= 2 else "face"
+    if connectivity not in CONNECTIVITIES:
+        raise ValueError(
+            f"connectivity must be one of {', '.join(CONNECTIVITIES)}; got {connectivity!r}"
+        )
+    return connectivity
+
+
+def check_precision(precision: str, predict: Any, method: str) -> str:
+    """The precision, if the classifier and the method allow it."""
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
+    if precision == "mixed" and (isinstance(predict, OnHost) or method == "exact"):
+        what = "method='exact'" if method == "exact" else "a classifier on the host"
+        raise ValueError(f"precision='mixed' is not for {what}; use precision='float32'")
+    return precision
+
+
+def check_positive(name: str, value: int | None) -> int | None:
+    """None, or a positive integer."""
+    if value is None:
+        return None
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be a positive integer or None, got {value!r}")
+    return int(value)
