@@ -14,9 +14,15 @@ An interval with exactly one possible change of label counts as one and is left 
 need not know where the change is. Points are always points of the fine grid, so in the limit of a
 large `safety` the result is that grid's count, whatever the function.
 
+What is certain: a count is never above the fine grid's, because every change it counts lies between
+two evaluated points with different labels. What is not: it can be too low, by 2 where it misses an
+island of another class and by 1 where it misses a third class between two regions. Doubling
+`safety` tells how likely that is for the networks at hand.
+
 What it cannot see: regions narrower than the initial spacing that leave no trace in the scores of
 the surrounding points. Scores that are piecewise constant (trees, nearest neighbours) leave none;
-give those a larger `initial_intervals`, or use the grid.
+give those a larger `initial_intervals`, or use the grid. Small rounding noise in the scores, as of
+mixed precision, costs evaluations but no agreement as long as the labels are right.
 """
 
 from __future__ import annotations
