@@ -85,7 +85,7 @@ def count_adaptive(
         are counted with it.
 
     Raises:
-        ValueError: an argument out of range, or scores that are not finite or of the wrong shape.
+        ValueError: an argument out of range, scores that are NaN, or an output of the wrong shape.
 
     Example:
         >>> import numpy as np
