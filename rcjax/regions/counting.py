@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rcjax.regions import simplex
+from rcjax.regions.adaptive import count_adaptive
 from rcjax.regions.anchors import check_anchors, read_block
 from rcjax.regions.arguments import (
     check_connectivity,
@@ -17,7 +18,9 @@ from rcjax.regions.arguments import (
     check_precision,
 )
 from rcjax.regions.evaluation import Evaluator
+from rcjax.regions.exact import DEFAULT_BUDGET, count_exact
 from rcjax.regions.grid import GridCounter
+from rcjax.regions.mixed_evaluation import MixedEvaluator
 from rcjax.regions.progress import Progress
 from rcjax.regions.result import RegionCounts
 
@@ -165,8 +168,6 @@ def _by_grid(request: _Request) -> RegionCounts:
 
 
 def _by_adaptive(request: _Request) -> RegionCounts:
-    from rcjax.regions.adaptive import count_adaptive
-
     evaluator = _evaluator(request, share=4)
     size = _block_size(request, evaluator, 64)
     low, high = request.extent
@@ -200,8 +201,6 @@ def _by_adaptive(request: _Request) -> RegionCounts:
 
 
 def _by_exact(request: _Request) -> RegionCounts:
-    from rcjax.regions.exact import DEFAULT_BUDGET, count_exact
-
     low, high = request.extent
     results, lengths, evaluations = [], [], 0
     size = max(1, min(request.anchors.shape[0], request.batch_size or 256))
@@ -232,18 +231,14 @@ def _by_exact(request: _Request) -> RegionCounts:
         boundaries=tuple(low + (high - low) * b for r in results for b in r.boundaries),
         region_labels=tuple(labels for r in results for labels in r.labels),
         linear_regions=np.concatenate([r.linear_regions for r in results]).astype(np.int32),
+        activation_regions=np.concatenate([r.activation_regions for r in results]),
         complete=np.concatenate([r.complete for r in results]),
     )
 
 
 def _evaluator(request: _Request, share: int) -> Evaluator:
     feature_shape = tuple(request.anchors.shape[2:])
-    if request.precision == "mixed":
-        from rcjax.regions.mixed_evaluation import MixedEvaluator
-
-        kind: type[Evaluator] = MixedEvaluator
-    else:
-        kind = Evaluator
+    kind = MixedEvaluator if request.precision == "mixed" else Evaluator
     return kind(
         request.predict,
         feature_shape,

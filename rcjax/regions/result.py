@@ -26,6 +26,8 @@ class RegionCounts:
         linear_regions: int32 [slices], linear pieces of the network on the segment
             (method "exact"). Not to be confused with `counts`: a region of equal label usually
             holds many linear pieces.
+        activation_regions: int32 [slices], pieces of one activation pattern (method "exact"). At
+            least `linear_regions`: a unit may switch without any effect on the scores.
         complete: bool [slices]; False where the budget ended the work early.
         precision: "float32" or "mixed".
         reevaluated_share: share of the points that mixed precision evaluated again in float32.
@@ -42,6 +44,7 @@ class RegionCounts:
     boundaries: tuple[np.ndarray, ...] | None = None
     region_labels: tuple[np.ndarray, ...] | None = None
     linear_regions: np.ndarray | None = None
+    activation_regions: np.ndarray | None = None
     complete: np.ndarray | None = None
     precision: str = "float32"
     reevaluated_share: float = 0.0
