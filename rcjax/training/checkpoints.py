@@ -5,16 +5,25 @@ while it writes leaves the one before. It does not notice bytes that changed on 
 checkpoint carries a checksum of its arrays.
 """
 
+import contextlib
 import copy
+import errno
 import hashlib
+import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import absl.logging
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
 from rcjax.training.state import TrainState
+
+# What a checkpoint holds beside its arrays, generously.
+_BYTES_OF_NOTES = 2**20
 
 
 class Restored(NamedTuple):
@@ -51,14 +60,22 @@ class Checkpoints:
         Args:
             state: arrays; `state["epoch"]` names the checkpoint.
             progress: what JSON can hold.
+
+        Raises:
+            OSError: the disk has no room for it; nothing was written.
         """
         epoch = int(state["epoch"])
         notes = {"progress": copy.deepcopy(progress), "checksum": checksum(state)}
         arguments = ocp.args.Composite(
             state=ocp.args.StandardSave(state), notes=ocp.args.JsonSave(notes)
         )
-        # False means that a checkpoint as new as this one is there: the loop above went wrong.
-        if epoch not in self._manager.all_steps() and not self._manager.save(epoch, args=arguments):
+        if epoch in self._manager.all_steps():
+            return
+        _check_room(self._folder, state)
+        with _quiet():
+            saved = self._manager.save(epoch, args=arguments)
+        # False means that a newer checkpoint is there: the loop above went wrong.
+        if not saved:
             raise RuntimeError(f"checkpoint {epoch} was not saved in {self._folder}")
 
     def restore_newest(self, like: TrainState) -> tuple[Restored | None, list[str]]:
@@ -77,7 +94,8 @@ class Checkpoints:
         messages: list[str] = []
         for epoch in sorted(self._manager.all_steps(), reverse=True):
             try:
-                restored = self._read(epoch, target)
+                with _quiet():
+                    restored = self._read(epoch, target)
             # Orbax lets any kind of exception through: JSON, key, value and storage errors.
             except Exception as error:
                 damaged.append(epoch)
@@ -116,6 +134,25 @@ class Checkpoints:
     def close(self) -> None:
         """Waits for what is being written and lets go of the folder."""
         self._manager.close()
+
+
+def _check_room(folder: Path, state: TrainState) -> None:
+    """Raises ENOSPC before orbax does, whose threads would cover the one line with many."""
+    needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) + _BYTES_OF_NOTES
+    disk = shutil.disk_usage(folder)
+    if disk.total > 0 and disk.free < needed:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps orbax from printing the tracebacks of exceptions that it raises as well."""
+    verbosity = absl.logging.get_verbosity()
+    absl.logging.set_verbosity(absl.logging.FATAL)
+    try:
+        yield
+    finally:
+        absl.logging.set_verbosity(verbosity)
 
 
 def checksum(tree: Any) -> str:

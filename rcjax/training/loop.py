@@ -99,7 +99,7 @@ class Run:
             self._display.message(message)
         if restored is not None:
             self._display.message(f"resuming after {completed} epochs")
-        self._metrics = MetricsWriter(folder.metrics, folder.tensorboard, self._history, completed)
+        self._metrics: MetricsWriter | None = None
         self._examples = examples
 
     def to_the_end(self, stop_requested: Any) -> dict[str, Any]:
@@ -113,6 +113,11 @@ class Run:
             self._display.message(f"compiled an epoch in {seconds:.1f} s")
         if not self._history:
             self._evaluate()
+        # Only a config that has proved to work claims the folder for good.
+        self._folder.note_config()
+        self._metrics = MetricsWriter(
+            self._folder.metrics, self._folder.tensorboard, self._history, len(self._epochs)
+        )
         while len(self._epochs) < self._config.epochs and not self._diverged():
             if stop_requested.is_set():
                 self._save()
@@ -129,7 +134,8 @@ class Run:
         self._state, entry = self._experiment.run_epoch(self._state, len(self._epochs))
         seconds = time.monotonic() - start
         self._epochs.append(entry)
-        self._metrics.epoch(entry, self._examples / seconds)
+        if self._metrics:
+            self._metrics.epoch(entry, self._examples / seconds)
         self._display.epoch(entry, seconds)
         if self._diverged():
             return
@@ -142,7 +148,8 @@ class Run:
     def _evaluate(self) -> None:
         entry, self._counts = self._experiment.evaluate(self._state, len(self._epochs))
         self._history.append(entry)
-        self._metrics.evaluation(entry)
+        if self._metrics:
+            self._metrics.evaluation(entry)
         self._display.evaluation(entry)
 
     def _diverged(self) -> bool:
@@ -173,5 +180,6 @@ class Run:
     def close(self) -> None:
         """Lets go of files and terminal."""
         self._display.close()
-        self._metrics.close()
+        if self._metrics:
+            self._metrics.close()
         self._checkpoints.close()

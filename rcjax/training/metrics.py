@@ -17,8 +17,8 @@ class MetricsWriter:
     Args:
         lines: path of `metrics.jsonl`.
         tensorboard: folder of the event files.
-        history: evaluations made before; they are the first lines.
-        completed: epochs completed before.
+        history: evaluations made so far; they are the first lines.
+        completed: epochs completed so far.
     """
 
     def __init__(
@@ -29,16 +29,24 @@ class MetricsWriter:
         completed: int,
     ):
         self._lines = open(lines, "w", encoding="utf-8")  # noqa: SIM115 - closed in close()
-        self._lines.writelines(json_line(entry) for entry in history)
-        self._lines.flush()
         # The first step that TensorBoard forgets: everything when the run begins anew.
-        purge_step = completed + 1 if history else 0
+        purge_step = completed + 1 if completed else 0
         self._board = SummaryWriter(str(tensorboard), purge_step=purge_step)
+        for entry in history:
+            self._write_line(entry)
+            if entry["epoch"] >= purge_step:
+                self._add_scalars(entry)
 
     def evaluation(self, entry: dict[str, Any]) -> None:
         """Writes an entry of the record's history."""
+        self._write_line(entry)
+        self._add_scalars(entry)
+
+    def _write_line(self, entry: dict[str, Any]) -> None:
         self._lines.write(json_line(entry))
         self._lines.flush()
+
+    def _add_scalars(self, entry: dict[str, Any]) -> None:
         for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
             self._board.add_scalar(f"evaluation/{name}", entry[name], entry["epoch"])
         self._board.add_scalar(

@@ -66,7 +66,7 @@ class Workdir:
             )
 
     def _check_holds_nothing_of_a_run(self) -> None:
-        found = [name for name in _OUTPUTS if (self.path / name).exists()]
+        found = [name for name in _OUTPUTS if _holds_files(self.path / name)]
         if found:
             raise UserError(
                 f"workdir {self.path} holds {', '.join(found)} but no config.json, so it is not "
@@ -75,7 +75,7 @@ class Workdir:
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[None]:
-        """Makes the folder, locks it for this process, and notes the config in it.
+        """Makes the folder and locks it for this process.
 
         Raises:
             UserError: the folder cannot be written, is in use by another process, or its disk is
@@ -92,9 +92,12 @@ class Workdir:
                         f"workdir {self.path} is in use by another process; wait for it to end, or "
                         "choose another workdir"
                     ) from error
-                if not self._config_file.exists():
-                    write_json(self._config_file, self.config)
                 yield
+
+    def note_config(self) -> None:
+        """Makes the folder this config's for good: from now on, any other is refused."""
+        if not self._config_file.exists():
+            write_json(self._config_file, self.config)
 
     @contextlib.contextmanager
     def _storage_errors(self) -> Iterator[None]:
@@ -114,6 +117,10 @@ class Workdir:
                     f"workdir {self.path} cannot be written ({error.strerror}); choose another one"
                 ) from error
             raise
+
+
+def _holds_files(path: Path) -> bool:
+    return path.is_file() or any(inner.is_file() for inner in path.rglob("*"))
 
 
 def _is_disk_full(error: BaseException | None) -> bool:

@@ -245,3 +245,12 @@ def test_epochs_and_counts_compile_once(tmp_path):
         jax.monitoring.clear_event_listeners()
     assert traced.count("run_epoch") == 1
     assert traced.count("score") == 1
+
+
+def test_config_that_cannot_work_does_not_claim_the_folder(tmp_path, capsys):
+    # ResNet18 takes these images down to one pixel, and the last batch holds one image.
+    fields = {"network": "resnet18", "width": 2, "train_examples": 33}
+    outcome = launch(capsys, small_arguments(tmp_path, **fields))
+    assert outcome.code == 2
+    assert "batch norm in training needs more than one value" in outcome.err
+    train(small_config(epochs=1), tmp_path)
