@@ -7,7 +7,7 @@ convolution takes tens of times longer than the sum of its taps anywhere. So on 
     with respect to the images a plain convolution with the kernel turned around;
   - a depthwise convolution is the sum, over the taps of the kernel, of shifted images times a
     weight per channel;
-  - any other grouped convolution is one convolution per group.
+  - any other grouped convolution is a loop over the convolutions of its groups.
 All are exact. Everywhere else XLA's convolution and gradients are used as they are.
 
 The choice is made when a function is traced, by `jax.default_backend()`. `jax.grad`, `jax.hessian`
@@ -47,9 +47,7 @@ def convolution(
         return _with_gradient(images, weight, stride, padding, False)
     if groups == images.shape[-1] == weight.shape[-1]:
         return _with_gradient(images, weight, stride, padding, True)
-    pieces = zip(jnp.split(images, groups, -1), jnp.split(weight, groups, -1), strict=True)
-    outputs = [_with_gradient(*piece, stride, padding, False) for piece in pieces]
-    return jnp.concatenate(outputs, -1)
+    return _grouped(images, weight, stride, padding, groups)
 
 
 def _plain(
@@ -78,6 +76,19 @@ def _depthwise(images: jax.Array, weight: jax.Array, stride: int, padding: int) 
 
     taps = [tap(i, j) for i in range(kernel) for j in range(kernel)]
     return functools.reduce(lax.add, taps)
+
+
+def _grouped(
+    images: jax.Array, weight: jax.Array, stride: int, padding: int, groups: int
+) -> jax.Array:
+    def convolve(group: tuple[jax.Array, jax.Array]) -> jax.Array:
+        return _with_gradient(*group, stride, padding, False)
+
+    def split(array: jax.Array) -> jax.Array:
+        return jnp.moveaxis(array.reshape(*array.shape[:3], groups, -1), 3, 0)
+
+    outputs = jnp.moveaxis(lax.map(convolve, (split(images), split(weight))), 0, 3)
+    return outputs.reshape(*outputs.shape[:3], -1)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))

@@ -187,11 +187,43 @@ class Network(nnx.Module):
         raise NotImplementedError
 
 
+def convolution_norm_relu(
+    builder: Builder, inputs: int, outputs: int, kernel: int
+) -> tuple[Convolution, BatchNorm, Callable[[jax.Array], jax.Array]]:
+    """Three layers for a `Sequence`; the convolution has a bias and keeps the image size."""
+    layer = Convolution(builder, inputs, outputs, kernel, padding=kernel // 2, bias=True)
+    return layer, BatchNorm(builder, outputs), relu
+
+
 def global_mean(images: jax.Array) -> jax.Array:
     """Mean over all pixels: [n, height, width, channels] -> [n, channels]."""
     return images.mean((1, 2))
 
 
-def scaled(channels: int, width: int, published: int) -> int:
-    """Number of channels in a network whose stem has `width` channels, not `published`."""
-    return max(1, round(channels * width / published))
+def max_pool(images: jax.Array, kernel: int, stride: int, padding: int = 0) -> jax.Array:
+    """Maximum over squares of pixels; incomplete squares at the end are left out."""
+    _check_size(images, kernel - 2 * padding)
+    edges = (padding, padding)
+    return nnx.max_pool(images, (kernel, kernel), (stride, stride), (edges, edges))
+
+
+def mean_pool(images: jax.Array, kernel: int) -> jax.Array:
+    """Mean over squares side by side; incomplete squares at the end are left out."""
+    _check_size(images, kernel)
+    return nnx.avg_pool(images, (kernel, kernel), (kernel, kernel))
+
+
+def _check_size(images: jax.Array, smallest: int) -> None:
+    if min(images.shape[1:3]) < smallest:
+        raise UserError(
+            f"the images are too small for this network: {images.shape[1]} x {images.shape[2]} "
+            f"pixels are left where it needs {smallest} x {smallest}"
+        )
+
+
+def scaled(channels: int, width: int, published: int, *, multiple: int = 1) -> int:
+    """Number of channels in a network whose stem has `width` channels, not `published`.
+
+    A positive multiple of `multiple`, the nearest one to the exact proportion.
+    """
+    return multiple * max(1, round(channels * width / (published * multiple)))

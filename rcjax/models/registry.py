@@ -6,11 +6,21 @@ from typing import Any
 
 from rcjax.errors import UserError
 from rcjax.models.builder import Builder
+from rcjax.models.densenet import DenseNet
+from rcjax.models.dpn import DPN
 from rcjax.models.efficientnet import EfficientNet
+from rcjax.models.googlenet import GoogLeNet
 from rcjax.models.layers import Network
 from rcjax.models.mlp import MultilayerPerceptron
+from rcjax.models.mobilenet import MobileNet
+from rcjax.models.mobilenet_v2 import MobileNetV2
+from rcjax.models.regnet import RegNet
 from rcjax.models.resnet import ResNet
+from rcjax.models.resnext import ResNeXt
 from rcjax.models.senet import SENet
+from rcjax.models.shufflenet_v2 import ShuffleNetV2
+from rcjax.models.simple_dla import SimpleDLA
+from rcjax.models.vgg import VGG
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,16 @@ ENTRIES = {
     "resnet34": Entry(ResNet, 64, {"blocks": (3, 4, 6, 3)}),
     "senet18": Entry(SENet, 64),
     "efficientnet_b0": Entry(EfficientNet, 32),
+    "vgg19": Entry(VGG, 64),
+    "mobilenet": Entry(MobileNet, 32),
+    "mobilenet_v2": Entry(MobileNetV2, 32),
+    "shufflenet_v2": Entry(ShuffleNetV2, 24),
+    "regnetx_200mf": Entry(RegNet, 64),
+    "simple_dla": Entry(SimpleDLA, 16),
+    "dpn92": Entry(DPN, 64),
+    "googlenet": Entry(GoogLeNet, 192),
+    "densenet121": Entry(DenseNet, 64),
+    "resnext29_2x64d": Entry(ResNeXt, 64),
     "mlp": Entry(MultilayerPerceptron, 128, fixed_size=True),
 }
 
