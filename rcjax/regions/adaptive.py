@@ -32,7 +32,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rcjax.regions.adaptive_points import Evaluate, Evaluator, merge
+from rcjax.regions.adaptive_points import Evaluate, Evaluator, coarse_grid, merge
 from rcjax.regions.adaptive_refinement import by_labels, by_scores
 from rcjax.regions.adaptive_result import AdaptiveResult, concatenate, summarize
 
@@ -104,8 +104,7 @@ def count_adaptive(
             INITIAL_INTERVALS_WITH_SCORES if has_scores else INITIAL_INTERVALS_LABELS_ONLY
         )
     evaluator = Evaluator(evaluate, num_slices, points, has_scores)
-    intervals = min(initial_intervals, points - 1)
-    coarse = np.unique(np.rint(np.linspace(0, points - 1, intervals + 1)).astype(np.int64))
+    coarse = coarse_grid(points, initial_intervals)
     parts: list[AdaptiveResult] = []
     done, group = 0, SLICES_IN_FIRST_GROUP
     while done < num_slices:

@@ -143,7 +143,7 @@ def _by_grid(request: _Request) -> RegionCounts:
     counter = GridCounter(
         request.points, request.dim, request.extent, request.connectivity, request.boundaries
     )
-    evaluator = _evaluator(request, share=1)
+    evaluator = _evaluator(request, in_rounds=False)
     size = _block_size(request, evaluator, counter.points_per_slice)
     evaluator.balance(size * counter.points_per_slice)
     request.progress.watch(evaluator, counter.points_per_slice)
@@ -168,7 +168,7 @@ def _by_grid(request: _Request) -> RegionCounts:
 
 
 def _by_adaptive(request: _Request) -> RegionCounts:
-    evaluator = _evaluator(request, share=4)
+    evaluator = _evaluator(request, in_rounds=True)
     size = _block_size(request, evaluator, 64)
     low, high = request.extent
     results, lengths = [], []
@@ -236,14 +236,14 @@ def _by_exact(request: _Request) -> RegionCounts:
     )
 
 
-def _evaluator(request: _Request, share: int) -> Evaluator:
+def _evaluator(request: _Request, *, in_rounds: bool) -> Evaluator:
     feature_shape = tuple(request.anchors.shape[2:])
     kind = MixedEvaluator if request.precision == "mixed" else Evaluator
     return kind(
         request.predict,
         feature_shape,
         batch_size=request.batch_size,
-        share=share,
+        in_rounds=in_rounds,
         devices=request.devices,
     )
 

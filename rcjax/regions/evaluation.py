@@ -34,7 +34,8 @@ class Evaluator:
         predict: a JAX function, a callable pytree, or what `on_host` returns.
         feature_shape: shape of one point.
         batch_size: points per device step; chosen from the memory of a point when None.
-        share: the automatic batch size is divided by it, for methods whose rounds are small.
+        in_rounds: for methods that ask for ever fewer points, round by round: the automatic batch
+            is smaller, and what does not fill a batch goes into batches of an eighth.
         devices: devices to use; all local ones when None.
 
     Attributes:
@@ -49,7 +50,7 @@ class Evaluator:
         feature_shape: tuple[int, ...],
         *,
         batch_size: int | None = None,
-        share: int = 1,
+        in_rounds: bool = False,
         devices: Sequence[Any] | None = None,
     ):
         self.predict = predict
@@ -68,19 +69,21 @@ class Evaluator:
         description = programs.describe(predict, self.feature_shape)
         self.classes = description.classes
         self._unit = len(self.devices)
-        chosen = batch_size or self._automatic(description.bytes_per_point, share)
+        chosen = batch_size or self._automatic(description.bytes_per_point)
+        if in_rounds and batch_size is None:
+            chosen = max(_BATCH_SIZES[0], chosen // 4)
         self.batch_size = _round_up(chosen, self._unit)
-        self._program: Any = None
+        self._in_rounds = in_rounds
+        self._programs: dict[int, tuple[Any, Any]] = {}
         if len(self.devices) > 1:
             mesh = Mesh(np.asarray(self.devices), ("points",))
             self._split = NamedSharding(mesh, PartitionSpec("points"))
             self._everywhere = NamedSharding(mesh, PartitionSpec())
 
-    def _automatic(self, bytes_per_point: int, share: int) -> int:
+    def _automatic(self, bytes_per_point: int) -> int:
         memory = _WORKING_SET.get(self.devices[0].platform, _WORKING_SET_ACCELERATOR)
         low, high = _BATCH_SIZES
-        size = min(max(memory // max(bytes_per_point, 1), low), high) * len(self.devices)
-        return max(low, int(size) // share)
+        return min(max(memory // max(bytes_per_point, 1), low), high) * len(self.devices)
 
     @property
     def reevaluated_share(self) -> float:
@@ -165,27 +168,43 @@ class Evaluator:
         return programs.split(self.predict, self.feature_shape, size)
 
     def _evaluate_on_device(self, want: str, slice_index: np.ndarray, weights: np.ndarray) -> Any:
-        size = self.batch_size
-        if self._program is None or self._program[0] != size:
-            program, arrays = self._make_program(size)
-            self._program = (size, program, self._place(arrays, everywhere=True))
-        _, program, arrays = self._program
-        # The padding repeats the last point: its value is there anyway.
         count = len(slice_index)
-        total = -(-count // size) * size
-        slice_index = np.pad(slice_index.astype(np.int32), (0, total - count), "edge")
-        weights = np.pad(weights, ((0, total - count), (0, 0)), "edge")
-        parts = []
-        for start in range(0, total, size):
-            batch = slice(start, start + size)
-            index = self._place(slice_index[batch], everywhere=False)
-            weight = self._place(weights[batch], everywhere=False)
+        parts: list[Any] = []
+        start = 0
+        for size in self._batches(count):
+            program, arrays = self._compiled_for(size)
+            index, weight = (
+                self._place(_batch(values, start, size), everywhere=False)
+                for values in (slice_index, weights)
+            )
             parts.append(_step(arrays, self._anchors, index, weight, program=program, want=want))
             if len(parts) > _BATCHES_IN_FLIGHT:
                 jax.block_until_ready(parts[-1 - _BATCHES_IN_FLIGHT])
             self._report(min(size, count - start))
+            start += size
         jax.block_until_ready(parts)
         return tuple(_join(part)[:count] for part in zip(*parts, strict=True))
+
+    def _batches(self, count: int) -> list[int]:
+        """Sizes of the batches for so many points: few different ones, since each is compiled."""
+        full, rest = divmod(count, self.batch_size)
+        small = _round_up(self.batch_size // 8, self._unit)
+        if self._in_rounds and rest <= self.batch_size // 2:
+            return [self.batch_size] * full + [small] * -(-rest // small)
+        return [self.batch_size] * (full + bool(rest))
+
+    def _compiled_for(self, size: int) -> tuple[Any, Any]:
+        if size not in self._programs:
+            program, arrays = self._make_program(size)
+            self._programs[size] = (program, self._place(arrays, everywhere=True))
+        return self._programs[size]
+
+
+def _batch(values: np.ndarray, start: int, size: int) -> np.ndarray:
+    """Rows from `start`; the last one is repeated where there are not enough."""
+    rows = values[start : start + size]
+    padding = [(0, size - len(rows))] + [(0, 0)] * (rows.ndim - 1)
+    return np.pad(rows, padding, "edge")
 
 
 @functools.partial(jax.jit, static_argnames=("program", "want"))

@@ -43,7 +43,8 @@ class MixedEvaluator(Evaluator):
     """An `Evaluator` whose labels are those of float32, for a fraction of its work."""
 
     def __init__(self, predict: Any, feature_shape: tuple[int, ...], **options: Any):
-        super().__init__(predict, feature_shape, **options)
+        # Float32 is asked for a few points at a time, whatever the method.
+        super().__init__(predict, feature_shape, **{**options, "in_rounds": True})
         if self.classes is None:
             raise ValueError(
                 "precision='mixed' needs scores [n, classes] to know the margins, but predict "
