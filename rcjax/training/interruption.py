@@ -33,12 +33,17 @@ def stop_requests() -> Iterator[threading.Event]:
     watcher = threading.Thread(target=_watch, args=(receiver, requested), daemon=True)
     watcher.start()
     old_descriptor = signal.set_wakeup_fd(sender.fileno())
-    old_handlers = {number: signal.signal(number, _ignore) for number in _SIGNALS}
+
+    def handler(number, frame):
+        # The thread has most likely set it; but it may run late, and this runs in the main thread.
+        requested.set()
+
+    old_handlers = {number: signal.signal(number, handler) for number in _SIGNALS}
     try:
         yield requested
     finally:
-        for number, handler in old_handlers.items():
-            signal.signal(number, handler)
+        for number, old_handler in old_handlers.items():
+            signal.signal(number, old_handler)
         signal.set_wakeup_fd(old_descriptor)
         sender.close()  # ends the thread
         watcher.join()
@@ -46,18 +51,16 @@ def stop_requests() -> Iterator[threading.Event]:
 
 
 def _watch(receiver: socket.socket, requested: threading.Event) -> None:
+    first = True
     while received := receiver.recv(1):
         if received[0] not in _SIGNALS:
             continue
-        if requested.is_set():
+        if not first:
             os._exit(EXIT_CODE)
+        first = False
         requested.set()
         print(
             "\nstopping at the end of this epoch, with a checkpoint; once more to leave at once",
             file=sys.stderr,
             flush=True,
         )
-
-
-def _ignore(number, frame) -> None:
-    """The watching thread does the work; this only keeps the signal from ending the process."""
