@@ -186,6 +186,14 @@ class Network(nnx.Module):
     def logits(self, images: jax.Array) -> jax.Array:
         raise NotImplementedError
 
+    def require_size(self, images: jax.Array, size: int) -> None:
+        """Refuses images that are not `size` x `size`, for networks that take only these."""
+        if images.shape[1:3] != (size, size):
+            raise UserError(
+                f"this network takes images of {size} x {size} pixels, but got "
+                f"{images.shape[1]} x {images.shape[2]}: create it with their image_size"
+            )
+
 
 def convolution_norm_relu(
     builder: Builder, inputs: int, outputs: int, kernel: int

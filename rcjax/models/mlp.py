@@ -2,7 +2,6 @@
 
 import jax
 
-from rcjax.errors import UserError
 from rcjax.models.builder import Builder
 from rcjax.models.layers import Linear, Network, Sequence, relu
 
@@ -24,10 +23,5 @@ class MultilayerPerceptron(Network):
         )
 
     def logits(self, images: jax.Array) -> jax.Array:
-        if images.shape[1:3] != (self.image_size, self.image_size):
-            raise UserError(
-                f"this network takes images of {self.image_size} x {self.image_size} pixels, "
-                f"but got {images.shape[1]} x {images.shape[2]}: create it with image_size="
-                f"{images.shape[1]}"
-            )
+        self.require_size(images, self.image_size)
         return self.layers(images.reshape(len(images), -1))

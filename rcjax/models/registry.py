@@ -21,6 +21,7 @@ from rcjax.models.senet import SENet
 from rcjax.models.shufflenet_v2 import ShuffleNetV2
 from rcjax.models.simple_dla import SimpleDLA
 from rcjax.models.vgg import VGG
+from rcjax.models.vit import VisionTransformer
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ ENTRIES = {
     "googlenet": Entry(GoogLeNet, 192),
     "densenet121": Entry(DenseNet, 64),
     "resnext29_2x64d": Entry(ResNeXt, 64),
+    "vit": Entry(VisionTransformer, 384, fixed_size=True),
     "mlp": Entry(MultilayerPerceptron, 128, fixed_size=True),
 }
 

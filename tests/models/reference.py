@@ -23,6 +23,10 @@ def reference_shapes(name: str) -> dict[str, tuple[int, ...]]:
             shapes.update({f"{module}.{tensor}": shape for tensor in NORM_TENSORS})
             shapes[f"{module}.num_batches_tracked"] = ()
             continue
+        if description.startswith("tensor "):
+            sizes = description.removeprefix("tensor ").split("x")
+            shapes[module] = tuple(map(int, sizes))
+            continue
         sizes, *bias = description.split()
         shape = tuple(map(int, sizes.split("x")))
         shapes[f"{module}.weight"] = shape

@@ -135,7 +135,7 @@ def test_width_scales_the_whole_network(name):
 def test_networks_take_other_image_sizes_but_the_mlp_only_its_own():
     model = create("resnet18", width=2)
     assert model(images(size=12)).shape == (4, 10)
-    with pytest.raises(UserError, match=r"12 x 12.*image_size=12"):
+    with pytest.raises(UserError, match=r"8 x 8 pixels, but got 12 x 12"):
         create("mlp", **TINY)(images(size=12))
 
 
