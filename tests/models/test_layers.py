@@ -7,7 +7,16 @@ import pytest
 
 from rcjax.errors import UserError
 from rcjax.models.builder import Builder, Settings
-from rcjax.models.layers import BatchNorm, Convolution, Dropout, Linear, Sequence
+from rcjax.models.layers import (
+    BatchNorm,
+    Convolution,
+    Dropout,
+    Linear,
+    Sequence,
+    max_pool,
+    mean_pool,
+    scaled,
+)
 
 NUMBERS = 200_000
 
@@ -115,3 +124,22 @@ def test_dropout_keeps_the_mean_and_advances_its_state():
 def test_sequence_applies_in_order_and_is_the_identity_when_empty():
     assert Sequence(lambda x: x + 1, lambda x: 10 * x)(2) == 30
     assert Sequence()(2) == 2
+
+
+def test_pooling_equals_numpy_and_refuses_images_that_are_too_small():
+    images = np.random.default_rng(0).normal(size=(2, 5, 4, 3)).astype(np.float32)
+    squares = images[:, :4].reshape(2, 2, 2, 2, 2, 3)
+    np.testing.assert_array_equal(max_pool(images, 2, 2), squares.max((2, 4)))
+    np.testing.assert_allclose(mean_pool(images, 2), squares.mean((2, 4)), rtol=1e-5)
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=-np.inf)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (1, 2))
+    np.testing.assert_array_equal(max_pool(images, 3, 1, padding=1), windows.max((-1, -2)))
+    with pytest.raises(UserError, match="too small for this network: 1 x 1 pixels"):
+        max_pool(jnp.zeros((1, 1, 1, 3)), 2, 2)
+
+
+def test_scaled_channels_are_the_nearest_positive_multiple():
+    assert scaled(464, 24, 24) == 464
+    assert scaled(464, 12, 24) == 232
+    assert scaled(368, 4, 64, multiple=8) == 24
+    assert scaled(24, 1, 64, multiple=8) == 8

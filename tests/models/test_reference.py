@@ -19,9 +19,13 @@ from .reference import REFERENCE, logits_of, recipe_network, reference_shapes
 
 TRAJECTORIES = json.loads(Path(__file__).with_name("trajectories.json").read_text())
 NETWORKS = [name for name in REFERENCE if name != "source"]
+QUICK = ("resnet18", "resnet34", "senet18", "efficientnet_b0", "mobilenet", "vit")
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS],
+)
 def test_keys_shapes_and_logits_equal_pytorch(name):
     model = recipe_network(name)  # refuses any difference of keys or shapes
     parameters = jax.tree.leaves(nnx.state(model, nnx.Param))
