@@ -58,7 +58,7 @@ def make_counter(predict: Predict, anchors: np.ndarray, regions: Any) -> Callabl
             return count_regions(
                 jax.tree_util.Partial(predict, parameters, model_state),
                 anchors,
-                points=regions.points,
+                points=None if regions.method == "exact" else regions.points,  # it has no grid
                 method=regions.method,
                 batch_size=regions.batch_size or None,
             )

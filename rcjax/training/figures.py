@@ -47,5 +47,7 @@ def draw_figures(record: dict[str, Any], experiment: Any, state: TrainState, fol
 def _caption(regions: dict[str, Any]) -> str:
     image = {"train": "training image", "test": "test image"}[regions["anchors"]]
     if regions["sampling"] == "random_directions":
-        return f"the segment from a {image} in a random direction (the slice with most of all)"
-    return f"the segment between two {image}s (the slice with most of all)"
+        return f"the segment from a {image} in a random direction (no slice has more)"
+    if regions["dim"] > 1:
+        return f"the segment between two {image}s (an edge of the slice with most regions)"
+    return f"the segment between two {image}s (no slice has more)"

@@ -1,5 +1,6 @@
 """What the user sees while a run goes on, and at its end."""
 
+import math
 import sys
 import time
 from typing import Any
@@ -63,7 +64,7 @@ class ProgressDisplay:
         self.message(
             f"after {entry['epoch']} epochs: train {entry['train_accuracy']:.2f} %, "
             f"test {entry['test_accuracy']:.2f} %, gap {entry['generalization_gap']:.2f}, "
-            f"regions {regions['mean']:.2f} ± {regions['standard_error']:.2f}"
+            f"regions {_mean_and_error(regions)}"
         )
 
     def close(self) -> None:
@@ -86,7 +87,7 @@ def closing_table(record: dict[str, Any], workdir: Any) -> str:
             ("generalization gap", f"{record['generalization_gap']:.2f} points"),
             (
                 "region count",
-                f"{regions['mean']:.2f} ± {regions['standard_error']:.2f} "
+                f"{_mean_and_error(regions)} "
                 f"(mean and standard error of {len(regions['counts'])} slices)",
             ),
         ]
@@ -95,6 +96,13 @@ def closing_table(record: dict[str, Any], workdir: Any) -> str:
     rows += [("record", f"{workdir}/record.json"), ("figures", f"{workdir}/figures")]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
+def _mean_and_error(regions: dict[str, Any]) -> str:
+    error = regions["standard_error"]
+    if error is None or math.isnan(error):  # of a single slice
+        return f"{regions['mean']:.2f}"
+    return f"{regions['mean']:.2f} ± {error:.2f}"
 
 
 def _duration(seconds: float) -> str:

@@ -254,3 +254,27 @@ def test_config_that_cannot_work_does_not_claim_the_folder(tmp_path, capsys):
     assert outcome.code == 2
     assert "batch norm in training needs more than one value" in outcome.err
     train(small_config(epochs=1), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"regions.slices": 1},
+        {"regions.dim": 2, "regions.points": 6},
+        {"regions.sampling": "random_directions", "regions.anchors": "test"},
+        {"regions.method": "adaptive"},
+        {"regions.method": "exact"},
+    ],
+    ids=str,
+)
+def test_kinds_of_counts(tmp_path, capsys, fields):
+    arguments = small_arguments(tmp_path, epochs=1, **fields)
+    for _ in range(2):  # the second time from the record alone
+        outcome = launch(capsys, arguments)
+        assert outcome.code == 0, outcome.err
+        assert "region count" in outcome.out
+    record = json.loads((tmp_path / "record.json").read_text())
+    counts = record["region_count"]["counts"]
+    assert record["region_count"]["mean"] == pytest.approx(np.mean(counts))
+    if len(counts) == 1:
+        assert record["region_count"]["standard_error"] is None
