@@ -1,5 +1,6 @@
 """The compiled parts of a run, made from its config and its data set."""
 
+import math
 import time
 from typing import Any
 
@@ -100,11 +101,19 @@ class Experiment:
         return new_state, entry
 
     def evaluate(self, state: TrainState, epoch: int) -> tuple[dict[str, Any], list[int]]:
-        """Returns the history's entry after `epoch` epochs, and the count of every slice."""
+        """Returns the history's entry after `epoch` epochs, and the count of every slice.
+
+        A network whose loss is not finite has no regions: its counts are missing, their mean NaN.
+        """
         network = (state["parameters"], state["model_state"])
         train = self._evaluate(*network, *self._train)
         test = self._evaluate(*network, *self._test)
-        regions = self._count(*network)
+        mean = standard_error = math.nan
+        counts: list[int] = []
+        if math.isfinite(train.loss):
+            regions = self._count(*network)
+            mean, standard_error = float(regions.mean), float(regions.standard_error)
+            counts = np.asarray(regions.counts).tolist()
         entry = {
             "epoch": epoch,
             "learning_rate": self.learning_rate(epoch),
@@ -113,12 +122,9 @@ class Experiment:
             "test_loss": test.loss,
             "test_accuracy": test.accuracy,
             "generalization_gap": train.accuracy - test.accuracy,
-            "region_count": {
-                "mean": float(regions.mean),
-                "standard_error": float(regions.standard_error),
-            },
+            "region_count": {"mean": mean, "standard_error": standard_error},
         }
-        return entry, np.asarray(regions.counts).tolist()
+        return entry, counts
 
     def logits(self, state: TrainState, points: np.ndarray) -> np.ndarray:
         """Logits `[n, classes]` of normalised images `[n, height, width, channels]`."""

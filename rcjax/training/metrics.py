@@ -1,5 +1,6 @@
 """Figures that are written as a run goes: `metrics.jsonl`, and scalars for TensorBoard."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -47,20 +48,28 @@ class MetricsWriter:
         self._lines.flush()
 
     def _add_scalars(self, entry: dict[str, Any]) -> None:
-        for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
-            self._board.add_scalar(f"evaluation/{name}", entry[name], entry["epoch"])
-        self._board.add_scalar(
-            "evaluation/generalization_gap", entry["generalization_gap"], entry["epoch"]
-        )
+        for name in (
+            "train_loss",
+            "test_loss",
+            "train_accuracy",
+            "test_accuracy",
+            "generalization_gap",
+        ):
+            self._add_scalar(f"evaluation/{name}", entry[name], entry["epoch"])
         for name, value in entry["region_count"].items():
-            self._board.add_scalar(f"region_count/{name}", value, entry["epoch"])
+            self._add_scalar(f"region_count/{name}", value, entry["epoch"])
         self._board.flush()
+
+    def _add_scalar(self, name: str, value: float, epoch: int) -> None:
+        # TensorBoard has no place for NaN and warns of it on standard error.
+        if math.isfinite(value):
+            self._board.add_scalar(name, value, epoch)
 
     def epoch(self, entry: dict[str, Any], images_per_second: float) -> None:
         """Writes an entry of the record's list of epochs, and how fast it went."""
         for name in ("train_loss", "train_accuracy", "learning_rate"):
-            self._board.add_scalar(f"epoch/{name}", entry[name], entry["epoch"])
-        self._board.add_scalar("epoch/images_per_second", images_per_second, entry["epoch"])
+            self._add_scalar(f"epoch/{name}", entry[name], entry["epoch"])
+        self._add_scalar("epoch/images_per_second", images_per_second, entry["epoch"])
 
     def close(self) -> None:
         """Writes what is still held back."""

@@ -202,6 +202,16 @@ def test_divergence_ends_the_run(tmp_path, capsys):
     assert "diverged" in again.out
 
 
+def test_divergence_in_the_last_step_is_divergence(tmp_path, capsys):
+    """The running loss is from before the step that ruined the network."""
+    arguments = small_arguments(tmp_path, learning_rate=1e30, epochs=1, batch_size=70)
+    assert launch(capsys, arguments).code == 3
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert record["epochs"][0]["train_loss"] > 0
+    assert record["history"][-1]["train_loss"] is None
+    assert record["region_count"]["mean"] is None
+
+
 def test_stop_request_leaves_a_checkpoint(finished, tmp_path, monkeypatch, capsys):
     run_epoch = Experiment.run_epoch
 
