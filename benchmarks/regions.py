@@ -89,6 +89,7 @@ def main() -> None:
     parser.add_argument("--slices", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--train_seconds", type=float, default=60)
+    parser.add_argument("--batch_size", type=int, default=125, help="of forward and grid alike")
     parser.add_argument("--truth", action="store_true", help="count the 8,193-point grid too")
     arguments = parser.parse_args()
     print(machine(), f"\nPyTorch {torch.__version__}, {torch.get_num_threads()} threads")
@@ -114,9 +115,8 @@ def main() -> None:
 
         return run
 
-    count("grid")()
-    batch = jnp.asarray(images[:256])
-    batches = -(-number_of_points // 256)
+    batch = jnp.asarray(images[: arguments.batch_size])
+    batches = -(-number_of_points // arguments.batch_size)
 
     def bare():
         outputs = [forward(model, batch) for _ in range(batches)]
@@ -125,7 +125,7 @@ def main() -> None:
     runs = {
         "published": lambda: results.__setitem__("published", published(network, anchors)),
         "forward": bare,
-        "grid": count("grid"),
+        "grid": count("grid", batch_size=arguments.batch_size),
         "adaptive": count("adaptive", method="adaptive"),
         "grid, mixed": count("grid, mixed", precision="mixed"),
         "adaptive, mixed": count("adaptive, mixed", method="adaptive", precision="mixed"),
