@@ -67,15 +67,20 @@ def draw_slice(
             batch_size=batch_size,
         )
         figure = Figure(figsize=(7.0, 4.2), layout="constrained")
-        draw_segment(figure.add_subplot(), values, class_names)
+        draw_segment(figure.add_subplot(), values, _names(predict, class_names))
     else:
         plane = Plane(anchors, 0.2 if margin is None else margin)
         values = slice_values(predict, plane.frame, points=points or 300, batch_size=batch_size)
         figure = Figure(figsize=(6.4, 4.8), layout="constrained")
-        draw_plane(figure.add_subplot(), values, plane, class_names)
+        draw_plane(figure.add_subplot(), values, plane, _names(predict, class_names))
     if path is not None:
         figure.savefig(path, dpi=150, bbox_inches="tight")
     return figure
+
+
+def _names(predict: Any, class_names: Sequence[str] | None) -> Sequence[str] | None:
+    """The names given, or else those that a classifier on the host returns as labels."""
+    return class_names if class_names is not None else getattr(predict, "label_names", None)
 
 
 class Plane:
@@ -206,10 +211,11 @@ def colour_of(label: int) -> str:
 def _legend(axes: Any, labels: np.ndarray, class_names: Sequence[str] | None) -> None:
     from matplotlib.patches import Patch
 
-    patches = [
-        Patch(color=colour_of(label), label=str(class_names[label] if class_names else label))
-        for label in labels[:20]
-    ]
+    def name(label: int) -> str:
+        named = class_names is not None and 0 <= label < len(class_names)
+        return str(class_names[label] if named and class_names is not None else label)
+
+    patches = [Patch(color=colour_of(label), label=name(label)) for label in labels[:20]]
     axes.legend(
         handles=patches, title="label", loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False
     )

@@ -36,8 +36,9 @@ class IndexedAnchors:
 
 def check_anchors(anchors: Any) -> Any:
     """Refuses anchors of a wrong kind or shape; returns them (lists become arrays)."""
-    if not hasattr(anchors, "shape") or not hasattr(anchors, "__getitem__"):
-        anchors = np.asarray(anchors)
+    if not isinstance(anchors, jax.Array | np.ndarray | IndexedAnchors):
+        lazy = hasattr(anchors, "shape") and isinstance(getattr(anchors, "dtype", None), np.dtype)
+        anchors = anchors if lazy else np.asarray(anchors)
     shape = tuple(anchors.shape)
     if len(shape) < 3:
         raise ValueError(

@@ -1,7 +1,9 @@
 """Checks of the arguments of `count_regions`: each refuses in one line that says how to mend it."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from rcjax.regions.host import OnHost
@@ -20,13 +22,11 @@ def check_points(points: int | None, dim: int, method: str) -> int:
         if method == "adaptive":
             return ADAPTIVE_POINTS
         return 0 if method == "exact" else GRID_POINTS.get(dim, GRID_POINTS_BEYOND)
-    if method == "exact":
-        raise ValueError("method='exact' uses no grid: leave points out")
     if not isinstance(points, int | np.integer) or isinstance(points, bool):
         raise ValueError(f"points must be an integer, got {points!r}")
     if points < 2:
         raise ValueError(f"points must be at least 2 per axis, got {points}")
-    return int(points)
+    return 0 if method == "exact" else int(points)
 
 
 def check_extent(extent: Any) -> tuple[float, float]:
@@ -85,3 +85,17 @@ def check_positive(name: str, value: int | None) -> int | None:
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} must be a positive integer or None, got {value!r}")
     return int(value)
+
+
+def check_devices(devices: Sequence[Any] | None, predict: Any, method: str) -> list[Any] | None:
+    """None, or at least one device, where they are used."""
+    if devices is None:
+        return None
+    if not isinstance(devices, Sequence) or not all(isinstance(d, jax.Device) for d in devices):
+        raise ValueError(f"devices must be a list such as jax.local_devices(), got {devices!r}")
+    if not devices:
+        raise ValueError("devices is empty; leave it out to use all local ones")
+    if isinstance(predict, OnHost) or method == "exact":
+        what = "method='exact'" if method == "exact" else "a classifier on the host"
+        raise ValueError(f"devices is not for {what}; leave it out")
+    return list(devices)

@@ -19,6 +19,9 @@ from rcjax.regions.component_sweeps import (
 
 # After three rounds of sweeps few cells of common label maps still disagree with a neighbour.
 _SWEEP_ROUNDS = 3
+# Grids of so few cells (5 points on each of 5 axes) are left to the union-find altogether: sweeps
+# along many axes take longer to compile than they can save.
+_SMALL_GRID = 4_096
 # Disagreeing cells are united in portions of this share of all cells, at least 1,024.
 _PORTION_DIVISOR = 256
 _BLOCK = 64
@@ -46,6 +49,9 @@ def component_forest(
     dtype = jnp.uint16 if math.prod(grid) < 2**16 else jnp.uint32
     own_index = jnp.arange(math.prod(grid), dtype=dtype).reshape(*grid, 1)
     ids = pad_grid(jnp.broadcast_to(own_index, (*grid, labels.shape[0])))
+
+    if math.prod(grid) <= _SMALL_GRID:
+        return _unite_disagreements(ids, words, offsets)
 
     def sweep_all_ways(_: int, ids: jax.Array) -> jax.Array:
         for axis, backwards in itertools.product(reversed(range(dim)), (False, True)):

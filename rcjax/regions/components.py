@@ -43,7 +43,8 @@ def count_components(labels: Any, mask: Any = None, *, dim: int, connectivity: s
     """Number of connected components of every label grid.
 
     Args:
-        labels: integers [..., n_1, ..., n_dim]; the last `dim` axes are a grid, the others a batch.
+        labels: integers or booleans [..., n_1, ..., n_dim]; the last `dim` axes are a grid, the
+            others a batch.
         mask: booleans that broadcast to the shape of `labels`; cells with False are outside: they
             join nothing and are not counted. None: all cells are inside.
         dim: number of axes of a grid, at least 1.
@@ -112,7 +113,7 @@ def _checked(
             f"dim must be an integer of at least 1, got {dim!r}; it is the number of "
             "trailing axes that form a grid"
         )
-    labels = jnp.asarray(labels)
+    labels = _small_labels(labels)
     if not jnp.issubdtype(labels.dtype, jnp.integer):
         raise ValueError(
             f"labels must be integers, got {labels.dtype}; pass class indices, for example "
@@ -129,6 +130,20 @@ def _checked(
             "2^31 - 1; split the batch"
         )
     return labels, _checked_mask(mask, labels.shape)
+
+
+def _small_labels(labels: Any) -> jax.Array:
+    """Labels as a JAX array. Host labels that 32 bits cannot hold are renamed, not cut off."""
+    if not isinstance(labels, jax.Array):
+        labels = np.asarray(labels)
+        limits = np.iinfo(np.int32)
+        wide = labels.dtype.kind in "iu" and labels.dtype.itemsize > 4 and labels.size
+        if wide and not (limits.min <= labels.min() and labels.max() <= limits.max):
+            labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
+        if wide:
+            labels = labels.astype(np.int32)
+    labels = jnp.asarray(labels)
+    return labels.astype(jnp.int8) if labels.dtype == jnp.bool_ else labels
 
 
 def _checked_mask(mask: Any, shape: tuple[int, ...]) -> jax.Array | None:

@@ -70,6 +70,8 @@ def convergence(
         True
     """
     dim = check_anchors(anchors).shape[1] - 1
+    if "method" in options:
+        raise ValueError("convergence compares the methods itself: leave method out")
     if points is None:
         points = {1: tuple(25 * 2**i for i in range(8)), 2: (5, 10, 20, 40)}.get(dim, (3, 5, 7))
     if len(points) == 0:

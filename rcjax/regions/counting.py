@@ -11,6 +11,7 @@ from rcjax.regions.adaptive import count_adaptive
 from rcjax.regions.anchors import check_anchors, read_block
 from rcjax.regions.arguments import (
     check_connectivity,
+    check_devices,
     check_extent,
     check_method,
     check_points,
@@ -75,7 +76,7 @@ def count_regions(
         anchors: [slices, dim + 1, *features], 2 to 6 anchors a slice, in the space in which
             `predict` takes its input; see `rcjax.slices`. Read block by block.
         points: grid points per axis; by default 200 in 1-D, 10 in 2-D, 5 beyond, and 8,193 for
-            the adaptive method. Unused by "exact".
+            the adaptive method. "exact" has no grid and does not look at it.
         extent: smallest and largest value of every coordinate. With (0, 1) the slice is the
             simplex of its anchors; with any other extent in 2-D and beyond a parallelepiped.
         method: "grid" evaluates every grid point. "adaptive" (segments) finds the count of the
@@ -127,7 +128,7 @@ def count_regions(
         precision=check_precision(precision, predict, method),
         boundaries=bool(boundaries) and dim == 1,
         budget=check_positive("budget", budget),
-        devices=devices,
+        devices=check_devices(devices, predict, method),
         progress=Progress(progress, anchors.shape[0]),
     )
     if boundaries and dim != 1:
@@ -214,6 +215,7 @@ def _by_exact(request: _Request) -> RegionCounts:
             ends.astype(np.float32),
             budget=request.budget or DEFAULT_BUDGET,
             batch_size=request.batch_size,
+            progress=request.progress.after(start),
         )
         results.append(result)
         lengths.append(_lengths(block))
@@ -233,6 +235,7 @@ def _by_exact(request: _Request) -> RegionCounts:
         linear_regions=np.concatenate([r.linear_regions for r in results]).astype(np.int32),
         activation_regions=np.concatenate([r.activation_regions for r in results]),
         complete=np.concatenate([r.complete for r in results]),
+        crowded=np.concatenate([r.crowded for r in results]),
     )
 
 

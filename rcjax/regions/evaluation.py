@@ -25,6 +25,7 @@ _WORKING_SET_ACCELERATOR = 4 * 2**30
 _BATCH_SIZES = (32, 16_384)
 _HOST_BATCH_SIZE = 1_024
 _BATCHES_IN_FLIGHT = 4
+_PROBE_BATCH = 8
 
 
 class Evaluator:
@@ -66,19 +67,18 @@ class Evaluator:
             return
         self._classes_known = True
         self.devices = list(jax.local_devices() if devices is None else devices)
-        description = programs.describe(predict, self.feature_shape)
-        self.classes = description.classes
         self._unit = len(self.devices)
-        chosen = batch_size or self._automatic(description.bytes_per_point)
+        mesh = Mesh(np.asarray(self.devices), ("points",))
+        self._split = NamedSharding(mesh, PartitionSpec("points"))
+        self._everywhere = NamedSharding(mesh, PartitionSpec())
+        program, _ = programs.split(predict, self.feature_shape, batch_size or _PROBE_BATCH)
+        self.classes = program.classes
+        chosen = batch_size or self._automatic(program.bytes_per_point)
         if in_rounds and batch_size is None:
             chosen = max(_BATCH_SIZES[0], chosen // 4)
         self.batch_size = _round_up(chosen, self._unit)
         self._in_rounds = in_rounds
         self._programs: dict[int, tuple[Any, Any]] = {}
-        if len(self.devices) > 1:
-            mesh = Mesh(np.asarray(self.devices), ("points",))
-            self._split = NamedSharding(mesh, PartitionSpec("points"))
-            self._everywhere = NamedSharding(mesh, PartitionSpec())
 
     def _automatic(self, bytes_per_point: int) -> int:
         memory = _WORKING_SET.get(self.devices[0].platform, _WORKING_SET_ACCELERATOR)
@@ -114,8 +114,6 @@ class Evaluator:
         return output.shape[1] if output.ndim == 2 else None
 
     def _place(self, value: Any, *, everywhere: bool) -> Any:
-        if len(self.devices) == 1:
-            return value if everywhere else jnp.asarray(value)
         return jax.device_put(value, self._everywhere if everywhere else self._split)
 
     def labels(self, slice_index: np.ndarray, weights: np.ndarray) -> Any:
@@ -217,7 +215,8 @@ def _step(
 
 def _wanted(want: str, output: Any) -> tuple[Any, ...]:
     if output.ndim == 2:
-        output = output.astype(np.promote_types(output.dtype, np.float32))
+        promote = jnp.promote_types if isinstance(output, jax.Array) else np.promote_types
+        output = output.astype(promote(output.dtype, np.float32))
     if want == "scores":
         return (output,)
     if want == "labels":

@@ -1,11 +1,12 @@
 """Classifiers that are not JAX functions: PyTorch modules, scikit-learn estimators, numpy code."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from rcjax.regions.outputs import INVALID_LABEL, check_output_shape
+from rcjax.regions.outputs import check_output_shape
 
 
 class OnHost:
@@ -28,12 +29,26 @@ class OnHost:
         return self._encode(output)
 
     def _encode(self, labels: np.ndarray) -> np.ndarray:
-        """Any label values (strings, floats, objects) as integers, the same for equal values."""
-        if labels.dtype.kind == "f" and np.isnan(labels).any():
-            return np.where(np.isnan(labels), INVALID_LABEL, 0).astype(np.int32)
+        """Labels as int32: integers as they are, other values by their order of appearance."""
+        if labels.dtype.kind == "f":
+            missing = int(np.isnan(labels).sum())
+            if missing:
+                raise ValueError(f"predict returned NaN for {missing} of {labels.size} points")
+            if (labels != np.rint(labels)).any():
+                raise ValueError(
+                    "predict returned fractions of shape [n], which are not labels; return labels "
+                    "[n], for instance (score > 0), or scores [n, classes]"
+                )
+        if labels.dtype.kind in "biuf":
+            return labels.astype(np.int32)
         values, inverse = np.unique(labels, return_inverse=True)
         codes = [self._codes.setdefault(v, len(self._codes)) for v in values.tolist()]
         return np.asarray(codes, np.int32)[inverse.reshape(-1)]
+
+    @property
+    def label_names(self) -> list[Any] | None:
+        """What the labels 0, 1, ... stand for where `predict` returns names; None otherwise."""
+        return list(self._codes) or None
 
 
 def on_host(predict: Any, *, batch_size: int | None = None) -> OnHost:
@@ -91,12 +106,20 @@ def _torch_scores(module: Any) -> Callable[[np.ndarray], np.ndarray]:
             "the PyTorch module is in training mode, where a label depends on the whole batch; "
             "call module.eval() first"
         )
-    import torch
+    torch = sys.modules["torch"]  # it is loaded: here is a module of it
 
     def scores(points: np.ndarray) -> np.ndarray:
         example = next(module.parameters(), torch.empty(0))
         inputs = torch.from_numpy(np.ascontiguousarray(points))
         with torch.inference_mode():
-            return module(inputs.to(example.device, example.dtype)).cpu().float().numpy()
+            output = module(inputs.to(example.device, example.dtype))
+        if not isinstance(output, torch.Tensor):
+            raise ValueError(
+                f"the PyTorch module returned a {type(output).__name__}; wrap it in a function or "
+                "module that returns the logits alone"
+            )
+        if output.dtype in (torch.float16, torch.bfloat16):
+            output = output.float()
+        return output.cpu().numpy()
 
     return scores

@@ -23,10 +23,9 @@ _SAMPLE_STRIDE = 64
 _SMALLEST_SAMPLE = 64
 
 
-class _LowPrecisionProgram(programs.TracedProgram):
-    def __init__(self, closed: Any):
-        super().__init__(closed)
-        self._key = ("bfloat16", self._key)
+class _LowPrecisionProgram(programs.Program):
+    def __init__(self, closed: Any, batch_size: int):
+        super().__init__(closed, batch_size)
         self._evaluate = lower_precision(closed)
 
     def __call__(self, arrays: tuple[Any, ...], points: jax.Array) -> Any:
@@ -36,7 +35,7 @@ class _LowPrecisionProgram(programs.TracedProgram):
 class _LowPrecisionEvaluator(Evaluator):
     def _make_program(self, size: int) -> tuple[Any, tuple]:
         closed = programs.trace(self.predict, self.feature_shape, size)
-        return _LowPrecisionProgram(closed), tuple(closed.consts)
+        return _LowPrecisionProgram(closed, size), tuple(closed.consts)
 
 
 class MixedEvaluator(Evaluator):

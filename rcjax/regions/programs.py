@@ -5,7 +5,8 @@ code, not constants in it: constants are slow to compile, are held twice, and wo
 compilation whenever the network has been trained further.
 """
 
-import functools
+import re
+import sys
 from typing import Any
 
 import jax
@@ -15,44 +16,33 @@ import numpy as np
 
 from rcjax.regions.outputs import check_output_dtype, check_output_shape
 
-_PROBE_BATCH = 8
+# Operations that call back into Python; what they call is not in the text of a jaxpr.
+_CALLBACK = "callback"
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
-class TreeProgram:
-    """A callable pytree (an Equinox or NNX module, a `jax.tree_util.Partial`) without its arrays.
+class Program:
+    """A classifier traced at one batch size, with the arrays it holds taken out.
 
-    Two networks that differ in their arrays alone are the same program, so nothing is compiled
-    again when training has moved on.
+    Its identity is the text of its jaxpr, so that the same network with retrained parameters
+    reuses the compiled code. Where the text does not show everything (arrays embedded further in,
+    calls back into Python), no two traces count as equal.
+
+    Attributes:
+        jaxpr: the open jaxpr.
+        classes: number of scores of a point, None for a classifier that returns labels.
+        bytes_per_point: size of the largest array that any operation writes, for one point.
     """
 
-    def __init__(self, treedef: Any, static: tuple[Any, ...]):
-        self._key = (treedef, static)
-
-    def __call__(self, arrays: tuple[Any, ...], points: jax.Array) -> Any:
-        treedef, static = self._key
-        rest = iter(arrays)
-        return jax.tree.unflatten(treedef, [next(rest) if s is _ARRAY else s for s in static])(
-            points
-        )
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, TreeProgram) and self._key == other._key
-
-
-class TracedProgram:
-    """A function traced at one batch size, with the arrays it closes over taken out.
-
-    Its identity is the text of its jaxpr, so that a new closure over a retrained network reuses
-    the compiled code. Where the text does not show everything (arrays embedded further in), no
-    two traces count as equal.
-    """
-
-    def __init__(self, closed: jex.ClosedJaxpr):
+    def __init__(self, closed: jex.ClosedJaxpr, batch_size: int):
         self.jaxpr = closed.jaxpr
-        self._key = object() if _embeds_arrays(closed.jaxpr) else str(closed.jaxpr)
+        shape = closed.out_avals[0].shape
+        self.classes = shape[1] if len(shape) == 2 else None
+        self.bytes_per_point = _largest_value(closed.jaxpr) // batch_size
+        # The forward pass of a function with a gradient of its own is in the text; the addresses
+        # of the functions that would make the gradient differ from trace to trace.
+        text = _ADDRESS.sub("", str(closed.jaxpr))
+        self._key: Any = object() if _hides_something(closed.jaxpr) else text
 
     def __call__(self, arrays: tuple[Any, ...], points: jax.Array) -> Any:
         return jax.core.eval_jaxpr(self.jaxpr, arrays, points)[0]
@@ -61,35 +51,26 @@ class TracedProgram:
         return hash(self._key)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, TracedProgram) and self._key == other._key
+        return isinstance(other, Program) and (type(self), self._key) == (type(other), other._key)
 
 
-_ARRAY = "<array>"
+def split(predict: Any, feature_shape: tuple[int, ...], batch_size: int) -> tuple[Program, tuple]:
+    """A hashable program and its arrays: `program(arrays, points [batch_size, *features])`.
 
-
-def split(predict: Any, feature_shape: tuple[int, ...], batch_size: int) -> tuple[Any, tuple]:
-    """A hashable program and its arrays: `program(arrays, points [batch_size, *features])`."""
-    leaves, treedef = jax.tree.flatten(predict)
-    if len(leaves) == 1 and leaves[0] is predict:
-        closed = trace(predict, feature_shape, batch_size)
-        return TracedProgram(closed), tuple(closed.consts)
-    static = tuple(_ARRAY if isinstance(leaf, jax.Array | np.ndarray) else leaf for leaf in leaves)
-    try:
-        hash((treedef, static))
-    except TypeError:
-        closed = trace(predict, feature_shape, batch_size)
-        return TracedProgram(closed), tuple(closed.consts)
-    arrays = tuple(leaf for leaf in leaves if isinstance(leaf, jax.Array | np.ndarray))
-    return TreeProgram(treedef, static), arrays
+    `predict` is traced anew at every call: what it holds may have changed since the last one.
+    """
+    closed = trace(predict, feature_shape, batch_size)
+    return Program(closed, batch_size), tuple(closed.consts)
 
 
 def trace(predict: Any, feature_shape: tuple[int, ...], batch_size: int) -> jex.ClosedJaxpr:
     """The jaxpr of `predict` on float32 points [batch_size, *features], its output checked."""
     if not callable(predict):
         raise ValueError(
-            f"predict must be a function from points [n, *features] to labels or scores, "
-            f"got {predict!r}"
+            "predict must be a function from points [n, *features] to labels or scores, got "
+            f"{predict!r}; wrap what is not a JAX function: count_regions(on_host(predict), ...)"
         )
+    refuse_training_mode(predict)
     points = jax.ShapeDtypeStruct((batch_size, *feature_shape), jnp.float32)
     try:
         # A fresh function every time: JAX remembers traces by the identity of the function, and
@@ -104,12 +85,11 @@ def trace(predict: Any, feature_shape: tuple[int, ...], batch_size: int) -> jex.
             "predict is not a JAX function (it turned a traced array into numpy or Python "
             "values); wrap it: count_regions(on_host(predict), ...)"
         ) from error
-    except TypeError as error:
-        if type(predict).__module__.split(".")[0] in ("jax", "builtins"):
-            raise
+    except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(
-            f"predict ({type(predict).__name__}) failed on a JAX array: {error}; if it is not a "
-            "JAX function, wrap it: count_regions(on_host(predict), ...)"
+            f"predict failed on points of shape {points.shape}, which is [n, *features] by the "
+            f"shape of the anchors ({' '.join(str(error).split())}); give the anchors the shape "
+            "that predict takes, and wrap what is not a JAX function in on_host"
         ) from error
     if not hasattr(output, "shape"):
         raise ValueError(
@@ -121,42 +101,36 @@ def trace(predict: Any, feature_shape: tuple[int, ...], batch_size: int) -> jex.
     return closed
 
 
-class Description:
-    """What a trace tells: whether there are scores, how many classes, memory for a point."""
+def refuse_training_mode(predict: Any) -> None:
+    """Refuses Flax NNX modules in training mode, also those that a function holds.
 
-    def __init__(self, jaxpr: jex.Jaxpr, batch_size: int):
-        shape = getattr(jaxpr.outvars[0].aval, "shape")  # noqa: B009
-        self.classes = shape[1] if len(shape) == 2 else None
-        self.bytes_per_point = _largest_value(jaxpr) // batch_size
-
-
-def describe(predict: Any, feature_shape: tuple[int, ...]) -> Description:
-    """Traces `predict` on a small batch. Callable pytrees are traced once for all their arrays."""
-    program, arrays = split(predict, feature_shape, _PROBE_BATCH)
-    if isinstance(program, TracedProgram):
-        return Description(program.jaxpr, _PROBE_BATCH)
-    kinds = tuple((a.shape, a.dtype) for a in arrays)
-    return _describe_tree(program, kinds, feature_shape)
-
-
-@functools.lru_cache(maxsize=32)
-def _describe_tree(program: TreeProgram, kinds: tuple, feature_shape: tuple) -> Description:
-    holder: dict[str, Description] = {}
-
-    def probe(arrays: tuple) -> None:
-        closed = trace(lambda points: program(arrays, points), feature_shape, _PROBE_BATCH)
-        holder["it"] = Description(closed.jaxpr, _PROBE_BATCH)
-
-    jax.eval_shape(probe, tuple(jax.ShapeDtypeStruct(s, d) for s, d in kinds))
-    return holder["it"]
+    There the label of a point depends on the other points of its batch.
+    """
+    cells = [cell.cell_contents for cell in getattr(predict, "__closure__", None) or ()]
+    for held in (predict, getattr(predict, "__self__", None), *cells):
+        if not any(
+            f"{kind.__module__}.{kind.__name__}" == "flax.nnx.module.Module"
+            for kind in type(held).__mro__
+        ):
+            continue
+        for _, module in sys.modules["flax.nnx"].iter_modules(held):
+            training = getattr(module, "use_running_average", None) is False
+            if training or getattr(module, "deterministic", None) is False:
+                raise ValueError(
+                    f"the network is in training mode (its {type(module).__name__} is), where a "
+                    "label depends on the whole batch; call model.eval() first"
+                )
 
 
 def _inner(equation: Any) -> list[Any]:
     return list(jex.jaxprs_in_params(equation.params))
 
 
-def _embeds_arrays(jaxpr: Any) -> bool:
+def _hides_something(jaxpr: Any) -> bool:
+    """Whether two jaxprs of equal text may differ."""
     for equation in jaxpr.eqns:
+        if _CALLBACK in equation.primitive.name:
+            return True
         if any(isinstance(v, jex.Literal) and np.ndim(v.val) > 0 for v in equation.invars):
             return True
         for value in jax.tree.leaves(
@@ -166,7 +140,7 @@ def _embeds_arrays(jaxpr: Any) -> bool:
                 return True
             if isinstance(value, jex.ClosedJaxpr) and value.consts:
                 return True
-        if any(_embeds_arrays(inner) for inner in _inner(equation)):
+        if any(_hides_something(inner) for inner in _inner(equation)):
             return True
     return False
 

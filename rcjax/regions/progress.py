@@ -40,6 +40,10 @@ class Progress:
 
         evaluator.follow(count)
 
+    def after(self, start: int) -> Callable[[int, int], None]:
+        """Reports of a method that counts its slices from 0, when `start` are done already."""
+        return lambda done, _: self.report(start + done)
+
     def report(self, done: int) -> None:
         if self._call is not None:
             self._call(min(done, self.total), self.total)

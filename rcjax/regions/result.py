@@ -29,6 +29,8 @@ class RegionCounts:
         activation_regions: int32 [slices], pieces of one activation pattern (method "exact"). At
             least `linear_regions`: a unit may switch without any effect on the scores.
         complete: bool [slices]; False where the budget ended the work early.
+        crowded: int32 [slices], places narrower than the rounding of float64 that may hold more
+            than the one breakpoint counted there (method "exact").
         precision: "float32" or "mixed".
         reevaluated_share: share of the points that mixed precision evaluated again in float32.
     """
@@ -46,6 +48,7 @@ class RegionCounts:
     linear_regions: np.ndarray | None = None
     activation_regions: np.ndarray | None = None
     complete: np.ndarray | None = None
+    crowded: np.ndarray | None = None
     precision: str = "float32"
     reevaluated_share: float = 0.0
 

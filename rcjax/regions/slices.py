@@ -108,30 +108,42 @@ def random_directions(
     if len(eligible) == 0:
         raise ValueError("random directions need at least 1 point, got 0; pass more points")
     key_points, key_directions = jax.random.split(key)
-    chosen = eligible[np.asarray(jax.random.randint(key_points, (count,), 0, len(eligible)))]
+    chosen = eligible[_integers(key_points, count, len(eligible))]
     start = jnp.asarray(images[chosen], jnp.float32)[:, None]
     shape = (count, dim, *images.shape[1:])
     directions = jax.random.normal(key_directions, shape, jnp.float32)
     return jnp.concatenate([start, start + jnp.float32(length) * directions], axis=1)
 
 
-def random_convex_pairs(key: jax.Array, images: Any, count: int = 100, **choice: Any) -> jax.Array:
+def random_convex_pairs(
+    key: jax.Array,
+    images: Any,
+    count: int = 100,
+    *,
+    labels: Any = None,
+    classes: str = "any",
+    subset: Sequence[int] | np.ndarray | None = None,
+) -> jax.Array:
     """Segments between two random convex combinations of a pair of points.
 
-    Both ends lie on the segment through the pair, at positions drawn uniformly from [0, 1].
-    `choice` takes the options `labels`, `classes` and `subset` of `between_points`.
+    Both ends lie on the segment through the pair, at positions drawn uniformly from [0, 1]. The
+    arguments are those of `between_points`.
 
     Returns:
         float32 anchors [count, 2, *features].
     """
     key_pairs, key_positions = jax.random.split(key)
-    pairs = jnp.asarray(between_points(key_pairs, images, count, dim=1, **choice))
+    choice = {"labels": labels, "classes": classes, "subset": subset}
+    pairs = jnp.asarray(between_points(key_pairs, images, count, **choice))
     shape = (count, 2) + (1,) * (pairs.ndim - 2)
     position = jax.random.uniform(key_positions, shape, jnp.float32)
     return (1 - position) * pairs[:, :1] + position * pairs[:, 1:]
 
 
 def _check_sizes(count: int, dim: int) -> None:
+    for name, value in (("count", count), ("dim", dim)):
+        if not isinstance(value, int | np.integer) or isinstance(value, bool):
+            raise ValueError(f"{name} must be an integer, got {value!r}")
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
     if not 1 <= dim <= MAXIMAL_DIM:
@@ -182,7 +194,10 @@ def _eligible_labels(labels: Any, eligible: np.ndarray, size: int, classes: str)
 def _draw(
     key: jax.Array, group: np.ndarray, count: int, anchors: int, *, same_class: bool
 ) -> np.ndarray:
-    """Indices [count, anchors] of distinct points, uniform among those that the rule allows.
+    """Indices [count, anchors] of distinct points.
+
+    The first is uniform among the points that the rule allows, each further one among those that
+    are then left.
 
     The points are laid out class after class. Points (or classes) that a slice may not use again
     are ranges of that layout; a draw from what is left is moved past them in ascending order, so
@@ -208,7 +223,7 @@ def _draw(
     keys = jax.random.split(key, anchors)
 
     pool = np.concatenate([starts[c] + np.arange(sizes[c]) for c in allowed])
-    first = pool[np.asarray(jax.random.randint(keys[0], (count,), 0, len(pool)))]
+    first = pool[_integers(keys[0], count, len(pool))]
     chosen = [first]
     for draw_key in keys[1:]:
         used_class = [group[layout[c]] for c in chosen]
@@ -218,9 +233,15 @@ def _draw(
         else:
             low, left = np.zeros(count, np.int64), len(group) - sum(sizes[c] for c in used_class)
             blocked = [(starts[c], sizes[c]) for c in used_class]
-        drawn = low + np.asarray(jax.random.randint(draw_key, (count,), 0, jnp.asarray(left)))
+        drawn = low + _integers(draw_key, count, left)
         chosen.append(_skip(drawn, blocked))
     return layout[np.stack(chosen, axis=1)]
+
+
+def _integers(key: jax.Array, count: int, below: int | np.ndarray) -> np.ndarray:
+    """int64 [count] uniform from 0 to `below` - 1; the same whether 64-bit types are enabled."""
+    drawn = jax.random.randint(key, (count,), 0, jnp.asarray(below, jnp.int32), jnp.int32)
+    return np.asarray(drawn, np.int64)
 
 
 def _skip(drawn: np.ndarray, blocked: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

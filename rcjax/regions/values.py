@@ -7,6 +7,7 @@ import numpy as np
 
 from rcjax.regions import simplex
 from rcjax.regions.anchors import check_anchors, read_block
+from rcjax.regions.arguments import check_extent, check_points
 from rcjax.regions.evaluation import Evaluator
 from rcjax.regions.outputs import labels_of, refuse_invalid
 
@@ -51,6 +52,7 @@ def slice_values(
     """
     block = check_anchors(np.asarray(anchors)[None])
     dim = block.shape[1] - 1
+    points, extent = check_points(points, dim, "grid"), check_extent(extent)
     cells = simplex.grid_cells(points, dim, False)
     coordinates = simplex.coordinates_of(cells, points, extent)
     evaluator = Evaluator(predict, block.shape[2:], batch_size=batch_size)

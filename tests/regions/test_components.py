@@ -215,3 +215,9 @@ def test_bad_input_is_named_with_its_remedy(labels, mask, dim, connectivity, mes
     for function in (count_components, label_components):
         with pytest.raises(ValueError, match=message):
             function(labels, mask, dim=dim, connectivity=connectivity)
+
+
+def test_labels_that_32_bits_cannot_hold_stay_apart():
+    wide = np.array([[0, 2**32], [2**32, 0]])
+    assert int(count_components(wide, dim=2, connectivity="face")) == 4
+    assert int(count_components(wide > 0, dim=2, connectivity="full")) == 2

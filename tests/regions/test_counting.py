@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.ndimage
+from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -135,22 +136,19 @@ def test_every_device_count_gives_the_same_counts():
     )
 
 
-def test_a_callable_pytree_is_compiled_once_for_all_its_arrays():
+def test_a_network_is_compiled_once_for_all_its_arrays():
     anchors = segments(5)
-    traces = []
-
-    def scores(weights, points):
-        traces.append(1)
-        return jnp.sin(6 * points @ weights)
-
+    before = None
     for seed in range(3):
         weights = jnp.asarray(np.random.default_rng(seed).normal(size=(2, 3)), jnp.float32)
-        partial = count_regions(jax.tree_util.Partial(scores, weights), anchors)
-        if seed == 0:
-            traces_of_first = len(traces)
+        partial = count_regions(
+            jax.tree_util.Partial(lambda w, x: jnp.sin(6 * x @ w), weights), anchors
+        )
         closure = count_regions(lambda x, w=weights: jnp.sin(6 * x @ w), anchors)
         np.testing.assert_array_equal(partial.counts, closure.counts)
-    assert len(traces) == traces_of_first
+        compiled = evaluation._step._cache_size()
+        before = before or compiled
+    assert compiled == before
 
 
 def test_a_closure_over_retrained_arrays_counts_the_new_network():
@@ -159,9 +157,10 @@ def test_a_closure_over_retrained_arrays_counts_the_new_network():
     def predict(points):
         return jnp.floor(points[:, 0] * 3 * box["shift"]).astype(jnp.int32)
 
-    assert count_regions(predict, anchors).mean == 1
+    bound = jax.tree_util.Partial(predict)
+    assert count_regions(predict, anchors).mean == count_regions(bound, anchors).mean == 1
     box["shift"] = jnp.float32(1.0)
-    assert count_regions(predict, anchors).mean > 1
+    assert count_regions(predict, anchors).mean == count_regions(bound, anchors).mean > 1
 
 
 def test_memory_running_out_halves_the_batch_and_says_so(monkeypatch):
@@ -185,6 +184,21 @@ def test_memory_running_out_halves_the_batch_and_says_so(monkeypatch):
     monkeypatch.setattr(evaluation, "_step", broken)
     with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
         count_regions(waves, anchors)
+
+
+def test_a_network_in_training_mode_is_refused():
+    network = nnx.Sequential(nnx.Linear(2, 8, rngs=nnx.Rngs(0)), nnx.BatchNorm(8, rngs=nnx.Rngs(0)))
+    for predict in (network, lambda x: network(x), network.__call__):
+        network.train()
+        with pytest.raises(ValueError, match=r"model.eval\(\)"):
+            count_regions(predict, segments(3))
+        network.eval()
+        assert count_regions(predict, segments(3)).mean >= 1
+
+
+def test_one_device_can_be_chosen():
+    device = jax.local_devices()[0]
+    assert count_regions(waves, segments(3), devices=[device]).mean > 1
 
 
 def test_progress_reaches_the_total():
@@ -242,6 +256,9 @@ def scores_of(value):
         (scores_of(0.0), GOOD, {"batch_size": 0}, "positive integer or None, got 0"),
         (scores_of(0.0), GOOD, {"budget": 9}, "method='exact'"),
         (scores_of(0.0), GOOD, {"progress": 3}, "True, False or a function"),
+        (scores_of(0.0), GOOD, {"devices": []}, "devices is empty"),
+        (scores_of(0.0), GOOD, {"devices": 1}, "must be a list"),
+        (waves, GOOD, {}, r"failed on points of shape \(8, 4\)"),
         (scores_of(0.0), np.zeros((3, 3, 4)), {"method": "adaptive"}, "got 3 anchors"),
         (scores_of(0.0), np.zeros((3, 3, 4)), {"boundaries": True}, "needs segments"),
         (on_host(len), GOOD, {"method": "exact"}, "method='adaptive'"),
