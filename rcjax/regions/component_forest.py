@@ -19,9 +19,9 @@ from rcjax.regions.component_sweeps import (
 
 # After three rounds of sweeps few cells of common label maps still disagree with a neighbour.
 _SWEEP_ROUNDS = 3
-# Grids of so few cells (5 points on each of 5 axes) are left to the union-find altogether: sweeps
-# along many axes take longer to compile than they can save.
-_SMALL_GRID = 4_096
+# Beyond three axes everything is left to the union-find: grids have few points on each of so many
+# axes, and sweeps along them take longer to compile (10 to 40 s) than they can save.
+_MOST_AXES_TO_SWEEP = 3
 # Disagreeing cells are united in portions of this share of all cells, at least 1,024.
 _PORTION_DIVISOR = 256
 _BLOCK = 64
@@ -50,7 +50,7 @@ def component_forest(
     own_index = jnp.arange(math.prod(grid), dtype=dtype).reshape(*grid, 1)
     ids = pad_grid(jnp.broadcast_to(own_index, (*grid, labels.shape[0])))
 
-    if math.prod(grid) <= _SMALL_GRID:
+    if dim > _MOST_AXES_TO_SWEEP:
         return _unite_disagreements(ids, words, offsets)
 
     def sweep_all_ways(_: int, ids: jax.Array) -> jax.Array:
