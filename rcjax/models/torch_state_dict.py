@@ -19,7 +19,7 @@ def load_torch_state_dict(model: Network, state_dict: Mapping[str, Any]) -> None
 
     state_dict: {key: array}, keys and shapes as PyTorch gives them (weights of convolutions
         [out, in, height, width], of linear layers [out, in]); NumPy or JAX arrays or CPU tensors.
-        `num_batches_tracked` is ignored.
+        `num_batches_tracked` is ignored. All are copied.
     Raises UserError naming missing, unexpected and mis-shaped tensors; the model is then unchanged.
 
     >>> from rcjax.models import create
@@ -47,13 +47,15 @@ def load_torch_state_dict(model: Network, state_dict: Mapping[str, Any]) -> None
             "check the network's name, width and number of classes"
         )
     for key, variable in variables.items():
-        variable.set_value(jnp.asarray(_from_torch(key, given[key]), variable.dtype))
+        # Copied: on the CPU, JAX takes aligned NumPy memory as its own, which the caller may change.
+        array = np.array(_from_torch(key, given[key]), copy=True)
+        variable.set_value(jnp.array(array, variable.dtype, copy=True))
 
 
 def torch_state_dict_of(model: Network) -> dict[str, np.ndarray]:
-    """The parameters and running statistics of `model` as PyTorch names and shapes them."""
+    """Copies of the parameters and running statistics of `model`, named and shaped by PyTorch."""
     return {
-        key: _to_torch(key, np.asarray(variable.get_value()))
+        key: np.array(_to_torch(key, np.asarray(variable.get_value())), copy=True)
         for key, variable in _variables(model).items()
     }
 

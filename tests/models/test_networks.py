@@ -187,6 +187,33 @@ def test_state_dict_round_trip():
     np.testing.assert_array_equal(target(images()), source(images()))
 
 
+def aligned(array):
+    """A copy at a multiple of 64 bytes, where JAX would take NumPy memory over without copying."""
+    memory = np.zeros(array.nbytes + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    copy = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def test_state_dict_shares_no_memory_with_the_network():
+    # A linear layer's weight is aligned as it is stored there: transposed.
+    source = create("mlp", seed=1, **TINY)
+    tensors = {
+        key: aligned(array.T).T if array.ndim == 2 else aligned(array)
+        for key, array in torch_state_dict_of(source).items()
+    }
+    model = create("mlp", seed=2, **TINY)
+    load_torch_state_dict(model, tensors)
+    expected = np.array(source(images()), copy=True)
+    for array in tensors.values():
+        array[...] = np.nan
+    np.testing.assert_array_equal(model(images()), expected)
+    for array in torch_state_dict_of(model).values():
+        array[...] = np.nan
+    np.testing.assert_array_equal(model(images()), expected)
+
+
 def test_tensors_that_do_not_fit_are_named_and_nothing_is_loaded():
     model = create("mlp", **TINY)
     before = np.asarray(model(images()))
