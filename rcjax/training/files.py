@@ -23,14 +23,28 @@ def write_json(path: Path, content: Any) -> None:
         partial.unlink(missing_ok=True)
 
 
-def read_json(path: Path) -> Any:
-    """Reads a file that `write_json` wrote; a UserError when it is damaged."""
+def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
+    """Reads an object that `write_json` wrote.
+
+    Args:
+        path: the file.
+        remedy: what the user can do when it cannot be read.
+
+    Raises:
+        UserError: the file is damaged, holds something else, or cannot be read.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); remove it, or choose another workdir") from (
-            error
+        content = json.loads(path.read_text(encoding="utf-8"))
+    # Brackets without end exhaust the parser's stack.
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged ({error}); {remedy}") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror or error}); {remedy}") from error
+    if not isinstance(content, dict):
+        raise UserError(
+            f"{path} is damaged (it holds {type(content).__name__} instead of an object); {remedy}"
         )
+    return content
 
 
 def json_line(content: Any) -> str:

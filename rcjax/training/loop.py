@@ -54,11 +54,14 @@ def train(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
         check_fits(plain, dataset)
         experiment = Experiment(config, dataset)
         with folder.claimed(), stop_requests() as stop_requested:
-            run = Run(config, experiment, folder, len(dataset.train_images))
-            try:
-                record = run.to_the_end(stop_requested)
-            finally:
-                run.close()
+            # Another process may have ended the same run since the folder was looked at.
+            record = folder.finished_record()
+            if record is None:
+                run = Run(config, experiment, folder, len(dataset.train_images))
+                try:
+                    record = run.to_the_end(stop_requested)
+                finally:
+                    run.close()
     print(closing_table(record, folder.path), flush=True)
     return record
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+STATUSES = ("completed", "diverged")  # of a run that is over
+
 
 class ProgressDisplay:
     """A bar on a terminal, plain lines elsewhere (a log file, a batch job).

@@ -12,6 +12,7 @@ from typing import Any
 from rcjax.configuration import flatten
 from rcjax.errors import UserError
 from rcjax.training.files import read_json, write_json
+from rcjax.training.progress import STATUSES, closing_table
 
 _OUTPUTS = ("record.json", "metrics.jsonl", "checkpoints", "figures", "tensorboard")
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -39,15 +40,31 @@ class Workdir:
         """The record of a run that is over, or None. Creates nothing.
 
         Raises:
-            UserError: the folder belongs to a run with another config, or to no run at all.
+            UserError: the folder belongs to a run with another config, or to no run at all; it or
+                one of its files cannot be read, or is damaged.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise UserError(f"workdir {self.path} is a file; give a folder")
-        if self._config_file.exists():
-            self._check_same_config(read_json(self._config_file))
-        else:
-            self._check_holds_nothing_of_a_run()
-        return read_json(self.record) if self.record.exists() else None
+        with self._storage_errors("read"):
+            if _exists(self.path) and not self.path.is_dir():
+                raise UserError(f"workdir {self.path} is a file; give a folder")
+            if _exists(self._config_file):
+                remedy = "restore it, or choose another workdir"
+                self._check_same_config(read_json(self._config_file, remedy=remedy))
+            else:
+                self._check_holds_nothing_of_a_run()
+            return self._read_record() if _exists(self.record) else None
+
+    def _read_record(self) -> dict[str, Any]:
+        remedy = "remove it, or choose another workdir"
+        record = read_json(self.record, remedy=remedy)
+        try:
+            known = record["status"] in STATUSES
+            closing_table(record, self.path)
+        # What a record of another making lacks, or holds in another type.
+        except (KeyError, TypeError, ValueError, AttributeError):
+            known = False
+        if not known:
+            raise UserError(f"{self.record} is damaged (it is no record of a run); {remedy}")
+        return record
 
     def _check_same_config(self, theirs: dict[str, Any]) -> None:
         # Through JSON and back, so that both sides have JSON's types.
@@ -96,11 +113,11 @@ class Workdir:
 
     def note_config(self) -> None:
         """Makes the folder this config's for good: from now on, any other is refused."""
-        if not self._config_file.exists():
+        if not _exists(self._config_file):
             write_json(self._config_file, self.config)
 
     @contextlib.contextmanager
-    def _storage_errors(self) -> Iterator[None]:
+    def _storage_errors(self, deed: str = "written") -> Iterator[None]:
         """Turns what the system says about the disk into one line for the user."""
         try:
             yield
@@ -114,12 +131,24 @@ class Workdir:
                 ) from error
             if isinstance(error, OSError) and _concerns(error, self.path):
                 raise UserError(
-                    f"workdir {self.path} cannot be written ({error.strerror}); choose another one"
+                    f"workdir {self.path} cannot be {deed} ({error.strerror}: {error.filename}); "
+                    "choose another one"
                 ) from error
             raise
 
 
+def _exists(path: Path) -> bool:
+    """Whether there is such a file; unlike `Path.exists`, raises when that cannot be known."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
 def _holds_files(path: Path) -> bool:
+    if not _exists(path):
+        return False
     return path.is_file() or any(inner.is_file() for inner in path.rglob("*"))
 
 

@@ -1,0 +1,85 @@
+"""The folder of a run: what is refused when its files are damaged or its name cannot be used."""
+
+import json
+
+import pytest
+
+import rcjax.training.loop as loop
+from rcjax.data import load
+from rcjax.errors import UserError
+from rcjax.training import train
+from rcjax.training.workdir import Workdir
+
+from ..test_launch import assert_refused
+from .small_runs import launch, small_arguments, small_config
+
+RECORD = {
+    "config": small_config().to_dict(),
+    "status": "diverged",
+    "region_count": {"mean": None, "standard_error": None, "counts": None},
+    "epochs": [],
+}
+
+
+def folder_of_a_run(path, record):
+    (path / "config.json").write_text(json.dumps(small_config().to_dict()))
+    (path / "record.json").write_text(record)
+    return path
+
+
+def test_record_of_a_finished_run_is_read(tmp_path):
+    folder_of_a_run(tmp_path, json.dumps(RECORD))
+    assert Workdir(tmp_path, small_config().to_dict()).finished_record() == RECORD
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "",
+        "null",
+        "[]",
+        "{}",
+        "{",
+        "[" * 100_000,
+        json.dumps({**RECORD, "status": "running"}),
+        json.dumps({**RECORD, "status": []}),
+        json.dumps({**RECORD, "config": None}),
+        json.dumps({**RECORD, "status": "completed"}),
+    ],
+    ids=lambda record: record[:20],
+)
+def test_damaged_record_is_refused_and_kept(tmp_path, capsys, record):
+    folder_of_a_run(tmp_path, record)
+    outcome = launch(capsys, small_arguments(tmp_path))
+    assert_refused(outcome, "record.json is damaged", "remove it, or choose another workdir")
+    assert (tmp_path / "record.json").read_text() == record
+
+
+@pytest.mark.parametrize("config", ["null", "3", "{"])
+def test_damaged_config_is_refused(tmp_path, capsys, config):
+    folder_of_a_run(tmp_path, json.dumps(RECORD))
+    (tmp_path / "config.json").write_text(config)
+    outcome = launch(capsys, small_arguments(tmp_path))
+    assert_refused(outcome, "config.json is damaged", "restore it, or choose another workdir")
+
+
+def test_record_that_is_a_folder_is_refused(tmp_path):
+    folder_of_a_run(tmp_path, "").joinpath("record.json").unlink()
+    (tmp_path / "record.json").mkdir()
+    with pytest.raises(UserError, match=r"record\.json cannot be read"):
+        train(small_config(), tmp_path)
+
+
+def test_name_that_is_too_long_is_refused(tmp_path, capsys):
+    outcome = launch(capsys, small_arguments(tmp_path / ("x" * 300)))
+    assert_refused(outcome, "File name too long", "choose another one")
+
+
+def test_run_that_another_process_ended_meanwhile_is_not_run_again(tmp_path, monkeypatch):
+    def end_it_meanwhile(*arguments, **options):
+        folder_of_a_run(tmp_path, json.dumps(RECORD))
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(loop.data, "load", end_it_meanwhile)
+    monkeypatch.setattr(loop, "Run", None)  # nothing is computed
+    assert train(small_config(), tmp_path) == RECORD
