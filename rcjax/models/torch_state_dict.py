@@ -47,7 +47,7 @@ def load_torch_state_dict(model: Network, state_dict: Mapping[str, Any]) -> None
             "check the network's name, width and number of classes"
         )
     for key, variable in variables.items():
-        # Copied: on the CPU, JAX takes aligned NumPy memory as its own, which the caller may change.
+        # On the CPU, JAX would take aligned NumPy memory over, which the caller may change later.
         array = np.array(_from_torch(key, given[key]), copy=True)
         variable.set_value(jnp.array(array, variable.dtype, copy=True))
 
