@@ -35,11 +35,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(argv)
     except UserError as error:
-        print("error:", " ".join(str(error).split()), file=sys.stderr)
-        return USER_ERROR
+        return _user_error(str(error))
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        reason = f" ({str(error).splitlines()[0][:200]})" if str(error) else ""
+        return _user_error(f"out of memory{reason}; lower batch_size, width or regions.batch_size")
     except KeyboardInterrupt:
         print("interrupted before training began; nothing was lost", file=sys.stderr)
         return INTERRUPTED
+
+
+def _user_error(message: str) -> int:
+    print("error:", " ".join(message.split()), file=sys.stderr)
+    return USER_ERROR
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether Python, NumPy or a device had no memory left."""
+    if isinstance(error, MemoryError):
+        return True
+    import jax  # not at the top, like the training stack
+
+    text = str(error).lower()
+    return isinstance(error, jax.errors.JaxRuntimeError) and (
+        "resource_exhausted" in text or "out of memory" in text
+    )
 
 
 def _run(argv: list[str]) -> int:
@@ -67,7 +88,7 @@ def split_overrides(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         keeps its last value.
 
     Raises:
-        UserError: a field has no value.
+        UserError: a field has no name or no value.
     """
     others, overrides = [], {}
     remaining = iter(argv)
@@ -76,6 +97,8 @@ def split_overrides(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
             others.append(argument)
             continue
         field, equals, value = argument.removeprefix(_OVERRIDE).partition("=")
+        if not field:
+            raise UserError(f"{argument} names no field; write for instance {_OVERRIDE}epochs=3")
         if not equals:
             value = next(remaining, "--")
             if value.startswith("--"):

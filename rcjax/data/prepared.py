@@ -2,7 +2,6 @@
 
 import io
 import os
-import sys
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,7 @@ def load_prepared(
     """
     builder = stock_builder(name, data_dir)
     if not is_prepared(builder):
-        print(f"data set {name!r} is not in {builder.data_dir}: downloading it", file=sys.stderr)
+        print(f"data set {name!r} is not in {builder.data_dir}: downloading it", flush=True)
         prepare(name, data_dir=data_dir)
         builder = stock_builder(name, data_dir)
     check_format(builder)
