@@ -13,6 +13,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from rcjax.errors import UserError
+from rcjax.fields import FIELD_TYPES
 
 # Where configs/ lies beside the package: a checkout, or an editable installation of it.
 _REPOSITORY = Path(__file__).resolve().parent.parent
@@ -67,7 +68,8 @@ def apply_overrides(config: ConfigDict, overrides: Mapping[str, str]) -> None:
     """Sets fields of a config from text, in place.
 
     Args:
-        config: the config; the type of a field's present value is the type it takes.
+        config: the config. A field takes the type that `rcjax.fields` gives it; one that is not
+            there, the type of its present value.
         overrides: {dotted name: value as text}, for instance {"regions.slices": "50"}.
 
     Raises:
@@ -78,7 +80,8 @@ def apply_overrides(config: ConfigDict, overrides: Mapping[str, str]) -> None:
         if name not in current:
             raise UserError(_unknown_field(name, list(current)))
     values = {name: _parse(name, text, current[name]) for name, text in overrides.items()}
-    config.update_from_flattened_dict(values)
+    with config.ignore_type():  # a config may have an integer where a number is asked for
+        config.update_from_flattened_dict(values)
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -115,7 +118,7 @@ _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
 def _parse(name: str, text: str, current: Any) -> Any:
-    kind = type(current)
+    kind = FIELD_TYPES.get(name, type(current))
     try:
         return _TRUTH[text.lower()] if kind is bool else kind(text)
     except (KeyError, ValueError) as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from ml_collections import ConfigDict
 
-from rcjax.configuration import flatten, load_config
+from rcjax.configuration import apply_overrides, flatten, load_config
 from rcjax.data import load
 from rcjax.training import train
 from rcjax.training.counting import sample_slices
@@ -77,6 +77,15 @@ def test_every_field_is_read(tmp_path, monkeypatch):
     sample_slices(dataset, config.regions, seed=0)
     monkeypatch.undo()
     assert set(flatten(config.to_dict())) <= read
+
+
+def test_numbers_may_be_integers_in_the_config_and_fractions_on_the_command_line():
+    config = small_config().copy_and_resolve_references()
+    with config.ignore_type():
+        config.learning_rate, config.regions.length = 1, 2
+    apply_overrides(config, {"learning_rate": "0.5", "regions.length": "1e-3", "epochs": "7"})
+    check_config(config.to_dict())
+    assert (config.learning_rate, config.regions.length, config.epochs) == (0.5, 1e-3, 7)
 
 
 @pytest.mark.slow

@@ -6,28 +6,38 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
 import rcjax.training.files
 from rcjax.launch import main, split_overrides
+from rcjax.training.experiment import Experiment
 
 from .training.small_runs import REPOSITORY, launch, small_arguments
 
 DIGITS = str(REPOSITORY / "configs" / "digits.py")
 
 BAD_FIELDS = [
-    ("epochs=0", "epochs must be at least 1, got 0"),
-    ("batch_size=-1", "batch_size must be at least 1, got -1"),
+    ("epochs=0", "epochs must be at least 1, at most 1000000, got 0"),
+    ("batch_size=-1", "batch_size must be at least 1, at most 1000000, got -1"),
     ("learning_rate=0", "learning_rate must be positive, got 0"),
-    ("learning_rate=nan", "learning_rate must be positive, got nan"),
+    ("learning_rate=nan", "learning_rate must be a finite number, at most 3.4e+38, got nan"),
+    ("weight_decay=inf", "weight_decay must be a finite number, at most 3.4e+38, got inf"),
+    ("momentum=-inf", "momentum must be a finite number, at most 3.4e+38, got -inf"),
+    ("regions.length=1e39", "regions.length must be a finite number"),
+    ("epochs=1000000000", "epochs must be at least 1, at most 1000000, got 1000000000"),
+    ("width=1000000000", "width must be at least 0, at most 100000, got 1000000000"),
+    ("regions.slices=1000000000", "regions.slices must be at least 1, at most 1000000, got"),
+    ("regions.points=1000000000", "regions.points must be at least 2, at most 100000000, got"),
+    ("regions.batch_size=1000000000", "regions.batch_size must be at least 0, at most 100000000"),
     ("momentum=1", "momentum must be at least 0 and below 1, got 1"),
     ("weight_decay=-0.1", "weight_decay must be at least 0, got -0.1"),
-    ("width=-4", "width must be at least 0, got -4"),
+    ("width=-4", "width must be at least 0, at most 100000, got -4"),
     ("seed=-1", "seed must be at least 0, at most 4294967295, got -1"),
-    ("checkpoint_every=0", "checkpoint_every must be at least 1, got 0"),
-    ("regions.slices=0", "regions.slices must be at least 1, got 0"),
-    ("regions.points=1", "regions.points must be at least 2, got 1"),
-    ("regions.every=0", "regions.every must be at least 1, got 0"),
+    ("checkpoint_every=0", "checkpoint_every must be at least 1, at most 1000000, got 0"),
+    ("regions.slices=0", "regions.slices must be at least 1, at most 1000000, got 0"),
+    ("regions.points=1", "regions.points must be at least 2, at most 100000000, got 1"),
+    ("regions.every=0", "regions.every must be at least 1, at most 1000000, got 0"),
     ("regions.dim=6", "regions.dim must be at least 1, at most 5, got 6"),
     ("regions.length=-1", "regions.length must be positive, got -1"),
     ("network=resnet19", "unknown network 'resnet19'; known: "),
@@ -69,6 +79,27 @@ def test_bad_field(capsys, tmp_path, field, words):
 
 
 @pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"regions.dim": 2, "regions.method": "adaptive"}, "dim must be 1 with regions.method = a"),
+        (
+            {"regions.dim": 2, "regions.method": "exact"},
+            "dim must be 1 with regions.method = exact",
+        ),
+        ({"regions.dim": 5, "regions.points": 100}, "regions.points = 100 makes 100**5 points"),
+        ({"network": "vgg19"}, "the images are too small for this network"),
+        # ResNet18 takes these images down to one pixel, and the last batch holds one image.
+        ({"network": "resnet18", "width": 2, "train_examples": 33}, "needs more than one value"),
+    ],
+    ids=str,
+)
+def test_fields_that_do_not_go_together(capsys, tmp_path, fields, words):
+    outcome = launch(capsys, small_arguments(tmp_path / "run", **fields))
+    assert_refused(outcome, words)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ([], ["--config is missing", "usage"]),
@@ -79,6 +110,11 @@ def test_bad_field(capsys, tmp_path, field, words):
         (["--config=configs/digits.py", "--workdir=w", "--epochs=3"], ["unknown flag --epochs"]),
         (["--config=configs/digits.py", "--workdir=w", "more"], ["unexpected argument 'more'"]),
         (["--config=configs/digits.py", "--workdir=w", "--config.epochs"], ["has no value"]),
+        (
+            ["--config=configs/digits.py", "--workdir=w", "--config.=3"],
+            ["names no field", "epochs"],
+        ),
+        (["--config=configs/digits.py", "--workdir=w", "--config."], ["names no field"]),
     ],
 )
 def test_bad_command_line(capsys, tmp_path, monkeypatch, arguments, words):
@@ -135,6 +171,34 @@ def test_full_disk(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(rcjax.training.files.os, "fsync", no_space)
     assert_refused(launch(capsys, small_arguments(tmp_path / "run")), "no space left", "intact")
     assert not (tmp_path / "run" / "record.json").exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        MemoryError("Unable to allocate 9 TiB\nfor an array"),
+        jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nMore"),
+        jax.errors.JaxRuntimeError("INTERNAL: Failed: Out of memory while trying to allocate 9"),
+    ],
+    ids=["bare", "with text", "exhausted", "internal"],
+)
+def test_out_of_memory(capsys, tmp_path, monkeypatch, error):
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr(Experiment, "compile", fail)
+    outcome = launch(capsys, small_arguments(tmp_path / "run"))
+    assert_refused(outcome, "out of memory", "lower batch_size, width or regions.batch_size")
+
+
+def test_other_errors_of_jax_are_not_hidden(tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise jax.errors.JaxRuntimeError("INTERNAL: something else")
+
+    monkeypatch.setattr(Experiment, "compile", fail)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
+        main(small_arguments(tmp_path / "run"))
 
 
 def test_no_such_device(tmp_path):

@@ -1,5 +1,6 @@
 """The compiled parts of a run, made from its config and its data set."""
 
+import functools
 import math
 import time
 from typing import Any
@@ -42,6 +43,7 @@ class Experiment:
         settings = EpochSettings(
             config.batch_size, mean, std, config.random_crop, config.random_flip
         )
+        self._check_images_fit(apply_training, dataset)
         self._epoch = make_epoch(apply_training, self._optimizer, settings, self._mesh)
         self._evaluate = compile_evaluation(apply, mean, std, self._mesh)
         self.anchors = sample_slices(dataset, config.regions, config.seed)
@@ -50,6 +52,14 @@ class Experiment:
         self._mean, self._std = dataset.mean, dataset.std
         self._train = replicate(self._mesh, (dataset.train_images, dataset.train_labels))
         self._test = replicate(self._mesh, (dataset.test_images, dataset.test_labels))
+
+    def _check_images_fit(self, apply: Any, dataset: Dataset) -> None:
+        """Lets the network refuse the images' size or the smallest batch. Computes nothing."""
+        parameters, model_state = jax.eval_shape(self._init, jax.random.key(0))
+        examples, *image = dataset.train_images.shape
+        smallest = examples % self._config.batch_size or self._config.batch_size
+        images = jax.ShapeDtypeStruct((smallest, *image), jnp.float32)
+        jax.eval_shape(functools.partial(apply, train=True), parameters, model_state, images)
 
     def _shape(self, dataset: Dataset) -> dict[str, Any]:
         _, height, _, channels = dataset.train_images.shape

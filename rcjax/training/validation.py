@@ -9,34 +9,8 @@ import rcjax.models
 from rcjax.configuration import flatten
 from rcjax.data import Dataset
 from rcjax.errors import UserError
+from rcjax.fields import FIELD_TYPES
 
-_KINDS: dict[str, type] = {
-    "seed": int,
-    "dataset": str,
-    "data_dir": str,
-    "train_examples": int,
-    "network": str,
-    "width": int,
-    "epochs": int,
-    "batch_size": int,
-    "learning_rate": float,
-    "momentum": float,
-    "weight_decay": float,
-    "random_crop": bool,
-    "random_flip": bool,
-    "precision": str,
-    "checkpoint_every": int,
-    "keep_checkpoints": int,
-    "regions.every": int,
-    "regions.slices": int,
-    "regions.points": int,
-    "regions.dim": int,
-    "regions.anchors": str,
-    "regions.sampling": str,
-    "regions.length": float,
-    "regions.method": str,
-    "regions.batch_size": int,
-}
 _CHOICES: dict[str, tuple[str, ...]] = {
     "dataset": tuple(rcjax.data.NAMES),
     "network": tuple(rcjax.models.NAMES),
@@ -45,22 +19,25 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "regions.sampling": ("between_points", "random_directions"),
     "regions.method": ("grid", "adaptive", "exact"),
 }
-# Smallest and largest value that is allowed.
+_MANY = 1_000_000
+# Smallest and largest value that is allowed. Beyond the largest there is only a slip of the keys.
 _RANGES: dict[str, tuple[float, float]] = {
     "seed": (0, 2**32 - 1),
-    "train_examples": (0, math.inf),
-    "width": (0, math.inf),
-    "epochs": (1, math.inf),
-    "batch_size": (1, math.inf),
+    "train_examples": (0, 1_000 * _MANY),
+    "width": (0, 100_000),
+    "epochs": (1, _MANY),
+    "batch_size": (1, _MANY),
     "weight_decay": (0, math.inf),
-    "checkpoint_every": (1, math.inf),
-    "keep_checkpoints": (1, math.inf),
-    "regions.every": (1, math.inf),
-    "regions.slices": (1, math.inf),
-    "regions.points": (2, math.inf),
+    "checkpoint_every": (1, _MANY),
+    "keep_checkpoints": (1, _MANY),
+    "regions.every": (1, _MANY),
+    "regions.slices": (1, _MANY),
+    "regions.points": (2, 100 * _MANY),
     "regions.dim": (1, 5),
-    "regions.batch_size": (0, math.inf),
+    "regions.batch_size": (0, 100 * _MANY),
 }
+_LARGEST_FLOAT = 3.4e38  # of float32
+_MOST_CELLS = 2**31 - 1  # of the grid of one slice: they are numbered in int32
 
 
 def check_config(config: Mapping[str, Any]) -> None:
@@ -74,11 +51,8 @@ def check_config(config: Mapping[str, Any]) -> None:
     """
     fields = flatten(config)
     _check_names(fields)
-    for name, kind in _KINDS.items():
-        value = fields[name]
-        # bool is a kind of int to Python, and an integer is welcome where a number is asked for.
-        if type(value) is not kind and not (kind is float and type(value) is int):
-            raise UserError(f"config field {name} must be of type {kind.__name__}, got {value!r}")
+    for name, kind in FIELD_TYPES.items():
+        _check_kind(name, fields[name], kind)
     for name, choices in _CHOICES.items():
         if fields[name] not in choices:
             raise UserError(f"unknown {name} {fields[name]!r}; known: {', '.join(choices)}")
@@ -87,24 +61,52 @@ def check_config(config: Mapping[str, Any]) -> None:
             bounds = f"at least {smallest}" + (f", at most {largest}" * (largest < math.inf))
             raise UserError(f"config field {name} must be {bounds}, got {fields[name]}")
     for name in ("learning_rate", "regions.length"):
-        if not 0 < fields[name] < math.inf:
+        if fields[name] <= 0:
             raise UserError(f"config field {name} must be positive, got {fields[name]}")
     if not 0 <= fields["momentum"] < 1:
         raise UserError(
             f"config field momentum must be at least 0 and below 1, got {fields['momentum']}"
         )
-    if fields["regions.sampling"] == "random_directions" and fields["regions.dim"] != 1:
+    _check_slices(fields)
+
+
+def _check_kind(name: str, value: Any, kind: type) -> None:
+    # bool is a kind of int to Python, and an integer is welcome where a number is asked for.
+    if type(value) is not kind and not (kind is float and type(value) is int):
+        raise UserError(f"config field {name} must be of type {kind.__name__}, got {value!r}")
+    # Larger ones are infinite in float32, in which the run computes.
+    if kind is float and not -_LARGEST_FLOAT <= value <= _LARGEST_FLOAT:
+        raise UserError(
+            f"config field {name} must be a finite number, at most {_LARGEST_FLOAT:.3g}, "
+            f"got {value}"
+        )
+
+
+def _check_slices(fields: Mapping[str, Any]) -> None:
+    dim, points, method = (fields[f"regions.{name}"] for name in ("dim", "points", "method"))
+    if fields["regions.sampling"] == "random_directions" and dim != 1:
         raise UserError(
             "config field regions.dim must be 1 with regions.sampling = random_directions, "
-            f"got {fields['regions.dim']}"
+            f"got {dim}"
+        )
+    if method != "grid":
+        if dim != 1:
+            raise UserError(
+                f"config field regions.dim must be 1 with regions.method = {method}, got {dim}; "
+                "regions.method = grid counts in more dimensions"
+            )
+    elif points**dim > _MOST_CELLS:
+        raise UserError(
+            f"config field regions.points = {points} makes {points}**{dim} points with "
+            f"regions.dim = {dim}; at most {_MOST_CELLS} are possible: lower one of them"
         )
 
 
 def _check_names(fields: Mapping[str, Any]) -> None:
-    missing = [name for name in _KINDS if name not in fields]
+    missing = [name for name in FIELD_TYPES if name not in fields]
     if missing:
         raise UserError(f"the config lacks {', '.join(missing)}; copy them from configs/digits.py")
-    unknown = [name for name in fields if name not in _KINDS]
+    unknown = [name for name in fields if name not in FIELD_TYPES]
     if unknown:
         raise UserError(
             f"the config has fields that nothing reads: {', '.join(unknown)}; remove them"
