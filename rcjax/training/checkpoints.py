@@ -52,7 +52,12 @@ class Checkpoints:
             # A full disk must be reported by the save that met it, not by the next one.
             enable_async_checkpointing=False,
         )
-        return ocp.CheckpointManager(self._folder, options=options)
+        with _quiet():
+            return ocp.CheckpointManager(self._folder, options=options)
+
+    def _epochs(self) -> list[int]:
+        with _quiet():
+            return sorted(self._manager.all_steps())
 
     def save(self, state: TrainState, progress: dict[str, Any]) -> None:
         """Saves the state, and beside it everything else that is needed to continue.
@@ -69,7 +74,7 @@ class Checkpoints:
         arguments = ocp.args.Composite(
             state=ocp.args.StandardSave(state), notes=ocp.args.JsonSave(notes)
         )
-        if epoch in self._manager.all_steps():
+        if epoch in self._epochs():
             return
         _check_room(self._folder, state)
         with _quiet():
@@ -92,7 +97,7 @@ class Checkpoints:
         target = jax.tree.map(_abstract, like)
         damaged: list[int] = []
         messages: list[str] = []
-        for epoch in sorted(self._manager.all_steps(), reverse=True):
+        for epoch in reversed(self._epochs()):
             try:
                 with _quiet():
                     restored = self._read(epoch, target)
@@ -101,8 +106,9 @@ class Checkpoints:
                 damaged.append(epoch)
                 messages.append(f"checkpoint {epoch} is damaged ({_first_line(error)})")
                 continue
-            for bad in damaged:
-                self._manager.delete(bad)
+            with _quiet():
+                for bad in damaged:
+                    self._manager.delete(bad)
             if damaged:
                 messages[-1] += f"; going back to checkpoint {epoch}"
             return restored, messages
