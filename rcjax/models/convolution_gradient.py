@@ -22,6 +22,8 @@ import jax.numpy as jnp
 from jax import lax
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
+# Images whose taps are taken together: every tap reads them again, from the cache if they fit.
+_PORTION_BYTES = 2 * 2**20
 
 
 def convolution(
@@ -138,10 +140,32 @@ def _images_gradient(shape, weight, gradient, stride, padding, depthwise) -> jax
 
 
 def _weight_gradient(images, kernel, gradient, stride, padding, depthwise) -> jax.Array:
+    """The sum, over portions of the batch that fit the cache, of what each tap contributes."""
+    count, _, _, outputs = gradient.shape
+    padded = _pad(images, padding)
+    portion = max(1, min(count, _PORTION_BYTES // (padded[0].size * padded.dtype.itemsize)))
+    whole = count // portion
+
+    def taps_of(start: jax.Array | int, size: int) -> jax.Array:
+        parts = (lax.dynamic_slice_in_dim(values, start, size) for values in (padded, gradient))
+        products = _taps(*parts, kernel, stride, depthwise)
+        return products.astype(jnp.promote_types(gradient.dtype, jnp.float32))
+
+    def add(total: jax.Array, number: jax.Array) -> tuple[jax.Array, None]:
+        return total + taps_of(number * portion, portion), None
+
+    products = taps_of(0, portion)
+    if whole > 1:
+        products = lax.scan(add, products, jnp.arange(1, whole))[0]
+    if whole * portion < count:
+        products = products + taps_of(whole * portion, count - whole * portion)
+    return products.swapaxes(1, 2).reshape(kernel, kernel, -1, outputs).astype(gradient.dtype)
+
+
+def _taps(padded, gradient, kernel, stride, depthwise) -> jax.Array:
     """For each tap: the output's gradient times the part of the images that met this tap."""
     count, height, width, outputs = gradient.shape
-    channels = images.shape[-1]
-    padded = _pad(images, padding)
+    channels = padded.shape[-1]
     window = (count, stride * (height - 1) + 1, stride * (width - 1) + 1, channels)
     # Transposed once here, not by every product.
     flat = lax.optimization_barrier(gradient.reshape(-1, outputs).T)
@@ -153,8 +177,7 @@ def _weight_gradient(images, kernel, gradient, stride, padding, depthwise) -> ja
             return (met * gradient).sum((0, 1, 2))[None]
         return flat @ met.reshape(-1, channels)
 
-    products = lax.map(tap, jnp.arange(kernel * kernel))
-    return products.swapaxes(1, 2).reshape(kernel, kernel, -1, outputs)
+    return lax.map(tap, jnp.arange(kernel * kernel))
 
 
 def _pad(images: jax.Array, padding: int) -> jax.Array:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from rcjax.models import convolution_gradient
 from rcjax.models.convolution_gradient import convolution
 
 
@@ -84,6 +85,22 @@ def test_gradients_inside_a_scan_equal_those_of_xla(name):
         run = jax.jit(in_scan, static_argnums=(2, 3))
         case = CASES[name]
         assert_close(run(*arrays(case), case, "custom"), run(*arrays(case), case, "plain"))
+
+
+@pytest.mark.parametrize("count", [4, 5])  # two portions, and two with a rest
+@pytest.mark.parametrize("name", ["3x3 of stride 2", "depthwise 3x3", "groups"])
+def test_batches_taken_in_portions_have_the_same_gradient(name, count, monkeypatch):
+    case = CASES[name]
+    with jax.enable_x64(True):
+        images, weight = arrays(case)
+        images = jnp.concatenate([images * factor for factor in (1, 2, 3)])[:count]
+        height, width = (size + 2 * case.padding for size in case.size)
+        image_bytes = height * width * case.inputs // case.groups * 8
+        if name == "depthwise 3x3":
+            image_bytes *= case.groups
+        monkeypatch.setattr(convolution_gradient, "_PORTION_BYTES", 2 * image_bytes)
+        slopes = [jax.grad(loss, (0, 1))(images, weight, case, g) for g in ("custom", "plain")]
+        assert_close(*slopes)
 
 
 @pytest.mark.parametrize("name", ["3x3 of stride 2", "depthwise 3x3"])
