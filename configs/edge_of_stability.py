@@ -1,0 +1,68 @@
+"""Large learning rates and regions of two-layer ReLU networks, for points on a line.
+
+    python launch.py --config=configs/edge_of_stability.py --workdir=runs/edge
+
+docs/edge_of_stability.md explains the experiment and shows what came out.
+
+Cost: COST
+Expect: EXPECT
+Quick size: configs/edge_of_stability.py:quick takes 8 runs of 200 steps; it shows that all works,
+    and what it counts means nothing.
+Further sizes: :toys (the paper's three points), :toys_exponential (the same with exponential loss
+    and a fixed output layer), :points (random labels in ten dimensions), :digits (threes against
+    fives) and :sgd (the main experiment with mini-batches).
+"""
+
+from ml_collections import ConfigDict
+
+_SIZES = ("", "quick", "toys", "toys_exponential", "points", "digits", "sgd")
+
+
+def get_config(size: str = "") -> ConfigDict:
+    """Returns the config; `size` is "" for the main experiment or one of those above."""
+    if size not in _SIZES:
+        raise ValueError(f"unknown size {size!r}; known sizes: {', '.join(_SIZES[1:])}")
+    config = ConfigDict()
+    config.experiment = "edge_of_stability"
+    config.seed = 0  # of the data, and of all runs
+    config.seeds = 20  # runs at each learning rate
+    config.loss = "squared"  # or "logistic", "exponential"
+    config.batch_sizes = "all"  # or numbers between commas, such as "4, all"
+    config.steps = 40000  # at most
+    config.measurements = 50
+    config.fitted_loss = 1e-5  # a run that is below stops
+    config.diverged_loss = 1e4  # a run that is above stops, and counts as diverged
+    config.sharpness_iterations = 40  # of the Lanczos method
+    config.segments = 100  # for the adaptive count of the convolutional network
+
+    config.learning_rates = ConfigDict()
+    config.learning_rates.smallest = 0.01
+    config.learning_rates.largest = 2.56
+    config.learning_rates.count = 9
+
+    config.data = ConfigDict()
+    config.data.name = "line"  # or "three_points", "gaussian", "digits_pair"
+    config.data.points = 10
+    config.data.dim = 1  # used by "gaussian"; 1 for "line"
+    config.data.labels = "alternating"  # or "random"
+    config.data.extent = 1.0  # of the line; standard deviation of "gaussian"
+    config.data.first_digit = 3
+    config.data.second_digit = 5
+
+    config.network = ConfigDict()
+    config.network.name = "two_layer"
+    config.network.width = 100
+    config.network.init_scale = 1.0  # times PyTorch's default
+    config.network.output = "trained"  # or "fixed" at +1 and -1
+
+    config.bound = ConfigDict()
+    config.bound.margin = 0.5  # outputs a counted region must reach
+    config.bound.center = 0.5  # share of the range of the points where the count is bounded
+
+    if size == "quick":
+        config.seeds = 2
+        config.steps = 200
+        config.measurements = 4
+        config.learning_rates.count = 4
+        config.network.width = 20
+    return config
