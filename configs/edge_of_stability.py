@@ -28,21 +28,20 @@ def get_config(size: str = "") -> ConfigDict:
     config.seeds = 20  # runs at each learning rate
     config.loss = "squared"  # or "logistic", "exponential"
     config.batch_sizes = "all"  # or numbers between commas, such as "4, all"
-    config.steps = 40000  # at most
+    config.steps = 100_000  # at most
     config.measurements = 50
     config.fitted_loss = 1e-5  # a run that is below stops
     config.diverged_loss = 1e4  # a run that is above stops, and counts as diverged
     config.sharpness_iterations = 40  # of the Lanczos method
-    config.segments = 100  # for the adaptive count of the convolutional network
 
     config.learning_rates = ConfigDict()
-    config.learning_rates.smallest = 0.01
+    config.learning_rates.smallest = 0.02
     config.learning_rates.largest = 2.56
-    config.learning_rates.count = 9
+    config.learning_rates.count = 15
 
     config.data = ConfigDict()
     config.data.name = "line"  # or "three_points", "gaussian", "digits_pair"
-    config.data.points = 10
+    config.data.points = 8
     config.data.dim = 1  # used by "gaussian"; 1 for "line"
     config.data.labels = "alternating"  # or "random"
     config.data.extent = 1.0  # of the line; standard deviation of "gaussian"
@@ -65,4 +64,46 @@ def get_config(size: str = "") -> ConfigDict:
         config.measurements = 4
         config.learning_rates.count = 4
         config.network.width = 20
+    elif size in ("toys", "toys_exponential"):
+        config.data.name = "three_points"
+        config.data.points = 3
+        config.data.dim = 2
+        config.network.width = 5
+        config.loss = "logistic"
+        config.fitted_loss = 1e-3
+        config.steps = 400_000
+        config.learning_rates.smallest = 0.0025
+        config.learning_rates.largest = 40.96
+        config.learning_rates.count = 8
+        if size == "toys_exponential":
+            config.loss = "exponential"
+            config.network.output = "fixed"
+            config.learning_rates.smallest = 0.1
+            config.learning_rates.largest = 1e4
+            config.learning_rates.count = 6
+            config.steps = 100_000
+            config.diverged_loss = 1e9
+    elif size == "points":
+        config.data.name = "gaussian"
+        config.data.points = 40
+        config.data.dim = 10
+        config.data.labels = "random"
+        config.seeds = 10
+        config.steps = 20_000
+        config.learning_rates.smallest = 0.005
+        config.learning_rates.largest = 1.28
+        config.learning_rates.count = 9
+    elif size == "digits":
+        config.data.name = "digits_pair"
+        config.data.points = 60
+        config.seeds = 5
+        config.steps = 4_000
+        config.measurements = 40
+        config.learning_rates.smallest = 0.0005
+        config.learning_rates.largest = 0.256
+        config.learning_rates.count = 10
+    elif size == "sgd":
+        config.batch_sizes = "2, all"
+        config.seeds = 10
+        config.learning_rates.count = 8
     return config

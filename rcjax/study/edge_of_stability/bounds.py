@@ -5,6 +5,7 @@ dimension, the loss 1/(2 n) sum (f(x_i) - y_i)^2, a two-layer ReLU network with 
 parameters trained. docs/edge_of_stability.md has the proofs. All in float64.
 """
 
+import itertools
 import math
 from typing import Any
 
@@ -165,7 +166,7 @@ def interpolation_cost(points: Any, labels: Any) -> float:
     extremes = [0, *turns, len(slopes) - 1]
     return sum(
         abs(slopes[second] - slopes[first]) * least_weight(x[first], x[second + 1], x)
-        for first, second in zip(extremes[:-1], extremes[1:], strict=True)
+        for first, second in itertools.pairwise(extremes)
         if second > first
     )
 

@@ -99,7 +99,10 @@ def count_with_margin(values: np.ndarray, margin: float) -> np.ndarray:
 
 
 def count_on_segments(
-    at_starts: np.ndarray, at_ends: np.ndarray, output_weights: np.ndarray, output_biases: np.ndarray
+    at_starts: np.ndarray,
+    at_ends: np.ndarray,
+    output_weights: np.ndarray,
+    output_biases: np.ndarray,
 ) -> np.ndarray:
     """Counts regions on segments, given the units' inputs at both ends of each.
 

@@ -51,7 +51,8 @@ def make_points(settings: Any, seed: int) -> Points:
     """
     random = np.random.default_rng(seed)
     if settings.name == "three_points":
-        return Points(np.float32([[-1, 0], [0, 0], [1, 0]]), np.float32([1, -1, 1]))
+        corners = np.array([[-1, 0], [0, 0], [1, 0]], np.float32)
+        return Points(corners, np.array([1, -1, 1], np.float32))
     if settings.name in ("digits_pair", "digits"):
         return _digits(settings, seed)
     if settings.name == "line":
@@ -71,9 +72,9 @@ def _digits(settings: Any, seed: int) -> Points:
     dataset = data.load("digits", seed=seed)
     images = np.asarray(data.normalize(dataset.train_images, dataset.mean, dataset.std))
     labels = dataset.train_labels
-    pair = (settings.first_digit, settings.second_digit)
-    chosen = np.isin(labels, pair) if settings.name == "digits_pair" else np.full(len(labels), True)
-    available = np.flatnonzero(chosen)
+    available = np.arange(len(labels))
+    if settings.name == "digits_pair":
+        available = np.flatnonzero(np.isin(labels, (settings.first_digit, settings.second_digit)))
     if settings.points > len(available):
         raise UserError(
             f"data.points={settings.points} is more than the {len(available)} training images of "

@@ -13,7 +13,7 @@ from rcjax.study.edge_of_stability.figures import draw_figures
 from rcjax.study.edge_of_stability.measuring import Laboratory
 from rcjax.study.edge_of_stability.records import closing_table, make_record
 from rcjax.study.edge_of_stability.state import DIVERGED, FITTED, TRAINING, State
-from rcjax.study.edge_of_stability.validation import batch_sizes, check_config
+from rcjax.study.edge_of_stability.validation import check_config
 from rcjax.training.devices import describe_devices
 from rcjax.training.files import finite, write_json
 from rcjax.training.interruption import Interrupted, stop_requests
@@ -39,7 +39,6 @@ def run_edge_of_stability(config: Any, workdir: str | os.PathLike) -> dict[str, 
     """
     plain = config.to_dict()
     check_config(plain)
-    batch_sizes(config.batch_sizes, config.data.points)
     folder = Workdir(workdir, plain)
     record = folder.finished_record()
     if record is None:
@@ -93,9 +92,7 @@ def _first_state(laboratory: Laboratory) -> State:
     runs = len(laboratory.runs)
     parameters = laboratory.initial_parameters()
     history = {name: [values] for name, values in laboratory.measure(parameters).items()}
-    return State(
-        parameters, np.zeros(runs, int), np.zeros(runs, int), {"step": [0], **history}
-    )
+    return State(parameters, np.zeros(runs, int), np.zeros(runs, int), {"step": [0], **history})
 
 
 def train_until_next_measurement(config: Any, laboratory: Laboratory, state: State) -> None:

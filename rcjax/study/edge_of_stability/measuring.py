@@ -77,9 +77,7 @@ class Laboratory:
         self._points, self._labels = jnp.asarray(self.data.points), jnp.asarray(self.data.labels)
         self._loss = LOSSES[config.loss]
         self._advance = {
-            int(size): make_advance(
-                self.network, self._loss, self._points, self._labels, int(size)
-            )
+            int(size): make_advance(self.network, self._loss, self._points, self._labels, int(size))
             for size in np.unique(self.runs.batch_sizes)
         }
         self._measure = jax.jit(jax.vmap(self._measure_one))
@@ -172,7 +170,7 @@ class Laboratory:
         return {name: np.asarray(value, np.float64) for name, value in results.items()}
 
     def layers(self, parameters: Parameters) -> tuple[np.ndarray, ...]:
-        """All runs' two layers in float64: weights [runs, width, dim], biases, outputs, constants."""
+        """Hidden weights [runs, width, dim], biases, output weights, output biases, in float64."""
         assert self.network.two_layer is not None
         layers = jax.vmap(self.network.two_layer)(parameters)
         return tuple(np.asarray(layer, np.float64) for layer in layers)
@@ -197,7 +195,9 @@ class Laboratory:
 
 def _make_network(config: Any, data: Points) -> Network:
     if config.network.name == "convolutional":
-        return convolutional_network(10, data.points.shape[1], config.network.init_scale)
+        return convolutional_network(
+            10, data.points.shape[1], config.network.width, config.network.init_scale
+        )
     return two_layer_network(
         config.network.width,
         data.dim,

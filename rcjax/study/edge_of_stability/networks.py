@@ -8,8 +8,6 @@ import jax
 import jax.numpy as jnp
 
 Parameters = dict[str, jax.Array]
-# Channels after each 3 x 3 convolution of the convolutional network.
-CHANNELS = (8, 16)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +45,10 @@ def two_layer_network(width: int, dim: int, init_scale: float, trained_output: b
     """
 
     def init(key: jax.Array) -> Parameters:
-        shapes = {"hidden_weight": ((width, dim), dim), "hidden_bias": ((width,), dim)}
+        shapes: dict[str, tuple[tuple[int, ...], int]] = {
+            "hidden_weight": ((width, dim), dim),
+            "hidden_bias": ((width,), dim),
+        }
         if trained_output:
             shapes |= {"output_weight": ((width,), width), "output_bias": ((), width)}
         return {
@@ -70,16 +71,18 @@ def two_layer_network(width: int, dim: int, init_scale: float, trained_output: b
     return Network(init, outputs, layers)
 
 
-def convolutional_network(classes: int, image_size: int, init_scale: float) -> Network:
+def convolutional_network(classes: int, image_size: int, width: int, init_scale: float) -> Network:
     """Two 3 x 3 convolutions, each with ReLU and 2 x 2 average pooling, and a linear classifier.
 
     No normalisation layers: with them the loss does not change when weights are rescaled, and its
-    Hessian says little. Images are [n, image_size, image_size, 1], image_size a multiple of 4.
+    Hessian says little. The convolutions have `width` and 2 * `width` channels. Images are
+    [n, image_size, image_size, 1], image_size a multiple of 4.
     """
-    final = CHANNELS[-1] * (image_size // 4) ** 2
-    shapes = {}
+    channels = (width, 2 * width)
+    final = channels[-1] * (image_size // 4) ** 2
+    shapes: dict[str, tuple[tuple[int, ...], int]] = {}
     before = 1
-    for layer, after in enumerate(CHANNELS):
+    for layer, after in enumerate(channels):
         shapes[f"convolution{layer}"] = ((9 * before, after), 9 * before)
         shapes[f"convolution{layer}_bias"] = ((after,), 9 * before)
         before = after
@@ -94,7 +97,7 @@ def convolutional_network(classes: int, image_size: int, init_scale: float) -> N
 
     def outputs(parameters: Parameters, points: jax.Array) -> jax.Array:
         maps = points
-        for layer in range(len(CHANNELS)):
+        for layer in range(len(channels)):
             name = f"convolution{layer}"
             maps = _neighbourhoods(maps) @ parameters[name] + parameters[f"{name}_bias"]
             maps = _pool(jax.nn.relu(maps))

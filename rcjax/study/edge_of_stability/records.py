@@ -47,7 +47,7 @@ def make_record(
 def _row(laboratory: Laboratory, state: State, last: dict[str, Any], run: int) -> dict[str, Any]:
     runs = laboratory.runs
     rate = float(runs.learning_rates[run])
-    row = {
+    row: dict[str, Any] = {
         "batch_size": int(runs.batch_sizes[run]),
         "learning_rate": rate,
         "seed": int(runs.seeds[run]),
@@ -139,7 +139,9 @@ def _bound(config: Any, laboratory: Laboratory, rows: list[dict[str, Any]]) -> d
 
 def closing_table(record: dict[str, Any], workdir: Any) -> str:
     """The outcome as lines of text, for a record as `record.json` holds it."""
-    lines = ["batch  learning rate  fitted  step limit  diverged  regions        sharpness * rate / 2"]
+    lines = [
+        "batch  learning rate  fitted  step limit  diverged  regions        sharpness * rate / 2"
+    ]
     for entry in record["learning_rates"]:
         lines.append(
             f"{entry['batch_size']:>5}  {entry['learning_rate']:>13.4g}  {entry['fitted']:>6}  "

@@ -73,9 +73,7 @@ def sharpness(
     with jax.default_matmul_precision("highest"):
         start = jax.random.normal(key, (size,), flat.dtype)
         basis = jnp.zeros((iterations, size), flat.dtype).at[0].set(start / jnp.linalg.norm(start))
-        _, (diagonal, norms) = jax.lax.scan(
-            extend, (basis, jnp.float32(0)), jnp.arange(iterations)
-        )
+        _, (diagonal, norms) = jax.lax.scan(extend, (basis, jnp.float32(0)), jnp.arange(iterations))
         beside = jnp.diag(norms[:-1], 1)
         values, vectors = jnp.linalg.eigh(jnp.diag(diagonal) + beside + beside.T)
     return values[-1], norms[-1] * jnp.abs(vectors[-1, -1])

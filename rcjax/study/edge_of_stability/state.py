@@ -6,11 +6,11 @@ import json
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from rcjax.errors import UserError
-from rcjax.study.edge_of_stability.networks import Parameters
 
 TRAINING, FITTED, DIVERGED = 0, 1, 2
 # What a run is called that reached the limit of steps is not TRAINING any more.
@@ -28,7 +28,7 @@ class State:
         history: name -> list over measurements of [runs], and "step" -> list of int.
     """
 
-    parameters: Parameters
+    parameters: dict[str, Any]
     status: np.ndarray
     steps: np.ndarray
     history: dict[str, list]
@@ -42,9 +42,10 @@ class State:
 def save(state: State, path: Path) -> None:
     """Writes a state so that a reader never meets half of it."""
     buffer = io.BytesIO()
-    arrays = {f"parameters/{name}": np.asarray(leaf) for name, leaf in state.parameters.items()}
-    measured = {f"history/{name}": np.array(rows) for name, rows in state.history.items()}
-    np.savez(buffer, status=state.status, steps=state.steps, **arrays, **measured)
+    arrays: dict[str, Any] = {"status": state.status, "steps": state.steps}
+    arrays |= {f"parameters/{name}": np.asarray(leaf) for name, leaf in state.parameters.items()}
+    arrays |= {f"history/{name}": np.array(rows) for name, rows in state.history.items()}
+    np.savez(buffer, **arrays)
     partial = path.with_name(path.name + ".partial")
     path.parent.mkdir(exist_ok=True)
     try:
@@ -67,7 +68,7 @@ def load(path: Path) -> State | None:
         return None
     try:
         with np.load(path) as file:
-            sections: dict[str, dict] = {"parameters": {}, "history": {}}
+            sections: dict[str, dict[str, Any]] = {"parameters": {}, "history": {}}
             for name in file.files:
                 section, _, rest = name.partition("/")
                 if rest:

@@ -49,7 +49,9 @@ def make_advance(
             return loss(network.outputs(candidate, batch_points), batch_labels)
 
         gradient = jax.grad(objective)(parameters)
-        return jax.tree.map(lambda value, slope: value - learning_rate * slope, parameters, gradient)
+        return jax.tree.map(
+            lambda value, slope: value - learning_rate * slope, parameters, gradient
+        )
 
     every_run = jax.vmap(update, in_axes=(0, 0, 0, None))
 

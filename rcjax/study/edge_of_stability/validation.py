@@ -40,6 +40,17 @@ _NUMBERS: dict[str, tuple[type, float]] = {
     "segments": (int, 1),
 }
 _TEXTS = ("experiment", "loss", "batch_sizes")
+# What the images bring themselves, and what is known of two-layer networks only.
+_NOT_OF_IMAGES = {
+    "data.dim",
+    "data.labels",
+    "data.extent",
+    "data.first_digit",
+    "data.second_digit",
+    "network.output",
+    "bound.margin",
+    "bound.center",
+}
 
 
 def check_config(config: dict[str, Any]) -> None:
@@ -53,17 +64,22 @@ def check_config(config: dict[str, Any]) -> None:
     """
     fields = flatten(config)
     expected = {*_CHOICES, *_NUMBERS, *_TEXTS}
+    expected -= _NOT_OF_IMAGES if fields.get("data.name") == "digits" else {"segments"}
     for name in sorted(expected ^ set(fields)):
         raise UserError(
             f"config field {name} is {'missing' if name in expected else 'not known'}; "
             "see configs/edge_of_stability.py for the fields of this experiment"
         )
     for name, choices in _CHOICES.items():
-        if fields[name] not in choices:
+        if name in fields and fields[name] not in choices:
             raise UserError(f"unknown {name} {fields[name]!r}; known: {', '.join(choices)}")
     for name, (kind, smallest) in _NUMBERS.items():
-        _check_number(name, fields[name], kind, smallest)
+        if name in fields:
+            _check_number(name, fields[name], kind, smallest)
     _check_together(fields)
+    if fields["data.name"] != "digits":
+        _check_points(fields)
+    batch_sizes(fields["batch_sizes"], fields["data.points"])
 
 
 def _check_number(name: str, value: Any, kind: type, smallest: float) -> None:
@@ -90,6 +106,19 @@ def _check_together(fields: dict[str, Any]) -> None:
             f"unknown loss {fields['loss']!r} for data.name={fields['data.name']!r}; "
             f"known: {', '.join(losses)}"
         )
+    if fields["learning_rates.smallest"] > fields["learning_rates.largest"]:
+        raise UserError(
+            f"learning_rates.smallest={fields['learning_rates.smallest']} is above "
+            f"learning_rates.largest={fields['learning_rates.largest']}"
+        )
+    if fields["steps"] % fields["measurements"]:
+        raise UserError(
+            f"steps={fields['steps']} must be a multiple of measurements="
+            f"{fields['measurements']}, so that all stretches between are equally long"
+        )
+
+
+def _check_points(fields: dict[str, Any]) -> None:
     if fields["data.name"] == "three_points" and fields["data.points"] != 3:
         raise UserError(f"data 'three_points' has data.points=3, got {fields['data.points']}")
     if fields["data.name"] == "line" and fields["data.dim"] != 1:
@@ -99,19 +128,8 @@ def _check_together(fields: dict[str, Any]) -> None:
             raise UserError(f"{name} must be at most 9, got {fields[name]}")
     if fields["data.first_digit"] == fields["data.second_digit"]:
         raise UserError(f"the two digits must differ, got {fields['data.first_digit']} twice")
-    if fields["learning_rates.smallest"] > fields["learning_rates.largest"]:
-        raise UserError(
-            f"learning_rates.smallest={fields['learning_rates.smallest']} is above "
-            f"learning_rates.largest={fields['learning_rates.largest']}"
-        )
     if fields["bound.center"] > 1:
         raise UserError(f"bound.center must be at most 1, got {fields['bound.center']}")
-    if fields["steps"] % fields["measurements"]:
-        raise UserError(
-            f"steps={fields['steps']} must be a multiple of measurements="
-            f"{fields['measurements']}, so that all stretches between are equally long"
-        )
-    batch_sizes(fields["batch_sizes"], fields["data.points"])
 
 
 def batch_sizes(text: str, points: int) -> list[int]:
