@@ -71,17 +71,15 @@ def get_config(size: str = "") -> ConfigDict:
         config.network.width = 5
         config.loss = "logistic"
         config.fitted_loss = 1e-3
-        config.steps = 400_000
-        config.learning_rates.smallest = 0.0025
-        config.learning_rates.largest = 40.96
-        config.learning_rates.count = 8
+        config.learning_rates.smallest = 0.04
+        config.learning_rates.largest = 20.48
+        config.learning_rates.count = 10
         if size == "toys_exponential":
             config.loss = "exponential"
             config.network.output = "fixed"
             config.learning_rates.smallest = 0.1
             config.learning_rates.largest = 1e4
             config.learning_rates.count = 6
-            config.steps = 100_000
             config.diverged_loss = 1e9
     elif size == "points":
         config.data.name = "gaussian"

@@ -50,7 +50,9 @@ def plot_counts(
             panel.axvline(largest_fitting_rate, color="0.4", ls=":", lw=1.5)
         axes.plot([], [], color="0.4", ls=":", label="above: no stable interpolation (proven)")
     axes.set_ylabel("regions")
-    axes.set_ylim(bottom=0)
+    lowest = min((np.nanmin(values) for values in curves.values() if len(values)), default=0)
+    if not lowest > 1.2:  # where all counts are much alike, room for their differences
+        axes.set_ylim(bottom=0)
     axes.legend(framealpha=0.9, edgecolor="none", fontsize=9)
     _bars(below, rates, outcomes)
     _rate_axis(axes, rates)

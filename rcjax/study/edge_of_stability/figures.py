@@ -140,10 +140,13 @@ def _draw_boundaries(laboratory: Laboratory, state: State, path: Path) -> None:
     runs, data = laboratory.runs, laboratory.data
     axis = np.linspace(-_REACH, _REACH, 201)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    # The seed that fitted at the most rates comes first: the same initial network in all panels.
+    shown = np.argmax(np.bincount(runs.seeds, weights=state.status == FITTED))
     panels = []
     for rate in _spread(np.unique(runs.learning_rates), 8):
         here = runs.learning_rates == rate
         kept = np.flatnonzero(here & (state.status != DIVERGED))
+        kept = kept[np.argsort(runs.seeds[kept] != shown, kind="stable")]
         outputs = [
             _outputs(laboratory, state, run, grid).reshape(len(axis), -1) for run in kept[:10]
         ]

@@ -63,6 +63,7 @@ def check_config(config: dict[str, Any]) -> None:
         UserError: names the first field that cannot be used, its value, and what it takes.
     """
     fields = flatten(config)
+    _check_pair(fields)
     expected = {*_CHOICES, *_NUMBERS, *_TEXTS}
     expected -= _NOT_OF_IMAGES if fields.get("data.name") == "digits" else {"segments"}
     for name in sorted(expected ^ set(fields)):
@@ -82,6 +83,17 @@ def check_config(config: dict[str, Any]) -> None:
     batch_sizes(fields["batch_sizes"], fields["data.points"])
 
 
+def _check_pair(fields: dict[str, Any]) -> None:
+    """First of all: which other fields there are depends on these two."""
+    data_name, network_name = fields.get("data.name"), fields.get("network.name")
+    if (data_name == "digits") != (network_name == "convolutional"):
+        raise UserError(
+            f"network.name={network_name!r} does not go with data.name={data_name!r}; the "
+            "convolutional network takes 'digits' and nothing else (see "
+            "configs/edge_of_stability_digits.py)"
+        )
+
+
 def _check_number(name: str, value: Any, kind: type, smallest: float) -> None:
     allowed = (int,) if kind is int else (int, float)
     if isinstance(value, bool) or not isinstance(value, allowed) or not math.isfinite(value):
@@ -95,11 +107,6 @@ def _check_number(name: str, value: Any, kind: type, smallest: float) -> None:
 
 def _check_together(fields: dict[str, Any]) -> None:
     images = fields["data.name"] == "digits"
-    if images != (fields["network.name"] == "convolutional"):
-        raise UserError(
-            f"network.name={fields['network.name']!r} does not go with data.name="
-            f"{fields['data.name']!r}; the convolutional network takes 'digits' and nothing else"
-        )
     losses = ("softmax",) if images else tuple(TWO_CLASS_LOSSES)
     if fields["loss"] not in losses:
         raise UserError(
