@@ -95,11 +95,11 @@ def get_config(size: str = "") -> ConfigDict:
         config.data.name = "digits_pair"
         config.data.points = 60
         config.seeds = 5
-        config.steps = 4_000
+        config.steps = 8_000
         config.measurements = 40
-        config.learning_rates.smallest = 0.0005
-        config.learning_rates.largest = 0.256
-        config.learning_rates.count = 10
+        config.learning_rates.smallest = 0.008
+        config.learning_rates.largest = 0.512
+        config.learning_rates.count = 7
     elif size == "sgd":
         config.batch_sizes = "2, all"
         config.seeds = 10

@@ -53,6 +53,9 @@ def test_a_run_is_recorded_and_reproduced(tmp_path):
     assert {round(row["learning_rate"], 1) for row in diverged} == {3.2, 100.0}
     assert len(diverged) == record["totals"]["diverged"] == 4
     assert all(row["loss"] is None and row["regions"] is None for row in diverged)
+    along = record["bound"]["along_training"]
+    assert along["measurements"] >= 8  # of the runs that did not diverge: 2, at 4 steps each
+    assert along["against_the_inequality_for_every_network"] == 0
     names = {path.name for path in (tmp_path / "one" / "figures").iterdir()}
     assert names == {"counts.png", "sharpness.png", "variation.png", "functions.png"}
 
@@ -164,7 +167,7 @@ def test_bad_input_is_one_clear_line(fields, message):
 
 
 def test_more_digits_than_there_are(tmp_path):
-    with pytest.raises(UserError, match="more than the .* training images"):
+    with pytest.raises(UserError, match=r"more than the \d+ training images"):
         run_experiment(small_config("digits", **{"data.points": "5000"}), tmp_path)
 
 

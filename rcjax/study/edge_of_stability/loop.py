@@ -63,6 +63,7 @@ def _to_the_end(
         state = _first_state(laboratory)
     else:
         print(f"resuming after {state.history['step'][-1]} steps", flush=True)
+    folder.note_config()
     folder.metrics.write_text("".join(states.metrics_lines(state.history)), encoding="utf-8")
     display = _Display(config.measurements, state.measurements - 1)
     try:

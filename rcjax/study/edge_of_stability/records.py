@@ -41,6 +41,7 @@ def make_record(
     }
     if laboratory.bounded:
         record["bound"] = _bound(config, laboratory, rows)
+        record["bound"]["along_training"] = _violations_along_training(laboratory, state)
     return record
 
 
@@ -133,6 +134,34 @@ def _bound(config: Any, laboratory: Laboratory, rows: list[dict[str, Any]]) -> d
         "unexplained_violations": sum("unexplained" in row["why"] for row in finished),
         "least_flatness_slack": min(
             (row["flatness_slack"] for row in finished), default=float("nan")
+        ),
+    }
+
+
+def _violations_along_training(laboratory: Laboratory, state: State) -> dict[str, int]:
+    """How many measurements of runs under way are above the bound, and what explains them.
+
+    Above the bound, either the sharpness is above 2 / learning rate or the residuals' curvature is
+    not zero: the inequality that holds for every network leaves no third case.
+    """
+    steps = np.array(state.history["step"])[:, None]
+    sharpness, variation, residual = (
+        np.array(state.history[name])
+        for name in ("sharpness", "slope_variation", "residual_curvature")
+    )
+    rates = laboratory.runs.learning_rates.astype(np.float64)
+    budget = bounds.stability_budget(rates)
+    made = (steps <= state.steps) & np.isfinite(sharpness)
+    above = made & (variation > budget + _TOLERANCE * np.abs(budget))
+    sharp = above & (sharpness > (1 + _TOLERANCE) * 2 / rates)
+    allowed = (sharpness + residual) * (1 + _TOLERANCE)
+    return {
+        "measurements": int(made.sum()),
+        "violations": int(above.sum()),
+        "of_these_sharper_than_stable": int(sharp.sum()),
+        "of_these_stable_but_not_interpolating": int((above & ~sharp).sum()),
+        "against_the_inequality_for_every_network": int(
+            (made & (1 + 2 * variation > allowed)).sum()
         ),
     }
 
