@@ -4,8 +4,9 @@
 
 docs/edge_of_stability.md explains the experiment and shows what came out.
 
-Cost: COST
-Expect: EXPECT
+Cost: 50 to 100 seconds on two CPU cores for 300 runs of up to 100,000 steps.
+Expect: 8 regions at every rate at which runs fit (up to 0.113), sharpness held at 2 / rate from
+    0.04 on; 2.8 to 4.6 regions at rates above 0.3, where no run fits; all diverge at 2.56.
 Quick size: configs/edge_of_stability.py:quick takes 8 runs of 200 steps; it shows that all works,
     and what it counts means nothing.
 Further sizes: :toys (the paper's three points), :toys_exponential (the same with exponential loss

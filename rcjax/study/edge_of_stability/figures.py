@@ -57,12 +57,14 @@ def _draw_counts(
             rates, runs.learning_rates[here], regions[here]
         )
     bound: dict[str, Any] = {}
-    if laboratory.data.on_line:
+    one_size = len(np.unique(runs.batch_sizes)) == 1
+    if laboratory.data.on_line and one_size:
         curves["between the first and the last point"] = _intervals(
             rates, runs.learning_rates, np.asarray(state.history["regions_between_points"][-1])
         )
     if "bound" in record:
         name = f"in the central {config.bound.center:.0%}, |output| ≥ {config.bound.margin:g}"
+        name += "" if one_size else ", all batch sizes"
         curves[name] = _intervals(
             rates, runs.learning_rates, np.asarray(state.history["regions_center_margin"][-1])
         )
