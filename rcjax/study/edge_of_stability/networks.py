@@ -19,11 +19,13 @@ class Network:
         outputs: (parameters, points) -> outputs; [n] for two classes, else [n, classes].
         two_layer: parameters -> (hidden weights [width, dim], hidden biases [width], output
             weights [width], output bias []); None for other networks.
+        numbers: how many numbers a point passes through, roughly.
     """
 
     init: Callable[[jax.Array], Parameters]
     outputs: Callable[[Parameters, jax.Array], jax.Array]
     two_layer: Callable[[Parameters], tuple[Any, Any, Any, Any]] | None
+    numbers: int
 
 
 def two_layer_network(width: int, dim: int, init_scale: float, trained_output: bool) -> Network:
@@ -68,7 +70,7 @@ def two_layer_network(width: int, dim: int, init_scale: float, trained_output: b
         weight, bias, output_weight, output_bias = layers(parameters)
         return jax.nn.relu(points @ weight.T + bias) @ output_weight + output_bias
 
-    return Network(init, outputs, layers)
+    return Network(init, outputs, layers, width)
 
 
 def convolutional_network(classes: int, image_size: int, width: int, init_scale: float) -> Network:
@@ -104,7 +106,8 @@ def convolutional_network(classes: int, image_size: int, width: int, init_scale:
         flat = maps.reshape(len(maps), -1)
         return flat @ parameters["linear"] + parameters["linear_bias"]
 
-    return Network(init, outputs, None)
+    # Neighbourhoods at both convolutions; the second sees a quarter of the places.
+    return Network(init, outputs, None, 9 * image_size**2 * (4 + width) // 4)
 
 
 def _uniform(key: jax.Array, shape: tuple[int, ...], fan_in: int, scale: float) -> jax.Array:
