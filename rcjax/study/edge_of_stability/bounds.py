@@ -30,7 +30,7 @@ def weight(x: Any, points: Any) -> np.ndarray:
         [0.3536, 0.0]
     """
     x, points = np.asarray(x, np.float64), np.asarray(points, np.float64).ravel()
-    return np.minimum(_left_weight(x, points), _left_weight(-x, -points))
+    return np.minimum(_left_weight(x, points), _left_weight(-x, -points)) + 0.0  # no -0.0
 
 
 def _left_weight(x: np.ndarray, points: np.ndarray) -> np.ndarray:
