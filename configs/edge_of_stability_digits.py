@@ -6,9 +6,10 @@ The experiment of configs/edge_of_stability.py where its theory does not apply: 
 ten classes, cross-entropy, learning rates crossed with batch sizes. Sharpness is of the loss on all
 training images; regions are counted by the adaptive method at the end.
 
-Cost: under two minutes on two CPU cores for 54 runs of up to 2,000 steps.
-Expect: sharpness climbs to 2 / rate and stays there while full batches train; 2.2 regions at all
-    rates up to 0.64, and no fewer (2.2 to 2.4) at 1.28. The largest rates do not find fewer.
+Cost: two to three minutes on two CPU cores for 54 runs of up to 2,000 steps.
+Expect: sharpness climbs to 2 / rate, and stays there for a while with full batches; 2.2 to 2.3
+    regions at all rates up to 0.64 and no fewer, 2.2 to 2.4, at 1.28: the large rates do not find
+    few regions.
 Quick size: configs/edge_of_stability_digits.py:quick takes 4 runs of 20 steps; it shows that all
     works, and what it counts means nothing.
 """
