@@ -70,10 +70,12 @@ def _run(argv: list[str]) -> int:
     apply_overrides(config, overrides)
 
     # Only now: these pull in the whole training stack, and a misspelt field should not wait for it.
+    from rcjax.study import run_experiment
     from rcjax.training import Interrupted, train
 
     try:
-        record = train(config, workdir)
+        # A config of many runs names its experiment; every other config is one training run.
+        record = (run_experiment if "experiment" in config else train)(config, workdir)
     except Interrupted as interrupted:
         print(f"{interrupted}; to resume: {_command(argv)}", file=sys.stderr)
         return INTERRUPTED

@@ -8,6 +8,8 @@ from ml_collections import ConfigDict
 
 from rcjax.configuration import apply_overrides, flatten, load_config
 from rcjax.data import load
+from rcjax.study import run_experiment
+from rcjax.study.edge_of_stability.validation import check_config as check_experiment
 from rcjax.training import train
 from rcjax.training.counting import sample_slices
 from rcjax.training.validation import check_config
@@ -17,6 +19,10 @@ from .training.small_runs import small_config
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((REPOSITORY / "configs").glob("*.py"))
 NAMES = [path.stem for path in CONFIGS]
+# Those of one training run; the others name an experiment of many.
+TRAINING = [path for path in CONFIGS if "experiment" not in load_config(str(path))]
+TRAINING_NAMES = [path.stem for path in TRAINING]
+STUDIES = [path for path in CONFIGS if path not in TRAINING]
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=NAMES)
@@ -29,7 +35,7 @@ def test_header_gives_command_cost_and_expectation(path):
 
 
 @pytest.mark.parametrize("size", ["", "quick"])
-@pytest.mark.parametrize("path", CONFIGS, ids=NAMES)
+@pytest.mark.parametrize("path", TRAINING, ids=TRAINING_NAMES)
 def test_fields_are_valid(path, size):
     config = load_config(f"{path}:{size}" if size else str(path))
     check_config(config.to_dict())
@@ -89,7 +95,20 @@ def test_numbers_may_be_integers_in_the_config_and_fractions_on_the_command_line
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", CONFIGS, ids=NAMES)
+@pytest.mark.parametrize("path", TRAINING, ids=TRAINING_NAMES)
 def test_quick_size_runs(path, tmp_path):
     record = train(load_config(f"{path}:quick"), tmp_path)
+    assert record["status"] == "completed"
+
+
+@pytest.mark.parametrize("size", ["", "quick"])
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_fields_of_experiments_are_valid(path, size):
+    check_experiment(load_config(f"{path}:{size}" if size else str(path)).to_dict())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_quick_size_of_experiments_runs(path, tmp_path):
+    record = run_experiment(load_config(f"{path}:quick"), tmp_path)
     assert record["status"] == "completed"

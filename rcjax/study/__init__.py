@@ -1,0 +1,28 @@
+"""Experiments made of many runs; the config's field `experiment` names one."""
+
+import os
+from typing import Any
+
+from rcjax.errors import UserError
+
+NAMES = ("edge_of_stability",)
+
+
+def run_experiment(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
+    """Runs the experiment that `config.experiment` names.
+
+    Args:
+        config: an `ml_collections.ConfigDict` with a field `experiment`.
+        workdir: folder of the experiment; made if need be.
+
+    Returns:
+        The record, as `record.json` holds it.
+
+    Raises:
+        UserError: an unknown experiment, or whatever that experiment objects to.
+    """
+    if config.experiment not in NAMES:
+        raise UserError(f"unknown experiment {config.experiment!r}; known: {', '.join(NAMES)}")
+    from rcjax.study.edge_of_stability import run_edge_of_stability
+
+    return run_edge_of_stability(config, workdir)
