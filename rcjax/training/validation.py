@@ -53,6 +53,8 @@ def check_config(config: Mapping[str, Any]) -> None:
     _check_names(fields)
     for name, kind in FIELD_TYPES.items():
         _check_kind(name, fields[name], kind)
+        if kind is float:
+            _check_finite(name, fields[name])
     for name, choices in _CHOICES.items():
         if fields[name] not in choices:
             raise UserError(f"unknown {name} {fields[name]!r}; known: {', '.join(choices)}")
@@ -74,8 +76,11 @@ def _check_kind(name: str, value: Any, kind: type) -> None:
     # bool is a kind of int to Python, and an integer is welcome where a number is asked for.
     if type(value) is not kind and not (kind is float and type(value) is int):
         raise UserError(f"config field {name} must be of type {kind.__name__}, got {value!r}")
+
+
+def _check_finite(name: str, value: float) -> None:
     # Larger ones are infinite in float32, in which the run computes.
-    if kind is float and not -_LARGEST_FLOAT <= value <= _LARGEST_FLOAT:
+    if not -_LARGEST_FLOAT <= value <= _LARGEST_FLOAT:
         raise UserError(
             f"config field {name} must be a finite number, at most {_LARGEST_FLOAT:.3g}, "
             f"got {value}"

@@ -65,7 +65,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 def test_load_downloads_once(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     first = load("cifar10", data_dir=str(tmp_path / "data"))
-    assert f"'cifar10' is not in {tmp_path / 'data'}" in capsys.readouterr().err
+    assert f"'cifar10' is not in {tmp_path / 'data'}" in capsys.readouterr().out
     second = load("cifar10", data_dir=str(tmp_path / "data"))
     np.testing.assert_array_equal(first.train_images, second.train_images)
     assert len(first.train_images) == 20
