@@ -147,8 +147,9 @@ def _weight_gradient(images, kernel, gradient, stride, padding, depthwise) -> ja
     whole = count // portion
 
     def taps_of(start: jax.Array | int, size: int) -> jax.Array:
-        parts = (lax.dynamic_slice_in_dim(values, start, size) for values in (padded, gradient))
-        products = _taps(*parts, kernel, stride, depthwise)
+        images_part = lax.dynamic_slice_in_dim(padded, start, size)
+        gradient_part = lax.dynamic_slice_in_dim(gradient, start, size)
+        products = _taps(images_part, gradient_part, kernel, stride, depthwise)
         return products.astype(jnp.promote_types(gradient.dtype, jnp.float32))
 
     def add(total: jax.Array, number: jax.Array) -> tuple[jax.Array, None]:
