@@ -31,10 +31,10 @@ _RANGES: dict[str, tuple[float, float]] = {
     "checkpoint_every": (1, _MANY),
     "keep_checkpoints": (1, _MANY),
     "regions.every": (1, _MANY),
-    "regions.slices": (1, _MANY),
-    "regions.points": (2, 100 * _MANY),
+    "regions.slices": (1, 100_000),
+    "regions.points": (2, _MANY),
     "regions.dim": (1, 5),
-    "regions.batch_size": (0, 100 * _MANY),
+    "regions.batch_size": (0, _MANY),
 }
 _LARGEST_FLOAT = 3.4e38  # of float32
 _MOST_CELLS = 2**31 - 1  # of the grid of one slice: they are numbered in int32
