@@ -5,7 +5,7 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,16 @@ class Workdir:
     Args:
         path: the folder; need not exist.
         config: the run's config as plain nested dicts.
+        summarize: makes the closing lines of a record; a record it cannot read is damaged.
     """
 
-    def __init__(self, path: str | os.PathLike, config: dict[str, Any]):
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        config: dict[str, Any],
+        summarize: Callable[[dict[str, Any], Path], str] = closing_table,
+    ):
+        self._summarize = summarize
         self.path = Path(path)
         self.config = config
         self.record = self.path / "record.json"
@@ -58,7 +65,7 @@ class Workdir:
         record = read_json(self.record, remedy=remedy)
         try:
             known = record["status"] in STATUSES
-            closing_table(record, self.path)
+            self._summarize(record, self.path)
         # What a record of another making lacks, or holds in another type.
         except (KeyError, TypeError, ValueError, AttributeError):
             known = False

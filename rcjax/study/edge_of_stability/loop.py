@@ -39,7 +39,7 @@ def run_edge_of_stability(config: Any, workdir: str | os.PathLike) -> dict[str, 
     """
     plain = config.to_dict()
     check_config(plain)
-    folder = Workdir(workdir, plain)
+    folder = Workdir(workdir, plain, closing_table)
     record = folder.finished_record()
     if record is None:
         laboratory = Laboratory(config)
