@@ -66,6 +66,7 @@ def write_array_records(name: str, contents: ArchiveContents, root: Path, scratc
 
     stock: Any = tfds.builder_cls(name)
 
+    # The base is found at run time, so mypy cannot know that it takes this option.
     class Builder(stock, skip_registration=True):  # type: ignore[call-arg]
         """The stock builder without its two methods that call TensorFlow."""
 

@@ -184,7 +184,8 @@ class Network(nnx.Module):
         return logits.astype(self.settings.parameter_dtype)
 
     def logits(self, images: jax.Array) -> jax.Array:
-        raise NotImplementedError
+        """The network itself, in the computation's dtype; every network brings its own."""
+        raise TypeError(f"{type(self).__name__} must define logits(images)")
 
     def require_size(self, images: jax.Array, size: int) -> None:
         """Refuses images that are not `size` x `size`, for networks that take only these."""

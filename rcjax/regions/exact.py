@@ -168,7 +168,8 @@ def _analyse(
     anchors = _check_anchors(anchors)
     trace = _trace(predict, anchors.shape[2:])
     resolution = RESOLUTIONS[precision]
-    classes = trace.jaxpr.outvars[0].aval.shape[1]  # type: ignore[attr-defined]
+    output: Any = trace.jaxpr.outvars[0].aval
+    classes = output.shape[1]
     size = max(1, min(_SLICES_AT_ONCE, _SCORES_AT_ONCE // max(1, classes)))
     for start in range(0, len(anchors), size):
         block = anchors[start : start + size]
@@ -186,14 +187,14 @@ def _analyse(
 def _by_slice(points: Points, slices: int) -> Iterator[Points]:
     edges = np.searchsorted(points.slices, np.arange(slices + 1))
     for begin, end in itertools.pairwise(edges):
-        yield points.take(slice(begin, end))  # type: ignore[arg-type]
+        yield points.take(np.arange(begin, end))
 
 
 def _trace(predict: Callable, features: tuple[int, ...]) -> Trace:
     trace = trace_predict(predict, features)
     check_piecewise_linear(trace, features)
-    output = trace.jaxpr.outvars[0].aval
-    shape, dtype = output.shape, output.dtype  # type: ignore[attr-defined]
+    output: Any = trace.jaxpr.outvars[0].aval
+    shape, dtype = output.shape, output.dtype
     if len(shape) != 2 or not jnp.issubdtype(dtype, jnp.floating):
         raise ValueError(
             f"method='exact' needs scores [n, classes]; predict returns {dtype} of shape "
