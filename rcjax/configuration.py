@@ -1,19 +1,20 @@
 """Reading a config file and setting single fields of it from text.
 
 A config file is Python with a function `get_config(size: str = "")` that returns an
-`ml_collections.ConfigDict`; `configs/digits.py:quick` calls `get_config("quick")`.
+`ml_collections.ConfigDict`; `configs/digits.py:quick` calls `get_config("quick")`. Fields that it
+leaves out take the defaults of `rcjax.fields`.
 """
 
 import difflib
 import runpy
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from ml_collections import ConfigDict
 
 from rcjax.errors import UserError
-from rcjax.fields import FIELD_TYPES
+from rcjax.fields import FREE_SECTIONS, RUN_FIELDS, STUDY_FIELDS, Field, field_kind
 
 # Where configs/ lies beside the package: a checkout, or an editable installation of it.
 _REPOSITORY = Path(__file__).resolve().parent.parent
@@ -26,7 +27,7 @@ def load_config(argument: str) -> ConfigDict:
         argument: the path is looked up from the current folder first, then beside the package.
 
     Returns:
-        The config, locked: setting a field that it does not have raises.
+        The config, complete and locked: setting a field that it does not have raises.
 
     Raises:
         UserError: no such file, no such size, or the file cannot be run; says which.
@@ -48,7 +49,50 @@ def load_config(argument: str) -> ConfigDict:
             f"get_config of {path} must return an ml_collections.ConfigDict, "
             f"got {type(config).__name__}"
         )
-    return config.lock()
+    return complete(config)
+
+
+def complete(config: ConfigDict) -> ConfigDict:
+    """A copy of a config with the defaults of all fields that it leaves out, locked.
+
+    A config of an experiment other than a study is its own affair and comes back as it is.
+    """
+    experiment = config.get("experiment", None)
+    if experiment not in (None, "study"):
+        return config.copy_and_resolve_references().lock()
+    fields = RUN_FIELDS if experiment is None else RUN_FIELDS | STUDY_FIELDS
+    completed = ConfigDict(with_defaults(config.to_dict(), fields))
+    if experiment == "study":
+        for section in FREE_SECTIONS:
+            if section not in completed:
+                completed[section] = ConfigDict()
+    return completed.lock()
+
+
+def with_defaults(values: Mapping[str, Any], fields: Mapping[str, Field]) -> dict[str, Any]:
+    """Nested dicts with the defaults of those of `fields` that `values` leaves out."""
+    completed = _nested({name: field.default for name, field in fields.items()})
+    _merge(completed, values)
+    return completed
+
+
+def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        if isinstance(value, Mapping) and isinstance(into.get(name, {}), dict):
+            _merge(into.setdefault(name, {}), value)
+        else:
+            into[name] = value
+
+
+def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, value in flat.items():
+        *sections, last = name.split(".")
+        inner = tree
+        for section in sections:
+            inner = inner.setdefault(section, {})
+        inner[last] = value
+    return tree
 
 
 def _find(name: str) -> Path:
@@ -77,11 +121,30 @@ def apply_overrides(config: ConfigDict, overrides: Mapping[str, str]) -> None:
     """
     current = flatten(config.to_dict())
     for name in overrides:
-        if name not in current:
+        new = _free_section(name) in config and field_kind(name) is not None
+        if name not in current and not new:
             raise UserError(_unknown_field(name, list(current)))
-    values = {name: _parse(name, text, current[name]) for name, text in overrides.items()}
-    with config.ignore_type():  # a config may have an integer where a number is asked for
-        config.update_from_flattened_dict(values)
+    values = {name: _parse(name, text, current.get(name)) for name, text in overrides.items()}
+    # A config may have an integer where a number is asked for, and a study may get a new axis.
+    with config.ignore_type(), config.unlocked():
+        _update(config, values)
+
+
+def _free_section(name: str) -> str:
+    section = name.partition(".")[0]
+    return section if section in FREE_SECTIONS else "no such section"
+
+
+def _update(config: ConfigDict, flat: Mapping[str, Any]) -> None:
+    for name, value in flat.items():
+        *sections, last = name.split(".")
+        inner = config
+        for section in sections:
+            if section not in inner:
+                inner[section] = ConfigDict()
+            inner = inner[section]
+        with inner.ignore_type(), inner.unlocked():
+            inner[last] = value
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -118,12 +181,22 @@ _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
 def _parse(name: str, text: str, current: Any) -> Any:
-    kind = FIELD_TYPES.get(name, type(current))
+    kind = field_kind(name) or type(current)
+    several = get_origin(kind) is tuple
+    item_kind = get_args(kind)[0] if several else kind
     try:
-        return _TRUTH[text.lower()] if kind is bool else kind(text)
+        if not several:
+            return _parse_one(item_kind, text)
+        items = text.strip().removeprefix("(").removesuffix(")").split(",")
+        return tuple(_parse_one(item_kind, item.strip()) for item in items if item.strip())
     except (KeyError, ValueError) as error:
-        expected = _TYPE_NAMES.get(kind, kind.__name__)
-        raise UserError(f"config field {name} takes {expected}, got {text!r}") from error
+        expected = _TYPE_NAMES.get(item_kind, getattr(item_kind, "__name__", str(item_kind)))
+        between = " (several between commas)" if several else ""
+        raise UserError(f"config field {name} takes {expected}{between}, got {text!r}") from error
+
+
+def _parse_one(kind: Any, text: str) -> Any:
+    return _TRUTH[text.lower()] if kind is bool else kind(text)
 
 
 def _describe(error: BaseException) -> str:

@@ -1,29 +1,86 @@
-"""The fields of a config and their types. Imports nothing, so that the command line stays quick."""
+"""The fields of a config, their types and their defaults.
 
-FIELD_TYPES: dict[str, type] = {
-    "seed": int,
-    "dataset": str,
-    "data_dir": str,
-    "train_examples": int,
-    "network": str,
-    "width": int,
-    "epochs": int,
-    "batch_size": int,
-    "learning_rate": float,
-    "momentum": float,
-    "weight_decay": float,
-    "random_crop": bool,
-    "random_flip": bool,
-    "precision": str,
-    "checkpoint_every": int,
-    "keep_checkpoints": int,
-    "regions.every": int,
-    "regions.slices": int,
-    "regions.points": int,
-    "regions.dim": int,
-    "regions.anchors": str,
-    "regions.sampling": str,
-    "regions.length": float,
-    "regions.method": str,
-    "regions.batch_size": int,
+A config states what it changes; the rest is the paper's run, ResNet18 on CIFAR-10 (its Table 1).
+Imports nothing of rcjax, so that the command line stays quick. docs/training.md explains each.
+"""
+
+import types
+from typing import Any, NamedTuple
+
+
+class Field(NamedTuple):
+    """Type and default of one field. The kind `tuple[float, ...]` holds several numbers."""
+
+    kind: Any
+    default: Any
+
+
+NUMBERS = tuple[float, ...]
+
+# Of one training run.
+RUN_FIELDS: dict[str, Field] = {
+    "seed": Field(int, 0),
+    "dataset": Field(str, "cifar10"),
+    "data_dir": Field(str, ""),
+    "train_examples": Field(int, 0),
+    "network": Field(str, "resnet18"),
+    "width": Field(int, 0),
+    "epochs": Field(int, 200),
+    "batch_size": Field(int, 256),
+    "learning_rate": Field(float, 0.1),
+    "momentum": Field(float, 0.9),
+    "weight_decay": Field(float, 1e-6),
+    "random_crop": Field(bool, False),
+    "random_flip": Field(bool, False),
+    "precision": Field(str, "float32"),
+    "checkpoint_every": Field(int, 10),
+    "keep_checkpoints": Field(int, 3),
+    "regions.every": Field(int, 10),
+    "regions.slices": Field(int, 100),
+    "regions.points": Field(int, 200),
+    "regions.dim": Field(int, 1),
+    "regions.extent": Field(NUMBERS, (0.0, 1.0)),
+    "regions.connectivity": Field(str, ""),
+    "regions.anchors": Field(str, "train"),
+    "regions.sampling": Field(str, "between_points"),
+    "regions.length": Field(float, 0.1),
+    "regions.method": Field(str, "grid"),
+    "regions.batch_size": Field(int, 0),
 }
+
+# Of a study, a grid of runs, besides those of its runs and the free sections grid and variants.
+STUDY_FIELDS: dict[str, Field] = {
+    "experiment": Field(str, "study"),
+    "run": Field(str, ""),
+    "rerun_damaged": Field(bool, False),
+    "executor.name": Field(str, "in_process"),
+    "executor.workers": Field(int, 0),
+    "executor.retries": Field(int, 3),
+    "executor.runs_together": Field(int, 1),
+    "executor.cpus_per_run": Field(float, 1.0),
+    "executor.gpus_per_run": Field(float, 0.0),
+    "executor.ray_address": Field(str, ""),
+    "measures.names": Field(str, ""),
+    "measures.examples": Field(int, 1000),
+    "report.bootstrap_samples": Field(int, 2000),
+    "report.confidence": Field(float, 0.95),
+    "report.fitted_accuracy": Field(float, 99.0),
+    "report.seed": Field(int, 0),
+}
+
+FREE_SECTIONS = ("grid", "variants")  # of a study: their fields are those of a run
+
+
+def field_kind(name: str) -> Any:
+    """The type of a field by its dotted name; None if no field is called that.
+
+    >>> field_kind("regions.slices"), field_kind("grid.learning_rate"), field_kind("slices")
+    (<class 'int'>, tuple[float, ...], None)
+    """
+    section, _, rest = name.partition(".")
+    if section == "grid" and rest in RUN_FIELDS:
+        return types.GenericAlias(tuple, (RUN_FIELDS[rest].kind, ...))
+    if section == "variants" and (regions := RUN_FIELDS.get("regions." + rest.partition(".")[2])):
+        return regions.kind
+    field = RUN_FIELDS.get(name) or STUDY_FIELDS.get(name)
+    return field.kind if field else None

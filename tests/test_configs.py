@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from ml_collections import ConfigDict
 
-from rcjax.configuration import apply_overrides, flatten, load_config
+from rcjax.configuration import apply_overrides, complete, flatten, load_config
 from rcjax.data import load
 from rcjax.study import run_experiment
 from rcjax.study.edge_of_stability.validation import check_config as check_experiment
@@ -67,18 +67,24 @@ def test_main_job_is_the_digits_and_the_papers_run_is_the_papers():
 def test_every_field_is_read(tmp_path, monkeypatch):
     """By attribute, in a run; a field that nothing reads would be a promise that nothing keeps."""
     config = small_config(epochs=1)
-    owners = {id(config): "", id(config.regions): "regions."}
-    read = set()
+    owners, read = {}, set()
     read_attribute = ConfigDict.__getattr__
 
     def note(self, name):
         read.add(owners.get(id(self), "?") + name)
         return read_attribute(self, name)
 
+    def completed_and_known(given):
+        config = complete(given)
+        owners.update({id(config): "", id(config.regions): "regions."})
+        return config
+
+    monkeypatch.setattr("rcjax.training.loop.complete", completed_and_known)
     monkeypatch.setattr(ConfigDict, "__getattr__", note)
     train(config, tmp_path)
     # The length belongs to random directions only.
     dataset = load("digits", train_examples=20)
+    config = completed_and_known(config).unlock()
     config.regions.sampling = "random_directions"
     sample_slices(dataset, config.regions, seed=0)
     monkeypatch.undo()

@@ -10,6 +10,8 @@ import jax
 import pytest
 
 import rcjax.training.files
+from rcjax.configuration import apply_overrides, load_config
+from rcjax.errors import UserError
 from rcjax.launch import main, split_overrides
 from rcjax.training.experiment import Experiment
 
@@ -132,8 +134,8 @@ def test_bad_command_line(capsys, tmp_path, monkeypatch, arguments, words):
         ("def get_config(size): return {}", "must return an ml_collections.ConfigDict, got dict"),
         (
             "from ml_collections import ConfigDict\n"
-            "def get_config(size): return ConfigDict({'epochs': 3})",
-            "the config lacks seed, dataset",
+            "def get_config(size): return ConfigDict({'epoch': 3})",
+            "fields that nothing reads: epoch",
         ),
     ],
 )
@@ -232,3 +234,18 @@ def test_overrides_are_split_off():
 def test_help_names_the_configs(capsys):
     assert main(["rcjax", "--help"]) == 0
     assert str(Path("configs/digits.py")) in capsys.readouterr().out
+
+
+def test_fields_that_a_config_leaves_out_take_their_defaults(tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text(
+        "from ml_collections import ConfigDict\n"
+        "def get_config(size): return ConfigDict({'epochs': 3, 'regions': {'dim': 2}})"
+    )
+    config = load_config(str(file))
+    assert (config.epochs, config.regions.dim) == (3, 2)
+    assert (config.dataset, config.regions.slices) == ("cifar10", 100)
+    apply_overrides(config, {"regions.extent": "-1, 2", "regions.points": "7"})
+    assert config.regions.extent == (-1.0, 2.0)
+    with pytest.raises(UserError, match=r"several between commas.*'-1, x'"):
+        apply_overrides(config, {"regions.extent": "-1, x"})

@@ -50,7 +50,7 @@ def make_counter(predict: Predict, anchors: np.ndarray, regions: Any) -> Callabl
     Args:
         predict: `(parameters, model_state, images) -> logits`, always the same function.
         anchors: `[slices, dim + 1, height, width, channels]`.
-        regions: the config's section: points, method and batch_size are read.
+        regions: the config's section: points, extent, connectivity, method and batch_size are read.
     """
 
     def count(parameters, model_state):
@@ -59,6 +59,8 @@ def make_counter(predict: Predict, anchors: np.ndarray, regions: Any) -> Callabl
                 jax.tree_util.Partial(predict, parameters, model_state),
                 anchors,
                 points=None if regions.method == "exact" else regions.points,  # it has no grid
+                extent=tuple(regions.extent),
+                connectivity=regions.connectivity or None,
                 method=regions.method,
                 batch_size=regions.batch_size or None,
             )

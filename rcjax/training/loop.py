@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from rcjax import data
+from rcjax.configuration import complete
 from rcjax.training.checkpoints import Checkpoints
 from rcjax.training.devices import check_devices, describe_devices
 from rcjax.training.experiment import Experiment
@@ -27,7 +28,8 @@ def train(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
     touched: its record is printed and returned.
 
     Args:
-        config: an `ml_collections.ConfigDict` with the fields of `configs/digits.py`.
+        config: an `ml_collections.ConfigDict` with fields of a run; those that it leaves out
+            take the defaults of `rcjax.fields`.
         workdir: folder of the run; made if need be.
 
     Returns:
@@ -39,6 +41,7 @@ def train(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
             it.
         Interrupted: the user asked to stop; a checkpoint was saved.
     """
+    config = complete(config)
     plain = config.to_dict()
     check_config(plain)
     check_devices()

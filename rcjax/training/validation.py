@@ -9,7 +9,7 @@ import rcjax.models
 from rcjax.configuration import flatten
 from rcjax.data import Dataset
 from rcjax.errors import UserError
-from rcjax.fields import FIELD_TYPES
+from rcjax.fields import NUMBERS, RUN_FIELDS
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "dataset": tuple(rcjax.data.NAMES),
@@ -18,6 +18,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "regions.anchors": ("train", "test"),
     "regions.sampling": ("between_points", "random_directions"),
     "regions.method": ("grid", "adaptive", "exact"),
+    "regions.connectivity": ("", "full", "face"),
 }
 _MANY = 1_000_000
 # Smallest and largest value that is allowed. Beyond the largest there is only a slip of the keys.
@@ -51,10 +52,15 @@ def check_config(config: Mapping[str, Any]) -> None:
     """
     fields = flatten(config)
     _check_names(fields)
-    for name, kind in FIELD_TYPES.items():
-        _check_kind(name, fields[name], kind)
-        if kind is float:
-            _check_finite(name, fields[name])
+    for name, (kind, _) in RUN_FIELDS.items():
+        values = fields[name] if kind == NUMBERS else [fields[name]]
+        if not isinstance(values, tuple | list):
+            raise UserError(f"config field {name} must be numbers between commas, got {values!r}")
+        item_kind = float if kind == NUMBERS else kind
+        for value in values:
+            _check_kind(name, value, item_kind)
+            if item_kind is float:
+                _check_finite(name, value)
     for name, choices in _CHOICES.items():
         if fields[name] not in choices:
             raise UserError(f"unknown {name} {fields[name]!r}; known: {', '.join(choices)}")
@@ -94,6 +100,12 @@ def _check_slices(fields: Mapping[str, Any]) -> None:
             "config field regions.dim must be 1 with regions.sampling = random_directions, "
             f"got {dim}"
         )
+    extent = fields["regions.extent"]
+    if len(extent) != 2 or not extent[0] < extent[1]:
+        raise UserError(
+            "config field regions.extent must be two numbers, the smaller one first, got "
+            f"{tuple(extent)}"
+        )
     if method != "grid":
         if dim != 1:
             raise UserError(
@@ -108,10 +120,10 @@ def _check_slices(fields: Mapping[str, Any]) -> None:
 
 
 def _check_names(fields: Mapping[str, Any]) -> None:
-    missing = [name for name in FIELD_TYPES if name not in fields]
+    missing = [name for name in RUN_FIELDS if name not in fields]
     if missing:
-        raise UserError(f"the config lacks {', '.join(missing)}; copy them from configs/digits.py")
-    unknown = [name for name in fields if name not in FIELD_TYPES]
+        raise UserError(f"the config lacks {', '.join(missing)}; see rcjax/fields.py")
+    unknown = [name for name in fields if name not in RUN_FIELDS]
     if unknown:
         raise UserError(
             f"the config has fields that nothing reads: {', '.join(unknown)}; remove them"

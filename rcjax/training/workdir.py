@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rcjax.configuration import flatten
+from rcjax.configuration import flatten, with_defaults
 from rcjax.errors import UserError
+from rcjax.fields import RUN_FIELDS
 from rcjax.training.files import read_json, write_json
 from rcjax.training.progress import STATUSES, closing_table
 
@@ -76,7 +77,9 @@ class Workdir:
     def _check_same_config(self, theirs: dict[str, Any]) -> None:
         # Through JSON and back, so that both sides have JSON's types.
         ours = flatten(json.loads(json.dumps(self.config)))
-        theirs = flatten(theirs)
+        fields = {} if "experiment" in ours else RUN_FIELDS
+        # A field that came into being after the folder had its default's meaning before.
+        theirs = flatten(json.loads(json.dumps(with_defaults(theirs, fields))))
         missing = "(absent)"
         differences = [
             f"{name}: {theirs.get(name, missing)} -> {ours.get(name, missing)}"

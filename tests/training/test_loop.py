@@ -50,7 +50,7 @@ def test_record_and_files(finished):
     workdir, record = finished
     assert record == json.loads((workdir / "record.json").read_text())
     assert record["status"] == "completed"
-    assert record["config"] == small_config().to_dict()
+    assert record["config"] == json.loads(json.dumps(small_config().to_dict()))
     assert [entry["epoch"] for entry in record["history"]] == [0, 2, 4]
     assert [entry["epoch"] for entry in record["epochs"]] == [1, 2, 3, 4]
     newest = record["history"][-1]

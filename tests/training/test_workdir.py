@@ -14,7 +14,7 @@ from ..test_launch import assert_refused
 from .small_runs import launch, small_arguments, small_config
 
 RECORD = {
-    "config": small_config().to_dict(),
+    "config": json.loads(json.dumps(small_config().to_dict())),
     "status": "diverged",
     "region_count": {"mean": None, "standard_error": None, "counts": None},
     "epochs": [],
@@ -83,3 +83,14 @@ def test_run_that_another_process_ended_meanwhile_is_not_run_again(tmp_path, mon
     monkeypatch.setattr(loop.data, "load", end_it_meanwhile)
     monkeypatch.setattr(loop, "Run", None)  # nothing is computed
     assert train(small_config(), tmp_path) == RECORD
+
+
+def test_folder_from_before_a_field_came_into_being(tmp_path):
+    older = json.loads(json.dumps(small_config().to_dict()))
+    del older["regions"]["extent"]
+    folder_of_a_run(tmp_path, json.dumps(RECORD))
+    (tmp_path / "config.json").write_text(json.dumps(older))
+    assert Workdir(tmp_path, small_config().to_dict()).finished_record() == RECORD
+    changed = small_config(**{"regions.extent": (-1.0, 2.0)}).to_dict()
+    with pytest.raises(UserError, match=r"regions.extent: \[0.0, 1.0\] -> \[-1.0, 2.0\]"):
+        Workdir(tmp_path, changed).finished_record()

@@ -1,0 +1,78 @@
+"""A finished run, read back from its folder: the trained network and all that it was trained on."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from rcjax import data
+from rcjax.configuration import complete
+from rcjax.errors import UserError
+from rcjax.training.checkpoints import Checkpoints
+from rcjax.training.experiment import Experiment
+from rcjax.training.state import TrainState
+from rcjax.training.validation import check_config, check_fits
+from rcjax.training.workdir import Workdir
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run as it stood when it ended.
+
+    Attributes:
+        config: of the run, complete.
+        dataset: what it was trained on.
+        experiment: the compiled parts; counts regions and predicts.
+        state: the end of training.
+        initial_state: before the first epoch, made again from the seed.
+    """
+
+    config: Any
+    dataset: data.Dataset
+    experiment: Experiment
+    state: TrainState
+    initial_state: TrainState
+
+
+def load_trained(config: Any, workdir: str | os.PathLike) -> TrainedRun:
+    """Reads the newest checkpoint of a finished run.
+
+    Args:
+        config: of the run, a `ConfigDict`.
+        workdir: folder of the run.
+
+    Raises:
+        UserError: the folder holds no finished run of this config, or no checkpoint that can be
+            read.
+    """
+    config = complete(config)
+    check_config(config.to_dict())
+    folder = Workdir(workdir, config.to_dict())
+    if folder.finished_record() is None:
+        raise UserError(f"workdir {folder.path} holds no finished run; run it first")
+    dataset = data.load(
+        config.dataset,
+        data_dir=config.data_dir or None,
+        train_examples=config.train_examples,
+        seed=config.seed,
+    )
+    check_fits(config.to_dict(), dataset)
+    experiment = Experiment(config, dataset)
+    initial = experiment.initial_state()
+    checkpoints = Checkpoints(folder.checkpoints, config.keep_checkpoints)
+    try:
+        restored, messages = checkpoints.restore_newest(initial)
+    finally:
+        checkpoints.close()
+    if restored is None:
+        raise UserError(
+            f"{folder.checkpoints} holds no checkpoint that can be read "
+            f"({'; '.join(messages) or 'it is empty'}); remove {folder.path} to run it again"
+        )
+    if int(jax.device_get(restored.state["epoch"])) != config.epochs:
+        raise UserError(
+            f"the checkpoint of the last epoch is missing from {folder.checkpoints}; remove "
+            f"{folder.path} to run it again"
+        )
+    return TrainedRun(config, dataset, experiment, restored.state, initial)
