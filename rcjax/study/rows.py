@@ -1,0 +1,55 @@
+"""One run as the statistics and the report read it: a row of numbers, wherever they come from."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+STATUSES = ("completed", "diverged", "missing", "damaged")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training run of a study, from its folder or from a line of an external table.
+
+    Attributes:
+        name: the run's folder, or "row 17" of a table.
+        network: name of the network.
+        settings: hyperparameters that vary or are known, such as learning_rate, batch_size and
+            weight_decay, without seed and network. Runs of equal network and settings are
+            repetitions, which are averaged before anything is correlated.
+        seed: seed of the repetition; None where it is unknown.
+        status: "completed", "diverged", "missing" or "damaged". Only completed runs have numbers.
+        train_accuracy, test_accuracy: percent, 0 to 100.
+        generalization_gap: train minus test accuracy, percentage points.
+        measures: by name: "region_count", the competing measures where computed, and the counts
+            of variants as "region_count: NAME".
+        standard_error: of region_count over the slices.
+        history: entries of the record's history, oldest first; may be empty.
+        versions: what the run was computed with; may be empty.
+        message: why the run is damaged or missing.
+
+    Example:
+        >>> row = Row(name="row 1", network="resnet18", settings={"learning_rate": 0.1}, seed=0,
+        ...           status="completed", train_accuracy=100.0, test_accuracy=83.0,
+        ...           generalization_gap=17.0, measures={"region_count": 2.7})
+        >>> row.test_error
+        17.0
+    """
+
+    name: str
+    network: str
+    settings: dict[str, Any]
+    seed: int | None
+    status: str
+    train_accuracy: float | None = None
+    test_accuracy: float | None = None
+    generalization_gap: float | None = None
+    measures: dict[str, float] = field(default_factory=dict)
+    standard_error: float | None = None
+    history: tuple[dict[str, Any], ...] = ()
+    versions: dict[str, Any] = field(default_factory=dict)
+    message: str = ""
+
+    @property
+    def test_error(self) -> float | None:
+        """Wrongly predicted test examples, percent; None where the accuracy is unknown."""
+        return None if self.test_accuracy is None else 100.0 - self.test_accuracy
