@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 
 from rcjax.models.builder import Builder
 from rcjax.models.layers import (
@@ -15,6 +14,7 @@ from rcjax.models.layers import (
     relu,
     scaled,
 )
+from rcjax.models.resnet import Bottleneck
 
 PUBLISHED_WIDTH = 64
 GROUPS = 32
@@ -28,7 +28,7 @@ STAGES = (
 )
 
 
-class Block(nnx.Module):
+class Block(Bottleneck):
     """Adds to the first `residual` channels and appends `dense` new ones.
 
     The first block of a stage has a 1x1 convolution as shortcut, which yields both kinds.
@@ -45,29 +45,20 @@ class Block(nnx.Module):
         stride: int,
         first: bool,
     ) -> None:
-        outputs = residual + dense
-        self.residual = residual
-        self.conv1 = Convolution(builder, inputs, inside, 1)
-        self.bn1 = BatchNorm(builder, inside)
-        self.conv2 = Convolution(
-            builder, inside, inside, 3, stride=stride, padding=1, groups=GROUPS
+        super().__init__(
+            builder,
+            inputs,
+            residual + dense,
+            stride,
+            inside=inside,
+            groups=GROUPS,
+            projects=first,
         )
-        self.bn2 = BatchNorm(builder, inside)
-        self.conv3 = Convolution(builder, inside, outputs, 1)
-        self.bn3 = BatchNorm(builder, outputs)
-        self.shortcut = Sequence()
-        if first:
-            self.shortcut = Sequence(
-                Convolution(builder, inputs, outputs, 1, stride=stride),
-                BatchNorm(builder, outputs),
-            )
+        self.added = residual
 
     def __call__(self, images: jax.Array) -> jax.Array:
-        hidden = relu(self.bn1(self.conv1(images)))
-        hidden = relu(self.bn2(self.conv2(hidden)))
-        hidden = self.bn3(self.conv3(hidden))
-        old_residual, old_dense = jnp.split(self.shortcut(images), [self.residual], -1)
-        residual, dense = jnp.split(hidden, [self.residual], -1)
+        old_residual, old_dense = jnp.split(self.shortcut(images), [self.added], -1)
+        residual, dense = jnp.split(self.residual(images), [self.added], -1)
         return relu(jnp.concatenate([old_residual + residual, old_dense, dense], -1))
 
 

@@ -1,4 +1,8 @@
-"""EfficientNetB0 for small images, as the paper trained it: no drop-connect, dropout 0.2."""
+"""EfficientNetB0 for small images, as the paper trained it: no drop-connect, dropout 0.2.
+
+For ImageNet it has a stem of stride 2 and a 1x1 convolution before the classifier, is otherwise
+trained the same way, and loads torchvision's checkpoints.
+"""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -20,6 +24,7 @@ from rcjax.models.layers import (
 )
 
 PUBLISHED_WIDTH = 32
+HEAD = 1280  # channels before the classifier, for ImageNet
 DROPOUT = 0.2
 
 
@@ -42,6 +47,23 @@ STAGES = (
     Stage(expansion=6, outputs=192, blocks=4, kernel=5, stride=2),
     Stage(expansion=6, outputs=320, blocks=1, kernel=3, stride=1),
 )
+# Where torchvision keeps the layers of the network, and those of a block: (step, place within).
+_TORCHVISION_LAYERS = {
+    "conv1": "features.0.0",
+    "bn1": "features.0.1",
+    "conv2": "features.8.0",
+    "bn2": "features.8.1",
+    "linear": "classifier.1",
+}
+_TORCHVISION_STEPS = {
+    "conv1": (0, ".0"),
+    "bn1": (0, ".1"),
+    "conv2": (1, ".0"),
+    "bn2": (1, ".1"),
+    "se": (2, ""),
+    "conv3": (3, ".0"),
+    "bn3": (3, ".1"),
+}
 
 
 class SqueezeExcitation(nnx.Module):
@@ -57,7 +79,10 @@ class SqueezeExcitation(nnx.Module):
 
 
 class InvertedBlock(nnx.Module):
-    """Widen by a 1x1 convolution, filter each channel, re-weight the channels, narrow."""
+    """Widen by a 1x1 convolution, filter each channel, re-weight the channels, narrow.
+
+    spare: makes the first convolution also where it is not used (expansion 1).
+    """
 
     def __init__(
         self,
@@ -68,13 +93,14 @@ class InvertedBlock(nnx.Module):
         expansion: int,
         kernel: int,
         stride: int,
+        spare: bool,
     ) -> None:
         hidden = expansion * inputs
         self.widens = expansion != 1
         self.adds_input = stride == 1 and inputs == outputs
-        # Made even where it is not used, because published checkpoints contain it.
-        self.conv1 = Convolution(builder, inputs, hidden, 1)
-        self.bn1 = BatchNorm(builder, hidden)
+        if self.widens or spare:
+            self.conv1 = Convolution(builder, inputs, hidden, 1)
+            self.bn1 = BatchNorm(builder, hidden)
         self.conv2 = Convolution(
             builder, hidden, hidden, kernel, stride=stride, padding=kernel // 2, groups=hidden
         )
@@ -93,21 +119,44 @@ class InvertedBlock(nnx.Module):
 class EfficientNet(Network):
     """The stages above, all channels in proportion to `width`."""
 
-    def __init__(self, builder: Builder, *, num_classes: int, width: int, channels: int) -> None:
+    def __init__(
+        self,
+        builder: Builder,
+        *,
+        num_classes: int,
+        width: int,
+        channels: int,
+        imagenet: bool = False,
+    ) -> None:
         super().__init__(builder, channels)
-        self.conv1 = Convolution(builder, channels, width, 3, padding=1)
+        self.imagenet = imagenet
+        self.conv1 = Convolution(
+            builder, channels, width, 3, stride=2 if imagenet else 1, padding=1
+        )
         self.bn1 = BatchNorm(builder, width)
-        self.layers = Sequence(*_blocks(builder, width))
-        self.dropout = Dropout(builder, DROPOUT)
+        # Checkpoints of the network for small images contain unused tensors, torchvision's do not.
+        self.layers = Sequence(*_blocks(builder, width, spare=not imagenet))
         outputs = scaled(STAGES[-1].outputs, width, PUBLISHED_WIDTH)
+        if imagenet:
+            head = scaled(HEAD, width, PUBLISHED_WIDTH)
+            self.conv2 = Convolution(builder, outputs, head, 1)
+            self.bn2 = BatchNorm(builder, head)
+            outputs = head
+        self.dropout = Dropout(builder, DROPOUT)
         self.linear = Linear(builder, outputs, num_classes)
 
     def logits(self, images: jax.Array) -> jax.Array:
         hidden = self.layers(swish(self.bn1(self.conv1(images))))
+        if self.imagenet:
+            hidden = swish(self.bn2(self.conv2(hidden)))
         return self.linear(self.dropout(global_mean(hidden)))
 
+    def torch_key(self, key: str) -> str:
+        """For ImageNet the names of torchvision, for small images those of the CIFAR network."""
+        return _torchvision_key(key) if self.imagenet else key
 
-def _blocks(builder: Builder, width: int) -> Iterator[InvertedBlock]:
+
+def _blocks(builder: Builder, width: int, *, spare: bool) -> Iterator[InvertedBlock]:
     inputs = width
     for expansion, published_outputs, blocks, kernel, stride in STAGES:
         outputs = scaled(published_outputs, width, PUBLISHED_WIDTH)
@@ -119,5 +168,20 @@ def _blocks(builder: Builder, width: int) -> Iterator[InvertedBlock]:
                 expansion=expansion,
                 kernel=kernel,
                 stride=stride if block == 0 else 1,
+                spare=spare,
             )
             inputs = outputs
+
+
+def _torchvision_key(key: str) -> str:
+    """features.STAGE.BLOCK.block.STEP, where a block that does not widen has one step less."""
+    layer, _, rest = key.partition(".")
+    if layer != "layers":
+        return f"{_TORCHVISION_LAYERS[layer]}.{rest}"
+    number, layer, tensor = rest.split(".", 2)
+    stages = [(index, block) for index, stage in enumerate(STAGES) for block in range(stage.blocks)]
+    stage, block = stages[int(number)]
+    step, inside = _TORCHVISION_STEPS[layer]
+    step -= STAGES[stage].expansion == 1
+    tensor = tensor.replace("se1.", "fc1.").replace("se2.", "fc2.")
+    return f"features.{stage + 1}.{block}.block.{step}{inside}.{tensor}"

@@ -187,6 +187,10 @@ class Network(nnx.Module):
         """The network itself, in the computation's dtype; every network brings its own."""
         raise TypeError(f"{type(self).__name__} must define logits(images)")
 
+    def torch_key(self, key: str) -> str:
+        """The key in a PyTorch `state_dict` of the parameter whose path here is `key`."""
+        return key
+
     def require_size(self, images: jax.Array, size: int) -> None:
         """Refuses images that are not `size` x `size`, for networks that take only these."""
         if images.shape[1:3] != (size, size):

@@ -15,7 +15,7 @@ from rcjax.models.mlp import MultilayerPerceptron
 from rcjax.models.mobilenet import MobileNet
 from rcjax.models.mobilenet_v2 import MobileNetV2
 from rcjax.models.regnet import RegNet
-from rcjax.models.resnet import ResNet
+from rcjax.models.resnet import EXPANSION, Bottleneck, ResNet
 from rcjax.models.resnext import ResNeXt
 from rcjax.models.senet import SENet
 from rcjax.models.shufflenet_v2 import ShuffleNetV2
@@ -38,9 +38,13 @@ class Entry:
     fixed_size: bool = False
 
 
+BOTTLENECK = {"block": Bottleneck, "expansion": EXPANSION}
+IMAGENET = {"imagenet": True}
+
 ENTRIES = {
     "resnet18": Entry(ResNet, 64, {"blocks": (2, 2, 2, 2)}),
     "resnet34": Entry(ResNet, 64, {"blocks": (3, 4, 6, 3)}),
+    "resnet50": Entry(ResNet, 64, {"blocks": (3, 4, 6, 3)} | BOTTLENECK),
     "senet18": Entry(SENet, 64),
     "efficientnet_b0": Entry(EfficientNet, 32),
     "vgg19": Entry(VGG, 64),
@@ -53,6 +57,11 @@ ENTRIES = {
     "googlenet": Entry(GoogLeNet, 192),
     "densenet121": Entry(DenseNet, 64),
     "resnext29_2x64d": Entry(ResNeXt, 64),
+    "resnet18_imagenet": Entry(ResNet, 64, {"blocks": (2, 2, 2, 2)} | IMAGENET),
+    "resnet34_imagenet": Entry(ResNet, 64, {"blocks": (3, 4, 6, 3)} | IMAGENET),
+    "resnet50_imagenet": Entry(ResNet, 64, {"blocks": (3, 4, 6, 3)} | BOTTLENECK | IMAGENET),
+    "senet18_imagenet": Entry(SENet, 64, IMAGENET),
+    "efficientnet_b0_imagenet": Entry(EfficientNet, 32, IMAGENET),
     "vit": Entry(VisionTransformer, 384, fixed_size=True),
     "mlp": Entry(MultilayerPerceptron, 128, fixed_size=True),
 }

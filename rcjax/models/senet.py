@@ -1,18 +1,11 @@
-"""SENet18 for small images: pre-activation residual blocks whose channels are re-weighted."""
+"""SENet18: a residual network of pre-activation blocks whose channels are re-weighted."""
 
 import jax
 from flax import nnx
 
 from rcjax.models.builder import Builder
-from rcjax.models.layers import (
-    BatchNorm,
-    Convolution,
-    Linear,
-    Network,
-    Sequence,
-    global_mean,
-    relu,
-)
+from rcjax.models.layers import BatchNorm, Convolution, Sequence, relu
+from rcjax.models.resnet import ResNet
 
 REDUCTION = 16  # channels of a block over channels of its squeezed description
 
@@ -45,27 +38,31 @@ class PreActivationBlock(nnx.Module):
         return hidden * jax.nn.sigmoid(self.fc2(squeezed)) + shortcut
 
 
-class SENet(Network):
-    """Four stages of two blocks with width, 2, 4 and 8 times width channels."""
+class SENet(ResNet):
+    """Four stages of two blocks with width, 2, 4 and 8 times width channels.
 
-    def __init__(self, builder: Builder, *, num_classes: int, width: int, channels: int) -> None:
-        super().__init__(builder, channels)
-        self.conv1 = Convolution(builder, channels, width, 3, padding=1)
-        self.bn1 = BatchNorm(builder, width)
-        self.layer1 = _stage(builder, width, width, stride=1)
-        self.layer2 = _stage(builder, width, 2 * width, stride=2)
-        self.layer3 = _stage(builder, 2 * width, 4 * width, stride=2)
-        self.layer4 = _stage(builder, 4 * width, 8 * width, stride=2)
-        self.linear = Linear(builder, 8 * width, num_classes)
+    imagenet: whether it has the 7x7 stem and the max-pooling of the networks for ImageNet.
+    """
 
-    def logits(self, images: jax.Array) -> jax.Array:
-        hidden = relu(self.bn1(self.conv1(images)))
-        hidden = self.layer4(self.layer3(self.layer2(self.layer1(hidden))))
-        return self.linear(global_mean(hidden))
+    def __init__(
+        self,
+        builder: Builder,
+        *,
+        num_classes: int,
+        width: int,
+        channels: int,
+        imagenet: bool = False,
+    ) -> None:
+        super().__init__(
+            builder,
+            block=PreActivationBlock,
+            blocks=(2, 2, 2, 2),
+            num_classes=num_classes,
+            width=width,
+            channels=channels,
+            imagenet=imagenet,
+        )
 
-
-def _stage(builder: Builder, inputs: int, outputs: int, stride: int) -> Sequence:
-    return Sequence(
-        PreActivationBlock(builder, inputs, outputs, stride),
-        PreActivationBlock(builder, outputs, outputs, stride=1),
-    )
+    def torch_key(self, key: str) -> str:
+        """The same names for both stems; torchvision has no such network."""
+        return key

@@ -61,9 +61,9 @@ def torch_state_dict_of(model: Network) -> dict[str, np.ndarray]:
 
 
 def _variables(model: Network) -> dict[str, nnx.Variable]:
-    """Parameters and running statistics by their PyTorch key, which is their path."""
+    """Parameters and running statistics by their PyTorch key."""
     return {
-        ".".join(map(str, path)): node
+        model.torch_key(".".join(map(str, path))): node
         for path, node in nnx.iter_graph(model)
         if isinstance(node, nnx.Param | nnx.BatchStat)
     }

@@ -11,7 +11,7 @@ import optax
 import pytest
 from flax import nnx
 
-from rcjax.models import functional
+from rcjax.models import create, functional
 from rcjax.models.torch_state_dict import torch_state_dict_of
 
 from ..recipe import recipe_images
@@ -19,7 +19,7 @@ from .reference import REFERENCE, logits_of, recipe_network, reference_shapes
 
 TRAJECTORIES = json.loads(Path(__file__).with_name("trajectories.json").read_text())
 NETWORKS = [name for name in REFERENCE if name != "source"]
-QUICK = ("resnet18", "resnet34", "senet18", "efficientnet_b0", "mobilenet", "vit")
+QUICK = ("resnet18", "senet18", "efficientnet_b0", "vit", "resnet18_imagenet")
 
 
 @pytest.mark.parametrize(
@@ -31,16 +31,31 @@ def test_keys_shapes_and_logits_equal_pytorch(name):
     parameters = jax.tree.leaves(nnx.state(model, nnx.Param))
     assert sum(array.size for array in parameters) == REFERENCE[name]["parameters"]
     expected = np.asarray(REFERENCE[name]["logits"])
-    actual = logits_of(model, recipe_images(len(expected)))
+    size = REFERENCE[name].get("image_size", 32)
+    actual = logits_of(model, recipe_images(len(expected), size=size))
     assert actual.dtype == np.float32
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 
 
-def test_written_state_dict_has_pytorch_shapes():
-    written = {
-        key: array.shape for key, array in torch_state_dict_of(recipe_network("senet18")).items()
-    }
-    expected = reference_shapes("senet18")
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("resnet18_imagenet", 11_689_512),
+        ("resnet34_imagenet", 21_797_672),
+        ("resnet50_imagenet", 25_557_032),
+        ("efficientnet_b0_imagenet", 5_288_548),
+    ],
+)
+def test_networks_for_imagenet_are_as_large_as_published(name, parameters):
+    init, _ = functional(name, num_classes=1000)
+    shapes, _ = jax.eval_shape(init, jax.random.key(0))
+    assert sum(array.size for array in jax.tree.leaves(shapes)) == parameters
+
+
+@pytest.mark.parametrize("name", ["senet18", "resnet18_imagenet", "efficientnet_b0_imagenet"])
+def test_written_state_dict_has_the_keys_and_shapes_of_pytorch(name):
+    written = {key: array.shape for key, array in torch_state_dict_of(create(name)).items()}
+    expected = reference_shapes(name)
     assert written == {k: s for k, s in expected.items() if not k.endswith("num_batches_tracked")}
 
 
