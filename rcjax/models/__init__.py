@@ -2,6 +2,14 @@
 
 from rcjax.models.functions import create, functional, predictor
 from rcjax.models.registry import NAMES
+from rcjax.models.torch_checkpoint import load_torch_checkpoint
 from rcjax.models.torch_state_dict import load_torch_state_dict
 
-__all__ = ["NAMES", "create", "functional", "load_torch_state_dict", "predictor"]
+__all__ = [
+    "NAMES",
+    "create",
+    "functional",
+    "load_torch_checkpoint",
+    "load_torch_state_dict",
+    "predictor",
+]

@@ -1,0 +1,122 @@
+"""Checkpoint files written by PyTorch itself."""
+
+import argparse
+
+import numpy as np
+import pytest
+
+from rcjax.errors import UserError
+from rcjax.models import create, load_torch_checkpoint
+from rcjax.models.torch_checkpoint import read_torch_checkpoint
+
+pytestmark = pytest.mark.torch
+FORMATS = pytest.mark.parametrize("new_format", [True, False], ids=["zip", "legacy"])
+
+
+def make_module():
+    """The small mlp, with its weights under the names of rcjax's."""
+    import torch
+
+    class Module(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            layers = [torch.nn.Linear(12, 4), torch.nn.ReLU(), torch.nn.Linear(4, 4)]
+            self.layers = torch.nn.Sequential(*layers, torch.nn.ReLU(), torch.nn.Linear(4, 3))
+
+        def forward(self, images):
+            return self.layers(images.flatten(1))
+
+    torch.manual_seed(0)
+    return Module()
+
+
+def save(path, content, new_format=True):
+    import torch
+
+    torch.save(content, path, _use_new_zipfile_serialization=new_format)
+    return path
+
+
+@FORMATS
+def test_tensors_equal_those_that_pytorch_reads(new_format, tmp_path):
+    import torch
+
+    numbers = torch.arange(24.0).reshape(2, 3, 4)
+    tensors = {
+        "transposed": numbers.permute(2, 0, 1),
+        "every second": numbers[:, :, 1::2],
+        "repeated": torch.tensor([1.0, 2.0]).expand(3, 2),
+        "scalar": torch.tensor(3),
+        "empty": torch.zeros(0, 4),
+        "parameter": torch.nn.Parameter(numbers.clone()),
+        "shared": numbers,
+    }
+    for dtype in ("float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8"):
+        tensors[dtype] = numbers.to(getattr(torch, dtype))
+    tensors["bool"] = numbers > 5
+    path = save(tmp_path / "file.pt", tensors, new_format)
+    read = read_torch_checkpoint(path)
+    expected = torch.load(path, weights_only=True)
+    assert read.keys() == expected.keys()
+    for key, tensor in expected.items():
+        assert read[key].dtype.name == str(tensor.dtype).removeprefix("torch.")
+        np.testing.assert_array_equal(read[key].astype(float), tensor.detach().double().numpy())
+
+
+@FORMATS
+@pytest.mark.parametrize("wrapper", [None, "net", "state_dict", "model_state_dict", "model"])
+def test_a_training_programs_checkpoint_gives_the_same_network(new_format, wrapper, tmp_path):
+    import torch
+
+    module = make_module()
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9)
+    module(torch.ones(2, 3, 2, 2)).sum().backward()
+    optimizer.step()
+    content = torch.nn.DataParallel(module).state_dict()
+    if wrapper:
+        content = {
+            wrapper: content,
+            "optimizer": optimizer.state_dict(),
+            "epoch": 3,
+            "accuracy": np.float64(91.5),
+            "device": torch.device("cpu"),
+            "arguments": argparse.Namespace(rate=0.1, size=torch.Size([2])),
+        }
+    model = create("mlp", width=4, image_size=2, num_classes=3)
+    load_torch_checkpoint(model, save(tmp_path / "file.pth", content, new_format))
+    # Both flatten the images in the order of their own axes: the same twelve numbers.
+    numbers = np.random.default_rng(0).normal(size=(5, 12)).astype(np.float32)
+    expected = module(torch.from_numpy(numbers)).detach().numpy()
+    actual = model(numbers.reshape(5, 2, 2, 3))
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
+
+
+@FORMATS
+def test_whole_modules_are_refused_with_what_to_save_instead(new_format, tmp_path):
+    import torch
+
+    path = save(tmp_path / "whole.pth", torch.nn.Linear(2, 2), new_format)
+    with pytest.raises(UserError, match=r"torch\.nn\..*Linear.*save model\.state_dict\(\) instead"):
+        read_torch_checkpoint(path)
+
+
+def test_torchscript_and_several_networks_are_refused(tmp_path):
+    import torch
+
+    module = make_module()
+    path = tmp_path / "script.pt"
+    with pytest.warns(DeprecationWarning, match="torch.jit"):
+        torch.jit.trace(module, torch.ones(1, 3, 2, 2)).save(path)
+    with pytest.raises(UserError, match=r"save model\.state_dict\(\) instead"):
+        read_torch_checkpoint(path)
+    path = save(tmp_path / "two.pth", {"net": module.state_dict(), "model": module.state_dict()})
+    with pytest.raises(UserError, match="several networks, under net, model"):
+        read_torch_checkpoint(path)
+
+
+def test_types_without_a_counterpart_are_refused(tmp_path):
+    import torch
+
+    path = save(tmp_path / "complex.pth", {"x": torch.ones(2, dtype=torch.complex64)})
+    with pytest.raises(UserError, match=r"torch\.ComplexFloatStorage"):
+        read_torch_checkpoint(path)
