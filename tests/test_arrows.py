@@ -28,8 +28,8 @@ ALLOWED = {
     },
 }  # fmt: skip
 HEAVY = (
-    "absl", "flax", "matplotlib", "optax", "orbax", "sklearn", "tensorflow_datasets", "torch",
-    "tqdm",
+    "absl", "flax", "jinja2", "matplotlib", "optax", "orbax", "sklearn", "tensorflow_datasets",
+    "torch", "tqdm",
 )  # fmt: skip
 
 

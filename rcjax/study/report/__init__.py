@@ -1,0 +1,65 @@
+"""The report of a study: report.html, report.json and figures for a paper."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rcjax.study.report.ablations import ablation_charts
+from rcjax.study.report.along_training import count_charts, prediction_charts
+from rcjax.study.report.charts import Chart, Palette
+from rcjax.study.report.effects import effect_charts
+from rcjax.study.report.page import render
+from rcjax.study.report.scatter import scatter_charts
+from rcjax.study.report.side_by_side import measure_charts
+from rcjax.study.rows import Row
+from rcjax.training.files import write_json
+
+
+def write_report(report: Mapping[str, Any], rows: Sequence[Row], folder: Path) -> None:
+    """Writes what a study found, for people, programs and papers.
+
+    Args:
+        report: what `rcjax.study.statistics.analyze` returned for these rows.
+        rows: all runs, also those without numbers.
+        folder: receives report.html (one file, opens without a network), report.json and
+            figures/NAME.pdf and .png. Those of an earlier report are replaced.
+    """
+    charts = charts_of(report, rows)
+    figures = folder / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
+    for chart in [chart for group in charts.values() for chart in group]:
+        chart.write(figures)
+    _write_text(folder / "report.html", render(report, rows, charts))
+    write_json(folder / "report.json", report)
+
+
+def charts_of(report: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, list[Chart]]:
+    """All figures that the data allow, by section of the page; nothing is drawn yet."""
+    settings = (report.get("config") or {}).get("report") or {}
+    confidence, seed = settings.get("confidence", 0.95), settings.get("seed", 0)
+    palette = Palette(rows)
+    networks = report["networks"]
+    return {
+        "scatter": scatter_charts(rows, networks, palette, confidence, seed),
+        "effects": effect_charts(rows),
+        "training": count_charts(rows, palette),
+        "prediction": prediction_charts(rows, confidence, seed),
+        "measures": measure_charts(networks),
+        "ablations": ablation_charts(
+            rows, report.get("variants") or {}, report.get("definition") or {}, networks
+        ),
+    }
+
+
+def _write_text(path: Path, text: str) -> None:
+    """Writes a file so that a reader never meets half of it."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+__all__ = ["charts_of", "write_report"]

@@ -1,0 +1,66 @@
+"""The definition of the count that was used, in words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rcjax.study.report import words
+
+_SLICES = {1: "segments", 2: "triangles", 3: "tetrahedra"}
+_METHODS = {
+    "grid": "labels on a regular grid, equal neighbours linked, connected components counted",
+    "adaptive": "the regular grid's count at a higher resolution, refined where labels change",
+    "exact": "the regions of the piecewise linear network itself, without a grid",
+}
+_CONNECTIVITY = {
+    "full": "points that touch, diagonally too, are neighbours",
+    "face": "points next to each other along one axis are neighbours",
+}
+_ORDER = (
+    "dim", "points", "connectivity", "anchors", "sampling", "extent", "slices", "method", "length",
+)  # fmt: skip
+
+
+def sentences(definition: Mapping[str, Any]) -> list[str]:
+    """A paragraph for readers who do not know the config's fields."""
+    found = [
+        "A region is a largest connected set of points of a slice of input space that the network "
+        "gives the same label. The region count of a network is the mean number of regions over "
+        "its slices. These are not the linear regions of a piecewise linear network."
+    ]
+    dim = definition.get("dim")
+    if not words.known(dim):
+        found.append("How these counts were made was not recorded with them.")
+        return found
+    slices = definition.get("slices")
+    number = f"{slices} " if words.known(slices) else ""
+    kind = _SLICES.get(int(dim), f"simplices of dimension {dim}")
+    text = f"Here: {number}{kind}"
+    anchors = definition.get("anchors")
+    if definition.get("sampling") in (None, "between_points") and anchors:
+        text += f" between {int(dim) + 1} inputs of the {words.setting_value(anchors)} set"
+    elif anchors:
+        text += (
+            f" from inputs of the {words.setting_value(anchors)} set, sampling "
+            f"“{words.field_name(str(definition.get('sampling')))}”"
+        )
+    extent = definition.get("extent")
+    if isinstance(extent, list | tuple) and len(extent) == 2:
+        text += f", coordinates from {extent[0]:g} to {extent[1]:g}"
+    points = definition.get("points")
+    if words.known(points):
+        text += f", {points} points on each axis"
+    found.append(text + ".")
+    method = _METHODS.get(str(definition.get("method")))
+    if method:
+        found.append(f"Method: {method}.")
+    connectivity = _CONNECTIVITY.get(str(definition.get("connectivity")))
+    if connectivity:
+        found.append(f"Connectivity: {connectivity}.")
+    return found
+
+
+def entries(definition: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Every field of the definition with its value, the best known first."""
+    names = [name for name in _ORDER if name in definition]
+    names += [name for name in definition if name not in names]
+    return [(words.field_name(name), words.setting_value(definition[name])) for name in names]

@@ -1,0 +1,153 @@
+"""What a study shows, in sentences made from its numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rcjax.study.report import words
+from rcjax.study.report.readings import NULL, TRIVIAL, TRIVIAL_NAME
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Of one network: the result in one sentence, and what it has to be held against."""
+
+    network: str
+    result: str
+    remarks: tuple[str, ...]
+
+
+def finding(network: str, statistics: Mapping[str, Any]) -> Finding:
+    """Says what the correlation is, and plainly what weakens it."""
+    size = (
+        f"{words.plural(statistics.get('settings') or 0, 'setting')} "
+        f"({words.plural(statistics.get('runs') or 0, 'run')})"
+    )
+    value = statistics.get("pearson")
+    if not words.known(value):
+        return Finding(network, f"over {size} no correlation can be given.", _notes(statistics))
+    return Finding(
+        network,
+        f"over {size} {_direction(value, statistics.get('pearson_interval'))}.",
+        tuple(
+            remark
+            for remark in (
+                _null(statistics),
+                _trivial(statistics),
+                _partial(statistics),
+                _fitted(statistics),
+            )
+            if remark
+        ),
+    )
+
+
+def overview(networks: Mapping[str, Mapping[str, Any]]) -> str:
+    """All networks in one sentence; empty for a single one."""
+    known = [one for one in networks.values() if words.known(one.get("pearson"))]
+    if len(known) < 2:
+        return ""
+    clear = [
+        one
+        for one in known
+        if one["pearson"] > 0
+        and words.ends(one.get("pearson_interval"))
+        and not _includes_zero(one.get("pearson_interval"))
+    ]
+    trivial = [
+        one
+        for one in known
+        if words.known((one.get(TRIVIAL) or {}).get("pearson"))
+        and abs(one[TRIVIAL]["pearson"]) >= abs(one["pearson"])
+    ]
+    return (
+        f"In {len(clear)} of {words.plural(len(networks), 'network')} fewer regions go with a "
+        "smaller generalization gap, with an interval that excludes zero; in "
+        f"{len(trivial)} of {len(networks)} the trivial predictor {TRIVIAL_NAME} does as well or "
+        "better."
+    )
+
+
+def _notes(statistics: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(note) for note in statistics.get("notes") or ())
+
+
+def _with_interval(statistics: Mapping[str, Any], key: str) -> str:
+    value = words.correlation(statistics.get(key))
+    return f"{value} {words.interval(statistics.get(f'{key}_interval'))}".rstrip()
+
+
+def _includes_zero(interval: Any) -> bool:
+    return _within(0.0, interval)
+
+
+def _direction(value: float, ends: Any) -> str:
+    text = f"Pearson r = {words.correlation(value)} {words.interval(ends)}".rstrip()
+    if _includes_zero(ends):
+        return (
+            "the region count and the generalization gap show no clear relation: "
+            f"{text}, an interval that includes zero"
+        )
+    gap = "smaller" if value > 0 else "larger"
+    return f"fewer regions go with a {gap} generalization gap: {text}"
+
+
+def _null(statistics: Mapping[str, Any]) -> str:
+    ends = (statistics.get(NULL) or {}).get("pearson_interval")
+    if words.ends(ends) is None:
+        return ""
+    if _within(statistics["pearson"], ends):
+        return f"Random predictors reach as much: 95 % of them lie within {words.interval(ends)}."
+    return f"95 % of random predictors lie within {words.interval(ends)}."
+
+
+def _trivial(statistics: Mapping[str, Any]) -> str:
+    trivial = statistics.get(TRIVIAL) or {}
+    value, own = trivial.get("pearson"), statistics["pearson"]
+    if not words.known(value):
+        return (
+            f"The trivial predictor {TRIVIAL_NAME} has no correlation here, because it is "
+            "unknown or the same for all settings."
+        )
+    shown = _with_interval(trivial, "pearson")
+    if abs(value) >= abs(own):
+        return (
+            f"The trivial predictor {TRIVIAL_NAME} does as well or better: {shown}. "
+            "By this number, counting regions tells nothing that the hyperparameters do not."
+        )
+    if _within(value, statistics.get("pearson_interval")) or _within(
+        own, trivial.get("pearson_interval")
+    ):
+        return (
+            f"The trivial predictor {TRIVIAL_NAME} reaches {shown}, which these runs do not "
+            "separate from the count."
+        )
+    return f"The trivial predictor {TRIVIAL_NAME} reaches {shown}, less than the count."
+
+
+def _within(value: float, interval: Any) -> bool:
+    ends = words.ends(interval)
+    return ends is not None and ends[0] <= value <= ends[1]
+
+
+def _partial(statistics: Mapping[str, Any]) -> str:
+    value = statistics.get("partial_correlation")
+    if not words.known(value):
+        return ""
+    shown = _with_interval(statistics, "partial_correlation")
+    text = f"Given learning rate and batch size, r = {shown}"
+    if _includes_zero(statistics.get("partial_correlation_interval")):
+        text += ", an interval that includes zero"
+    return text + "."
+
+
+def _fitted(statistics: Mapping[str, Any]) -> str:
+    fitted = statistics.get("fitted_only")
+    if fitted is None:
+        return ""
+    left = (statistics.get("runs") or 0) - (fitted.get("runs") or 0)
+    text = f"{words.plural(left, 'run')} did not fit the training set; without "
+    text += "it" if left == 1 else "them"
+    if not words.known(fitted.get("pearson")):
+        return f"{text} no correlation can be given."
+    return f"{text} r = {_with_interval(fitted, 'pearson')}."

@@ -1,0 +1,185 @@
+"""The page: one HTML file that opens without a network."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+
+from rcjax.plotting.study import MARKERS
+from rcjax.study.report import definition, tables, words
+from rcjax.study.report.charts import Chart
+from rcjax.study.report.findings import finding, overview
+from rcjax.study.report.grouping import axes_of, networks_of
+from rcjax.study.report.readings import STATISTICS
+from rcjax.study.rows import Row
+
+_GLYPHS = dict(zip(MARKERS, "●■▲◆▼✚", strict=True)) | {"": "━"}
+_STATUSES = {
+    "diverged": "Diverged: the loss was no longer a finite number",
+    "not_fitted": "Did not fit the training set",
+    "missing": "Missing",
+    "damaged": "Damaged",
+}
+_SECTIONS = {
+    "finding": "Finding",
+    "scatter": "Count and gap",
+    "effects": "Hyperparameters",
+    "training": "Over training",
+    "statistics": "Statistics",
+    "measures": "Measures",
+    "ablations": "Other definitions",
+    "runs": "Every run",
+    "definition": "Definition",
+    "versions": "How it was run",
+}
+
+
+def render(
+    report: Mapping[str, Any], rows: Sequence[Row], charts: Mapping[str, list[Chart]]
+) -> str:
+    """The whole page as text.
+
+    Args:
+        report: the content of report.json.
+        rows: all runs.
+        charts: by section: "scatter", "effects", "training", "prediction", "measures",
+            "ablations".
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("rcjax.study.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    )
+    present = {name: heading for name, heading in _SECTIONS.items() if charts.get(name, True)}
+    networks = report["networks"]
+    variants = report.get("variants") or {}
+    used = report.get("definition") or {}
+    shown = {name: networks[name] for name in networks if networks[name].get("runs")}
+    return environment.get_template("page.html.jinja").render(
+        title="Region counts and the generalization gap",
+        subtitle=_subtitle(report, rows),
+        sections=list(present.items()),
+        findings=[finding(name, statistics) for name, statistics in shown.items()],
+        overview=overview(shown),
+        unfinished=_unfinished(rows),
+        headline=tables.headline(shown),
+        remarks=_remarks(report, rows),
+        confidence=f"{_confidence(report):.0%}",
+        statistics=[
+            {
+                "network": name,
+                "tables": tables.statistics_tables(name, statistics),
+                "notes": list(statistics.get("notes") or ()),
+            }
+            for name, statistics in shown.items()
+        ],
+        terms=list(STATISTICS.values()),
+        ablation_tables=tables.ablation_tables(shown, variants, used),
+        listed=_listed(report, rows),
+        runs=_runs(report, rows),
+        definition={
+            "sentences": definition.sentences(used),
+            "entries": definition.entries(used),
+        },
+        versions=_versions(report),
+        config=json.dumps(report["config"], indent=2) if report.get("config") else "",
+        glyphs=_GLYPHS,
+        **charts,
+    )
+
+
+def _confidence(report: Mapping[str, Any]) -> float:
+    return float(((report.get("config") or {}).get("report") or {}).get("confidence", 0.95))
+
+
+def _subtitle(report: Mapping[str, Any], rows: Sequence[Row]) -> str:
+    config = report.get("config") or {}
+    networks = networks_of(rows)
+    names = words.listing(networks) if len(networks) <= 4 else f"{len(networks)} networks"
+    settings = sum(entry.get("settings") or 0 for entry in report["networks"].values())
+    parts = [names, str(config["dataset"]) if config.get("dataset") else ""]
+    parts += [words.plural(settings, "setting"), words.plural(len(rows), "run")]
+    return " · ".join(part for part in parts if part)
+
+
+def _unfinished(rows: Sequence[Row]) -> str:
+    counts = {status: sum(row.status == status for row in rows) for status in _STATUSES}
+    parts = [f"{number} {status}" for status, number in counts.items() if number]
+    return f"Of {words.plural(len(rows), 'run')}: {words.listing(parts)}." if parts else ""
+
+
+def _remarks(report: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:
+    """What a reader must know before believing the numbers."""
+    listed = report.get("listed") or {}
+    left_out = [
+        f"{len(listed[status])} {status}"
+        for status in ("diverged", "missing", "damaged")
+        if listed.get(status)
+    ]
+    remarks = []
+    if left_out:
+        remarks.append(
+            f"Without numbers, and in none of these statistics: {words.listing(left_out)} "
+            f"of {words.plural(len(rows), 'run')}."
+        )
+    unfitted = len(listed.get("not_fitted") or ())
+    if unfitted:
+        remarks.append(
+            f"{words.plural(unfitted, 'run')} did not fit the training set; they are part of "
+            "these numbers and listed below."
+        )
+    return remarks
+
+
+def _listed(report: Mapping[str, Any], rows: Sequence[Row]) -> list[dict[str, Any]]:
+    messages = {row.name: row.message for row in rows}
+    settings = {row.name: row for row in rows}
+    groups = []
+    for status, heading in _STATUSES.items():
+        names = (report.get("listed") or {}).get(status) or []
+        entries = []
+        for name in names:
+            row = settings.get(name)
+            text = messages.get(name, "")
+            if row is not None and not text:
+                text = words.settings_text(row.settings)
+                if status == "not_fitted":
+                    text += f"; training accuracy {words.decimal(row.train_accuracy)} %"
+            entries.append({"name": name, "text": text})
+        if entries:
+            groups.append({"heading": f"{heading} ({len(entries)})", "entries": entries})
+    return groups
+
+
+def _runs(report: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
+    axes = axes_of(rows)
+    not_fitted = (report.get("listed") or {}).get("not_fitted") or ()
+    headings, found = tables.run_cells(rows, axes, not_fitted)
+    fixed = {
+        name: value
+        for name, value in (rows[0].settings if rows else {}).items()
+        if name not in axes and value is not None
+    }
+    caption = words.plural(len(rows), "run")
+    if fixed:
+        caption += f", all with {words.settings_text(fixed)}"
+    return {
+        "caption": caption,
+        "headings": headings,
+        "rows": [{"kind": kind, "cells": cells} for kind, cells in found],
+    }
+
+
+def _versions(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    groups = []
+    found = [entry for entry in report.get("versions") or () if entry]
+    for number, entry in enumerate(found, start=1):
+        heading = "Versions" if len(found) == 1 else f"Versions {number}"
+        entries = [
+            (words.field_name(str(name)), words.setting_value(value))
+            for name, value in entry.items()
+        ]
+        groups.append({"heading": heading, "entries": entries})
+    return groups
