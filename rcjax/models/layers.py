@@ -5,8 +5,12 @@ parameter is its `state_dict` key; weights are stored as JAX likes them ([height
 and [in, out]) and transposed on loading, see `torch_state_dict`.
 """
 
+import contextlib
+import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +23,38 @@ from rcjax.models.convolution_gradient import convolution
 
 relu = jax.nn.relu
 swish = jax.nn.silu
+
+
+Observer = Callable[[Any, jax.Array, jax.Array], None]
+_observer: ContextVar[Observer | None] = ContextVar("observer", default=None)
+
+
+@contextlib.contextmanager
+def observing(observer: Observer) -> Iterator[None]:
+    """Calls observer(layer, inputs, outputs) after each call of a layer with weights.
+
+    These layers are `Convolution`, `Linear` and `BatchNorm`, in the order of evaluation. Outputs
+    are the very objects that the network goes on with: a batch norm whose inputs *are* the outputs
+    of a convolution follows it. Observe where the network itself runs, in Python or while it is
+    traced; inside a function compiled earlier nothing is called.
+    """
+    token = _observer.set(observer)
+    try:
+        yield
+    finally:
+        _observer.reset(token)
+
+
+def _observed(call: Callable[[Any, jax.Array], jax.Array]) -> Callable[[Any, jax.Array], jax.Array]:
+    @functools.wraps(call)
+    def call_and_tell(layer: Any, inputs: jax.Array) -> jax.Array:
+        outputs = call(layer, inputs)
+        observer = _observer.get()
+        if observer is not None:
+            observer(layer, inputs, outputs)
+        return outputs
+
+    return call_and_tell
 
 
 class RandomWords(nnx.Variable):
@@ -47,6 +83,7 @@ class Convolution(nnx.Module):
         self.stride, self.padding, self.groups = stride, padding, groups
         self.settings = builder.settings
 
+    @_observed
     def __call__(self, images: jax.Array) -> jax.Array:
         dtype = self.settings.compute_dtype
         outputs = convolution(
@@ -69,6 +106,7 @@ class Linear(nnx.Module):
         self.bias = nnx.Param(builder.uniform((outputs,), bound)) if bias else None
         self.settings = builder.settings
 
+    @_observed
     def __call__(self, inputs: jax.Array) -> jax.Array:
         dtype = self.settings.compute_dtype
         outputs = inputs.astype(dtype) @ self.weight[...].astype(dtype)
@@ -93,6 +131,7 @@ class BatchNorm(nnx.Module):
         self.running_var = nnx.BatchStat(builder.constant((channels,), 1.0))
         self.use_running_average = False  # the name that Module.train() and eval() set
 
+    @_observed
     def __call__(self, inputs: jax.Array) -> jax.Array:
         values = inputs.astype(self.weight.dtype)
         if self.use_running_average:

@@ -57,9 +57,9 @@ class PiecewiseLinearRule:
             raise refusal(name, "a loop or branch that depends on the input")
         if kind == Kind.STEP:
             return [Value(a, Kind.STEP) for a in self.bind(equation, inputs)]
-        return self._linear(name, equation, inputs)
+        return self.linear(name, equation, inputs)
 
-    def _linear(self, name: str, equation: Any, inputs: list[Value]) -> list[Value]:
+    def linear(self, name: str, equation: Any, inputs: list[Value]) -> list[Value]:
         if name in NONLINEARITIES:
             return NONLINEARITIES[name](self, equation, inputs)
         if name in _IDENTITY:

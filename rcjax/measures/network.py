@@ -1,0 +1,128 @@
+"""What the measures are given: a trained network with its training data, and settings."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rcjax.errors import UserError
+
+Arrays = Any  # nested dictionaries of arrays
+Apply = Callable[[Arrays, Arrays, jax.Array, bool], tuple[jax.Array, Arrays]]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """A network as training left it, and the data it was trained on.
+
+    Attributes:
+        apply: apply(parameters, model_state, images, train) -> (logits [n, classes], state), as
+            `rcjax.models.functional` returns it. Give the same function for networks of the same
+            shape: everything is compiled once for each.
+        parameters: nested dict of trained arrays.
+        model_state: nested dict of running statistics.
+        initial_parameters: the parameters before training, same structure as `parameters`.
+        images: float `[n, height, width, channels]`, the normalised training images.
+        labels: int `[n]`.
+
+    Raises:
+        UserError: images and labels do not belong together, or the two sets of parameters do not.
+    """
+
+    apply: Apply
+    parameters: Arrays
+    model_state: Arrays
+    initial_parameters: Arrays
+    images: Any
+    labels: Any
+
+    def __post_init__(self) -> None:
+        images, labels = np.shape(self.images), np.shape(self.labels)
+        if len(images) != 4 or labels != images[:1] or not images[0]:
+            raise UserError(
+                "images must have shape [n, height, width, channels] and labels [n], n > 0, "
+                f"but have {list(images)} and {list(labels)}"
+            )
+        if not jnp.issubdtype(jnp.result_type(self.images), jnp.floating):
+            raise UserError(
+                f"images must be floating-point, but are {jnp.result_type(self.images)}: "
+                "normalise them first"
+            )
+        shapes = [
+            jax.tree.map(np.shape, tree) for tree in (self.parameters, self.initial_parameters)
+        ]
+        if shapes[0] != shapes[1]:
+            raise UserError(
+                "initial_parameters must have the names and shapes of parameters; "
+                "create both with the same network and width"
+            )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How precisely the measures are computed.
+
+    Attributes:
+        examples: training examples that measures of the data use, chosen at random by the key; all
+            where there are fewer.
+        batch_size: examples in one step on the device.
+        lanczos_iterations: for the largest eigenvalue of the Hessian; as many vectors of the size
+            of the parameters are held in memory.
+        hutchinson_probes: random vectors for the trace of the Hessian.
+        noise_samples: perturbed networks in the estimate of an expected accuracy.
+        sam_radius: of the ball of parameters in which the worst loss is looked for.
+        sam_steps: of first-order ascent in that ball; the first is the step of SAM.
+
+    Raises:
+        UserError: a number is not positive.
+    """
+
+    examples: int = 500
+    batch_size: int = 250
+    lanczos_iterations: int = 20
+    hutchinson_probes: int = 10
+    noise_samples: int = 10
+    sam_radius: float = 0.05
+    sam_steps: int = 5
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            whole = name == "sam_radius" or isinstance(value, int)
+            if isinstance(value, bool) or not whole or not 0 < value < math.inf:
+                kind = "number" if name == "sam_radius" else "integer"
+                raise UserError(f"{name} must be a positive {kind}, but is {value!r}")
+
+
+class Batches(NamedTuple):
+    """Examples in batches of one size; the last is filled up with examples that do not count.
+
+    images: `[batches, size, height, width, channels]`. labels: int32 `[batches, size]`.
+    counts: bool `[batches, size]`.
+    """
+
+    images: jax.Array
+    labels: jax.Array
+    counts: jax.Array
+
+
+def make_batches(network: TrainedNetwork, settings: Settings, key: jax.Array) -> Batches:
+    """The training examples that measures of the data use."""
+    total = len(network.labels)
+    chosen = np.arange(total)
+    if settings.examples < total:
+        chosen = np.sort(np.asarray(jax.random.permutation(key, total))[: settings.examples])
+    batches = -(-len(chosen) // settings.batch_size)
+    size = -(-len(chosen) // batches)
+    padded = np.pad(chosen, (0, batches * size - len(chosen)), mode="edge")
+    counts = np.arange(batches * size) < len(chosen)
+    images = np.asarray(network.images)[padded]
+    labels = np.asarray(network.labels, np.int32)[padded]
+    return Batches(
+        jnp.asarray(images.reshape(batches, size, *images.shape[1:])),
+        jnp.asarray(labels.reshape(batches, size)),
+        jnp.asarray(counts.reshape(batches, size)),
+    )
