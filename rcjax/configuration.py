@@ -14,7 +14,14 @@ from typing import Any, get_args, get_origin
 from ml_collections import ConfigDict
 
 from rcjax.errors import UserError
-from rcjax.fields import FREE_SECTIONS, RUN_FIELDS, STUDY_FIELDS, Field, field_kind
+from rcjax.fields import (
+    CLASSIFIER_SECTION,
+    FREE_SECTIONS,
+    RUN_FIELDS,
+    STUDY_FIELDS,
+    Field,
+    field_kind,
+)
 
 # Where configs/ lies beside the package: a checkout, or an editable installation of it.
 _REPOSITORY = Path(__file__).resolve().parent.parent
@@ -121,8 +128,7 @@ def apply_overrides(config: ConfigDict, overrides: Mapping[str, str]) -> None:
     """
     current = flatten(config.to_dict())
     for name in overrides:
-        new = _free_section(name) in config and field_kind(name) is not None
-        if name not in current and not new:
+        if name not in current and not _may_be_added(name, config):
             raise UserError(_unknown_field(name, list(current)))
     values = {name: _parse(name, text, current.get(name)) for name, text in overrides.items()}
     # A config may have an integer where a number is asked for, and a study may get a new axis.
@@ -130,9 +136,14 @@ def apply_overrides(config: ConfigDict, overrides: Mapping[str, str]) -> None:
         _update(config, values)
 
 
-def _free_section(name: str) -> str:
+def _may_be_added(name: str, config: ConfigDict) -> bool:
+    """Whether a field that the config has not lies in a section whose fields are free."""
     section = name.partition(".")[0]
-    return section if section in FREE_SECTIONS else "no such section"
+    if section == CLASSIFIER_SECTION:
+        free = config.get("experiment", None) in (None, "study")
+    else:
+        free = section in FREE_SECTIONS and section in config
+    return free and field_kind(name) is not None
 
 
 def _update(config: ConfigDict, flat: Mapping[str, Any]) -> None:

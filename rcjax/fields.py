@@ -70,17 +70,44 @@ STUDY_FIELDS: dict[str, Field] = {
 
 FREE_SECTIONS = ("grid", "variants")  # of a study: their fields are those of a run
 
+# Of a run of a classical classifier: hyperparameters as scikit-learn calls them.
+CLASSIFIER_SECTION = "classifier"
+
+
+def free_value(text: str) -> Any:
+    """What a text most likely means, for a field whose type is not known here.
+
+    >>> [free_value(text) for text in ("3", "0.5", "true", "none", "gini")]
+    [3, 0.5, True, None, 'gini']
+    """
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return {"true": True, "false": False, "none": None}.get(text.lower(), text)
+
 
 def field_kind(name: str) -> Any:
     """The type of a field by its dotted name; None if no field is called that.
+
+    For hyperparameters of classical classifiers, it is `free_value`.
 
     >>> field_kind("regions.slices"), field_kind("grid.learning_rate"), field_kind("slices")
     (<class 'int'>, tuple[float, ...], None)
     """
     section, _, rest = name.partition(".")
-    if section == "grid" and rest in RUN_FIELDS:
-        return types.GenericAlias(tuple, (RUN_FIELDS[rest].kind, ...))
+    if section == "grid" and (kind := _run_kind(rest)):
+        return types.GenericAlias(tuple, (kind, ...))
     if section == "variants" and (regions := RUN_FIELDS.get("regions." + rest.partition(".")[2])):
         return regions.kind
-    field = RUN_FIELDS.get(name) or STUDY_FIELDS.get(name)
+    study_field = STUDY_FIELDS.get(name)
+    return study_field.kind if study_field else _run_kind(name)
+
+
+def _run_kind(name: str) -> Any:
+    section, _, rest = name.partition(".")
+    if section == CLASSIFIER_SECTION and rest:
+        return free_value
+    field = RUN_FIELDS.get(name)
     return field.kind if field else None

@@ -5,9 +5,10 @@ import os
 import time
 from typing import Any
 
-from rcjax import data
 from rcjax.configuration import complete
 from rcjax.training.checkpoints import Checkpoints
+from rcjax.training.classical import is_classical, run_classical
+from rcjax.training.dataset import load_dataset
 from rcjax.training.devices import check_devices, describe_devices
 from rcjax.training.experiment import Experiment
 from rcjax.training.figures import draw_figures
@@ -23,6 +24,8 @@ from rcjax.training.workdir import Workdir
 
 def train(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
     """Trains a network, counts its regions as it trains, and leaves everything in a folder.
+
+    A classical classifier is fitted and counted instead: see `rcjax.training.classical`.
 
     A folder in which the same run was interrupted is continued; one in which it is over is not
     touched: its record is printed and returned.
@@ -47,13 +50,11 @@ def train(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
     check_devices()
     folder = Workdir(workdir, plain)
     record = folder.finished_record()
+    if record is None and is_classical(plain):
+        with folder.claimed():
+            record = folder.finished_record() or run_classical(config, folder)
     if record is None:
-        dataset = data.load(
-            config.dataset,
-            data_dir=config.data_dir or None,
-            train_examples=config.train_examples,
-            seed=config.seed,
-        )
+        dataset = load_dataset(config)
         check_fits(plain, dataset)
         experiment = Experiment(config, dataset)
         with folder.claimed(), stop_requests() as stop_requested:

@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -95,7 +96,9 @@ def closing_table(record: dict[str, Any], workdir: Any) -> str:
         ]
     else:
         rows.append(("stopped", f"after {len(record['epochs'])} epochs: the loss is not finite"))
-    rows += [("record", f"{workdir}/record.json"), ("figures", f"{workdir}/figures")]
+    rows.append(("record", f"{workdir}/record.json"))
+    if (Path(workdir) / "figures").is_dir():  # a classical classifier has none
+        rows.append(("figures", f"{workdir}/figures"))
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 

@@ -10,6 +10,7 @@ from rcjax import data
 from rcjax.configuration import complete
 from rcjax.errors import UserError
 from rcjax.training.checkpoints import Checkpoints
+from rcjax.training.dataset import load_dataset
 from rcjax.training.experiment import Experiment
 from rcjax.training.state import TrainState
 from rcjax.training.validation import check_config, check_fits
@@ -51,12 +52,7 @@ def load_trained(config: Any, workdir: str | os.PathLike) -> TrainedRun:
     folder = Workdir(workdir, config.to_dict())
     if folder.finished_record() is None:
         raise UserError(f"workdir {folder.path} holds no finished run; run it first")
-    dataset = data.load(
-        config.dataset,
-        data_dir=config.data_dir or None,
-        train_examples=config.train_examples,
-        seed=config.seed,
-    )
+    dataset = load_dataset(config)
     check_fits(config.to_dict(), dataset)
     experiment = Experiment(config, dataset)
     initial = experiment.initial_state()

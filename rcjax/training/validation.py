@@ -10,10 +10,12 @@ from rcjax.configuration import flatten
 from rcjax.data import Dataset
 from rcjax.errors import UserError
 from rcjax.fields import NUMBERS, RUN_FIELDS
+from rcjax.models.classical import CLASSICAL_NAMES
+from rcjax.training.classical import check_classical, is_classical
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "dataset": tuple(rcjax.data.NAMES),
-    "network": tuple(rcjax.models.NAMES),
+    "network": (*rcjax.models.NAMES, *CLASSICAL_NAMES),
     "precision": ("float32", "bfloat16"),
     "regions.anchors": ("train", "test"),
     "regions.sampling": ("between_points", "random_directions"),
@@ -76,6 +78,8 @@ def check_config(config: Mapping[str, Any]) -> None:
             f"config field momentum must be at least 0 and below 1, got {fields['momentum']}"
         )
     _check_slices(fields)
+    if is_classical(config):
+        check_classical(config)
 
 
 def _check_kind(name: str, value: Any, kind: type) -> None:
@@ -124,6 +128,8 @@ def _check_names(fields: Mapping[str, Any]) -> None:
     if missing:
         raise UserError(f"the config lacks {', '.join(missing)}; see rcjax/fields.py")
     unknown = [name for name in fields if name not in RUN_FIELDS]
+    if fields["network"] in CLASSICAL_NAMES:
+        unknown = [name for name in unknown if not name.startswith("classifier.")]
     if unknown:
         raise UserError(
             f"the config has fields that nothing reads: {', '.join(unknown)}; remove them"

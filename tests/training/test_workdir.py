@@ -5,9 +5,9 @@ import json
 import pytest
 
 import rcjax.training.loop as loop
-from rcjax.data import load
 from rcjax.errors import UserError
 from rcjax.training import train
+from rcjax.training.dataset import load_dataset
 from rcjax.training.workdir import Workdir
 
 from ..test_launch import assert_refused
@@ -76,11 +76,11 @@ def test_name_that_is_too_long_is_refused(tmp_path, capsys):
 
 
 def test_run_that_another_process_ended_meanwhile_is_not_run_again(tmp_path, monkeypatch):
-    def end_it_meanwhile(*arguments, **options):
+    def end_it_meanwhile(config):
         folder_of_a_run(tmp_path, json.dumps(RECORD))
-        return load(*arguments, **options)
+        return load_dataset(config)
 
-    monkeypatch.setattr(loop.data, "load", end_it_meanwhile)
+    monkeypatch.setattr(loop, "load_dataset", end_it_meanwhile)
     monkeypatch.setattr(loop, "Run", None)  # nothing is computed
     assert train(small_config(), tmp_path) == RECORD
 

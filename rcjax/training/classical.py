@@ -1,0 +1,215 @@
+"""Runs of classical classifiers: fitted at once, then measured and counted like a network.
+
+Their record has a network's form. What they have not is empty or null: `epochs` is an empty list,
+`history` has one entry, at epoch 0, and the losses are null where the classifier gives no
+probabilities. Its `config` holds only the fields that were read. There are no checkpoints: the fit
+takes less time than most of them, and the same seed fits the same classifier.
+"""
+
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rcjax import count_regions, on_host
+from rcjax.configuration import flatten
+from rcjax.data import Dataset, normalize
+from rcjax.errors import UserError
+from rcjax.fields import RUN_FIELDS
+from rcjax.models.classical import CLASSICAL_NAMES, create_classical, refusal
+from rcjax.training.counting import sample_slices
+from rcjax.training.dataset import load_dataset
+from rcjax.training.files import finite, json_line, write_json
+from rcjax.training.versions import versions
+from rcjax.training.workdir import Workdir
+
+# Fields of a run that concern a classical classifier, besides those that begin with "regions." and
+# "classifier.".
+_READ = ("seed", "dataset", "data_dir", "train_examples", "network")
+_NOT_READ_OF_REGIONS = ("regions.every",)
+
+
+def is_classical(config: Mapping[str, Any]) -> bool:
+    """Whether a run's config names a classical classifier."""
+    return config["network"] in CLASSICAL_NAMES
+
+
+def is_read(field: str) -> bool:
+    """Whether runs of classical classifiers read a field, given by its dotted name."""
+    if field.startswith(("regions.", "classifier.")):
+        return field not in _NOT_READ_OF_REGIONS
+    return field in _READ
+
+
+def check_classical(config: Mapping[str, Any]) -> None:
+    """Checks what a run of a classical classifier asks for beyond the fields of every run.
+
+    Args:
+        config: nested dicts, `ConfigDict.to_dict()`.
+
+    Raises:
+        UserError: a field that only networks read is not at its default; an unknown hyperparameter
+            or value; a method of counting that needs the network itself.
+    """
+    network = config["network"]
+    for name, value in flatten(config).items():
+        if not is_read(name) and value != RUN_FIELDS[name].default:
+            raise UserError(
+                f"config field {name} is read by networks only, and {network} is fitted at once: "
+                f"leave it at {RUN_FIELDS[name].default!r}, got {value!r}"
+            )
+    if config["regions"]["method"] == "exact":
+        raise UserError(
+            f"config field regions.method = exact needs a network, got network = {network}; use "
+            "grid or adaptive"
+        )
+    create_classical(network, config.get("classifier", {}), seed=config["seed"])
+
+
+@dataclass(frozen=True, eq=False)
+class FittedClassifier:
+    """A classifier, and what it was fitted on.
+
+    Attributes:
+        dataset: the data set.
+        seed: of the run.
+        estimator: from scikit-learn; takes points `[n, features]`.
+        messages: what scikit-learn warned of, each once.
+    """
+
+    dataset: Dataset
+    seed: int
+    estimator: Any
+    messages: tuple[str, ...]
+
+    def count(self, regions: Any) -> Any:
+        """Counts regions on the slices that a network with the same seed meets.
+
+        Args:
+            regions: a config's section `regions`, a `ConfigDict`.
+
+        Returns:
+            `RegionCounts`.
+
+        Raises:
+            UserError: the section asks for what cannot be counted.
+        """
+        anchors = sample_slices(self.dataset, regions, self.seed)
+        try:
+            return count_regions(
+                on_host(lambda points: self.estimator.predict(points.reshape(len(points), -1))),
+                anchors,
+                points=regions.points,
+                extent=tuple(regions.extent),
+                connectivity=regions.connectivity or None,
+                method=regions.method,
+                batch_size=regions.batch_size or None,
+            )
+        except ValueError as error:
+            raise UserError(f"config section regions: {error}") from error
+
+    def evaluate(self, split: str) -> tuple[float, float]:
+        """Mean cross-entropy and accuracy in percent on "train" or "test".
+
+        The loss is NaN where there are no probabilities, infinite where a true class has none.
+        """
+        points, labels = _points(self.dataset, split), getattr(self.dataset, f"{split}_labels")
+        accuracy = 100.0 * float(np.mean(self.estimator.predict(points) == labels))
+        if not hasattr(self.estimator, "predict_proba"):
+            return math.nan, accuracy
+        # A small training set may lack a class: the classifier has no column for it.
+        probabilities = np.zeros((len(points), self.dataset.num_classes))
+        probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(points)
+        with np.errstate(divide="ignore"):
+            losses = -np.log(probabilities[np.arange(len(labels)), labels])
+        return float(np.mean(losses)), accuracy
+
+
+def _points(dataset: Dataset, split: str) -> np.ndarray:
+    """Normalised images as float32 `[examples, features]`."""
+    images = getattr(dataset, f"{split}_images")
+    return np.asarray(normalize(images, dataset.mean, dataset.std)).reshape(len(images), -1)
+
+
+def fit_classical(config: Any) -> FittedClassifier:
+    """Fits the classifier of a run; the same config gives the same one.
+
+    Args:
+        config: of the run, complete and checked.
+
+    Raises:
+        UserError: the data set cannot be had, or scikit-learn refuses to fit it.
+    """
+    dataset = load_dataset(config)
+    hyperparameters = config.to_dict().get("classifier", {})
+    estimator = create_classical(config.network, hyperparameters, seed=config.seed)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            points = _points(dataset, "train")
+            estimator.fit(points, dataset.train_labels)
+            estimator.predict(points[:1])  # where neighbours find that there are too few images
+        except (TypeError, ValueError) as error:
+            raise refusal(config.network, error) from error
+    messages = dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
+    return FittedClassifier(dataset, config.seed, estimator, tuple(messages))
+
+
+def run_classical(config: Any, folder: Workdir) -> dict[str, Any]:
+    """Fits, measures and counts; writes `record.json` and `metrics.jsonl`.
+
+    Args:
+        config: of the run, complete and checked.
+        folder: of the run, claimed.
+
+    Returns:
+        The record, as `record.json` holds it.
+    """
+    fitted = fit_classical(config)
+    size = len(fitted.dataset.train_images)
+    print(f"{config.network} on {config.dataset}: fitted to {size} training images", flush=True)
+    for message in fitted.messages:
+        print(f"scikit-learn warns: {message}", flush=True)
+    train_loss, train_accuracy = fitted.evaluate("train")
+    test_loss, test_accuracy = fitted.evaluate("test")
+    counts = fitted.count(config.regions)
+    accuracies = {
+        "train_accuracy": train_accuracy,
+        "test_accuracy": test_accuracy,
+        "generalization_gap": train_accuracy - test_accuracy,
+    }
+    regions = {"mean": float(counts.mean), "standard_error": float(counts.standard_error)}
+    losses = {"train_loss": train_loss, "test_loss": test_loss}
+    entry = {"epoch": 0, **losses, **accuracies, "region_count": regions}
+    record = {
+        "config": _read_fields(config.to_dict()),
+        "status": "completed",
+        **accuracies,
+        "region_count": {**regions, "counts": np.asarray(counts.counts).tolist()},
+        "history": [entry],
+        "epochs": [],
+        "messages": list(fitted.messages),
+        "versions": _versions(),
+    }
+    folder.note_config()
+    folder.metrics.write_text(json_line(entry), encoding="utf-8")
+    write_json(folder.record, record)
+    return finite(record)
+
+
+def _read_fields(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested config without the fields that nothing read."""
+    return {
+        name: _read_fields(value, f"{prefix}{name}.") if isinstance(value, Mapping) else value
+        for name, value in config.items()
+        if isinstance(value, Mapping) or is_read(prefix + name)
+    }
+
+
+def _versions() -> dict[str, Any]:
+    import sklearn
+
+    return {**versions(), "scikit-learn": sklearn.__version__}
