@@ -24,7 +24,8 @@ ALLOWED = {
         "errors", "fields", "configuration", "regions", "models", "data", "measures", "plotting",
     },
     "study": {
-        "errors", "configuration", "regions", "models", "data", "measures", "plotting", "training",
+        "errors", "fields", "configuration", "regions", "models", "data", "measures", "plotting",
+        "training",
     },
 }  # fmt: skip
 HEAVY = (

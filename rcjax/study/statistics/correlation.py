@@ -1,0 +1,134 @@
+"""Pearson, Spearman, Kendall and partial correlation of many resamples in one call.
+
+Every function takes arrays [..., settings] of equal shape (or broadcastable) and returns [...];
+NaN where the coefficient is undefined, that is where one side is constant.
+"""
+
+import numpy as np
+from scipy.stats import rankdata
+
+# Signs of differences held at once by `kendall`.
+_CHUNK = 8_000_000
+# Of the length of a vector: what regression leaves below this is rounding, not signal.
+_LEFT_BY_ROUNDING = 1e-9
+
+
+def pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Pearson's r: sum (x - mean x)(y - mean y) / (|x - mean x| |y - mean y|).
+
+    >>> pearson(np.array([1.0, 2.0, 3.0]), np.array([[2.0, 4.0, 6.0], [1.0, 1.0, 1.0]]))
+    array([ 1., nan])
+    """
+    return _cosine(_centred(x), _centred(y))
+
+
+def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Spearman's rho: Pearson's r of the ranks; equal values share their average rank.
+
+    >>> spearman(np.array([1.0, 2.0, 3.0]), np.array([1.0, 10.0, 1000.0]))
+    array(1.)
+    """
+    return pearson(ranks(x), ranks(y))
+
+
+def ranks(x: np.ndarray) -> np.ndarray:
+    """Ranks 1 to n along the last axis; equal values share their average rank."""
+    return rankdata(x, axis=-1)
+
+
+def kendall(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Kendall's tau-b: (concordant - discordant) / sqrt(pairs untied in x * pairs untied in y).
+
+    Example:
+        >>> round(float(kendall(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0]))), 3)
+        0.333
+
+    Source: Kendall, "The treatment of ties in ranking problems", Biometrika 33, 1945.
+    """
+    x, y = np.broadcast_arrays(x, y)
+    first, second = np.triu_indices(x.shape[-1], k=1)
+    flat_x, flat_y = x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1])
+    rows = max(1, _CHUNK // max(1, len(first)))
+    parts = []
+    for start in range(0, len(flat_x), rows):
+        signs_x = _signs(flat_x[start : start + rows], first, second)
+        signs_y = _signs(flat_y[start : start + rows], first, second)
+        agreement = (signs_x * signs_y).sum(axis=-1, dtype=np.int64)
+        untied = [np.abs(s).sum(axis=-1, dtype=np.float64) for s in (signs_x, signs_y)]
+        parts.append(_ratio(agreement, np.sqrt(untied[0] * untied[1])))
+    return np.concatenate(parts).reshape(x.shape[:-1])
+
+
+def partial_correlation(x: np.ndarray, y: np.ndarray, controls: np.ndarray) -> np.ndarray:
+    """Pearson's r of what linear regression on the controls leaves of x and of y.
+
+    Args:
+        x, y: [..., settings].
+        controls: float64 [..., settings, controls]; a constant is added to them.
+
+    Returns:
+        [...]. NaN where the controls explain x or y completely, and where fewer than two degrees
+        of freedom are left, which would make every r equal to 1 or -1.
+
+    Example:
+        >>> x, y = np.array([1.0, 2.0, 3.0, 5.0, 4.0]), np.array([2.0, 1.0, 3.0, 5.0, 4.0])
+        >>> round(float(partial_correlation(x, y, np.arange(5.0)[:, None])), 3)
+        0.688
+
+    Source: Fisher, "The distribution of the partial correlation coefficient", Metron 3, 1924.
+    """
+    return correlate_residuals(x, y, control_basis(controls))
+
+
+def control_basis(controls: np.ndarray) -> np.ndarray:
+    """Orthonormal basis [..., settings, controls + 1] of the controls and a constant.
+
+    Columns that add nothing, as when one control determines another, are zero.
+    """
+    constant = np.ones((*controls.shape[:-1], 1))
+    centred = controls - controls.mean(axis=-2, keepdims=True)
+    scale = np.linalg.norm(centred, axis=-2, keepdims=True)
+    columns = np.concatenate([constant, centred / np.where(scale > 0, scale, 1.0)], axis=-1)
+    left, size, _ = np.linalg.svd(columns, full_matrices=False)
+    return left * (size > 1e-8 * size[..., :1])[..., None, :]
+
+
+def correlate_residuals(x: np.ndarray, y: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """`partial_correlation` with the basis of the controls at hand."""
+    freedom = basis.shape[-2] - np.rint((basis**2).sum(axis=(-2, -1)))
+    r = _cosine(_residual(x, basis), _residual(y, basis))
+    return np.where(freedom >= 2, r, np.nan)
+
+
+def _residual(x: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    centred = _centred(x)
+    slopes = (basis * centred[..., None]).sum(axis=-2, keepdims=True)
+    rest = centred - (basis * slopes).sum(axis=-1)
+    tiny = _LEFT_BY_ROUNDING * np.linalg.norm(centred, axis=-1, keepdims=True)
+    return np.where(np.linalg.norm(rest, axis=-1, keepdims=True) > tiny, rest, 0.0)
+
+
+def _centred(x: np.ndarray) -> np.ndarray:
+    """Minus the mean, scaled to at most 1 (squares cannot overflow); exactly 0 if constant."""
+    scale = np.abs(x).max(axis=-1, keepdims=True)
+    scaled = x / np.where(scale > 0, scale, 1.0)
+    constant = np.ptp(x, axis=-1, keepdims=True) == 0
+    centred = np.where(constant, 0.0, scaled - scaled.mean(axis=-1, keepdims=True))
+    scale = np.abs(centred).max(axis=-1, keepdims=True)
+    return centred / np.where(scale > 0, scale, 1.0)
+
+
+def _cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    product = (x * y).sum(axis=-1)
+    return _ratio(product, np.sqrt((x * x).sum(axis=-1) * (y * y).sum(axis=-1)))
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    positive = denominator > 0
+    ratio = numerator / np.where(positive, denominator, 1.0)
+    return np.where(positive, np.clip(ratio, -1.0, 1.0), np.nan)
+
+
+def _signs(x: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    left, right = x[:, first], x[:, second]
+    return (left > right).astype(np.int8) - (left < right).astype(np.int8)

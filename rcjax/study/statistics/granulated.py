@@ -1,0 +1,70 @@
+"""The granulated Kendall coefficient: agreement along one hyperparameter at a time."""
+
+import numpy as np
+
+
+def granulated_kendall(
+    x: np.ndarray, y: np.ndarray, codes: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Sign agreement of x and y along every axis of a grid, and the mean over axes.
+
+    With all hyperparameters but the i-th held fixed, the settings that differ in the i-th form a
+    group; over its ordered pairs of different settings
+
+        tau = mean of sign(x_a - x_b) * sign(y_a - y_b),        psi_i = mean of tau over groups,
+
+    and the coefficient is the mean of psi_i over the hyperparameters. A tie, in x or in y, has
+    sign 0: it counts as half agreement and half disagreement, and stays in the number of pairs.
+    Groups of one setting, as incomplete grids have them, say nothing and are left out.
+
+    Args:
+        x, y: float64 [..., settings], broadcastable.
+        codes: of `averaging.axis_codes`.
+
+    Returns:
+        name of the axis -> [...], -1 to 1 (NaN if it has no group of two), and "mean" -> [...],
+        the mean over the axes that have a value (NaN if none has).
+
+    Example:
+        >>> codes = {"a": np.array([0, 0, 1, 1]), "b": np.array([0, 1, 0, 1])}
+        >>> psi = granulated_kendall(np.array([1.0, 2, 3, 4]), np.array([1.0, 0, 3, 4]), codes)
+        >>> {axis: float(value) for axis, value in psi.items()}
+        {'a': 1.0, 'b': 0.0, 'mean': 0.5}
+
+    Source: Jiang et al., "Fantastic generalization measures and where to find them", ICLR 2020,
+    equations 4 to 6.
+    """
+    shape = np.broadcast_shapes(x.shape, y.shape)[:-1]
+    result = {}
+    for axis in codes:
+        first, second, weights = _weighted_pairs(axis, codes)
+        signs = np.sign(x[..., first] - x[..., second]) * np.sign(y[..., first] - y[..., second])
+        # The sum of the weights is 1 but for rounding, which must not show.
+        psi = (signs * weights).sum(axis=-1).round(12) if len(weights) else np.full(shape, np.nan)
+        result[axis] = psi
+    known = [psi for psi in result.values() if not np.isnan(psi).any()]
+    result["mean"] = np.mean(known, axis=0) if known else np.full(shape, np.nan)
+    return result
+
+
+def _weighted_pairs(
+    axis: str, codes: dict[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of settings that differ in one axis only, and weights: within, then over groups.
+
+    Unordered pairs: the product of signs is the same for both orders.
+    """
+    others = [values for name, values in codes.items() if name != axis]
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for place in range(len(codes[axis])):
+        groups.setdefault(tuple(int(values[place]) for values in others), []).append(place)
+    several = [members for members in groups.values() if len(members) > 1]
+    first: list[int] = []
+    second: list[int] = []
+    weights: list[float] = []
+    for members in several:
+        left, right = np.triu_indices(len(members), k=1)
+        first += np.array(members)[left].tolist()
+        second += np.array(members)[right].tolist()
+        weights += [1.0 / (len(left) * len(several))] * len(left)
+    return np.array(first, int), np.array(second, int), np.array(weights)

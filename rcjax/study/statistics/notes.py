@@ -1,0 +1,125 @@
+"""What a reader of the numbers must know, in words."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rcjax.study.rows import Row
+from rcjax.study.statistics.averaging import identity
+from rcjax.study.statistics.quantities import COUNT, OUTCOMES, measures_of
+
+# Below this many percentage points two outcomes are the same for a reader.
+_SAME_OUTCOME = 0.1
+
+
+class Notes:
+    """Reasons why statistics are undefined or special, each said once with whom it concerns."""
+
+    def __init__(self) -> None:
+        self._concerned: dict[str, dict[str, None]] = {}
+
+    def add(self, measure: str, outcome: str, reasons: Sequence[str]) -> None:
+        for reason in reasons:
+            name = measure if "outcome" not in reason else f"{measure}, {_words(outcome)}"
+            self._concerned.setdefault(reason, {})[name] = None
+
+    def lines(self) -> list[str]:
+        return [f"{', '.join(names)}: {reason}" for reason, names in self._concerned.items()]
+
+
+def notes_on_runs(
+    rows: Sequence[Row], not_fitted: Callable[[Row], bool], fitted_accuracy: float
+) -> list[str]:
+    """Runs without numbers, runs that did not fit, missing measures and repeated rows."""
+    completed = [row for row in rows if row.status == "completed"]
+    lines = [
+        f"{len(named)} of {len(rows)} runs {status} and without numbers: {_listing(named)}"
+        for status in ("diverged", "missing", "damaged")
+        if (named := [row.name for row in rows if row.status == status])
+    ]
+    if poor := [row.name for row in completed if not_fitted(row)]:
+        lines.append(
+            f"{len(poor)} of {len(completed)} completed runs stayed below {fitted_accuracy:g} % "
+            f"train accuracy; the numbers include them: {_listing(poor)}"
+        )
+    for name, quantity in {**measures_of(rows), **OUTCOMES}.items():
+        lacking = [row.name for row in completed if not _finite(quantity(row))]
+        if lacking:
+            lines.append(
+                f"{name}: {len(lacking)} of {len(completed)} completed runs lack it and are left "
+                f"out of its statistics: {_listing(lacking)}"
+            )
+    return lines + _repetitions(completed) + _single_runs(completed) + _close_outcomes(completed)
+
+
+def findings(outcomes: dict[str, dict[str, Any]]) -> list[str]:
+    """Where the trivial predictor does as well as the region count."""
+    lines = []
+    for name, measures in outcomes.items():
+        count, trivial = measures[COUNT]["pearson"], measures["trivial_predictor"]["pearson"]
+        if count is not None and trivial is not None and abs(trivial) >= abs(count):
+            lines.append(
+                f"{_words(name)}: log(batch size / learning rate) correlates at least as strongly "
+                f"(Pearson {trivial:.3f}) as the region count ({count:.3f})"
+            )
+    return lines
+
+
+def _repetitions(rows: Sequence[Row]) -> list[str]:
+    """Rows that agree in all numbers, and seeds that occur twice in one setting."""
+    same_numbers: dict[Any, list[str]] = {}
+    same_seed: dict[Any, list[str]] = {}
+    for row in rows:
+        setting = frozenset((name, identity(value)) for name, value in row.settings.items())
+        numbers = row.train_accuracy, row.test_accuracy, *sorted(row.measures.items())
+        same_numbers.setdefault((setting, row.seed, numbers), []).append(row.name)
+        if row.seed is not None:
+            same_seed.setdefault((setting, row.seed), []).append(row.name)
+    equal = [names for names in same_numbers.values() if len(names) > 1]
+    lines = [
+        f"{', '.join(names)} have the same setting and the same numbers: repeated rows? Each "
+        "counts as a run"
+        for names in equal
+    ]
+    lines += [
+        f"{', '.join(names)} are runs of one setting and one seed; each counts as a run"
+        for names in same_seed.values()
+        if len(names) > 1 and names not in equal
+    ]
+    return lines
+
+
+def _single_runs(rows: Sequence[Row]) -> list[str]:
+    settings = [
+        frozenset((name, identity(value)) for name, value in row.settings.items()) for row in rows
+    ]
+    if rows and len(set(settings)) == len(settings):
+        return ["one run per setting: the intervals cannot contain the differences between seeds"]
+    return []
+
+
+def _close_outcomes(rows: Sequence[Row]) -> list[str]:
+    """Whether the gap is nothing but the test error, as where every run fits its training set."""
+    differences = [
+        abs(row.generalization_gap - row.test_error)
+        for row in rows
+        if row.generalization_gap is not None and row.test_error is not None
+    ]
+    if differences and max(differences) <= _SAME_OUTCOME:
+        return [
+            "train accuracy is 100 % in all runs (to "
+            f"{_SAME_OUTCOME:g} points): the gap is the test error, one outcome under two names"
+        ]
+    return []
+
+
+def _finite(value: float | None) -> bool:
+    return value is not None and abs(value) < float("inf")
+
+
+def _words(outcome: str) -> str:
+    return outcome.replace("_", " ")
+
+
+def _listing(names: Sequence[str], most: int = 6) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
