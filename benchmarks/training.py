@@ -21,7 +21,7 @@ from pytorch_resnet import ResNet18
 from rcjax.models import functional
 from rcjax.training.devices import local_mesh, replicate
 from rcjax.training.epoch import EpochSettings, make_epoch
-from rcjax.training.optimizer import momentum_with_decay
+from rcjax.training.optimizer import Optimizer
 from rcjax.training.state import create_state
 
 # Dense peak of the chip in TFLOP/s by the vendors' data sheets, for bfloat16 with float32 sums.
@@ -35,19 +35,20 @@ def rcjax_epoch(precision: str, width: int, batch_size: int, images, labels):
     dtype = jnp.bfloat16 if precision == "bfloat16" else jnp.float32
     init, apply = functional("resnet18", width=width, compute_dtype=dtype)
     mesh = local_mesh()
-    optimizer = momentum_with_decay(0.9, 1e-6)
+    optimizer = Optimizer()
     settings = EpochSettings(batch_size, (0.5,) * 3, (0.25,) * 3, False, False)
     epoch = make_epoch(apply, optimizer, settings, mesh)
     state = replicate(mesh, create_state(init, optimizer, seed=0))
     data = replicate(mesh, (jnp.asarray(images), jnp.asarray(labels)))
-    rate = jnp.float32(0.01)
+    numbers = {"learning_rate": 0.01, "momentum": 0.9, "weight_decay": 1e-6}
+    numbers = {name: jnp.float32(value) for name, value in numbers.items()}
     start = time.perf_counter()
-    compiled = epoch.lower(state, *data, rate).compile()
+    compiled = epoch.lower(state, *data, numbers).compile()
     seconds = time.perf_counter() - start
     holder = [state]
 
     def run():
-        holder[0], metrics = compiled(holder[0], *data, rate)
+        holder[0], metrics = compiled(holder[0], *data, numbers)
         jax.block_until_ready(metrics)
 
     return run, seconds

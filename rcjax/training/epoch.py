@@ -1,14 +1,15 @@
 """One epoch of training in one compiled call, from a data set that lives on the device."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax.sharding import Mesh
 
 from rcjax.data import augment, normalize
 from rcjax.training.devices import divide_batch, replicated
+from rcjax.training.optimizer import Optimizer
 from rcjax.training.state import TrainState
 from rcjax.training.step import Apply, Learned, StepMetrics, train_step
 
@@ -30,17 +31,27 @@ class EpochMetrics(NamedTuple):
     correct: jax.Array  # int32, examples classified correctly
 
 
-def make_epoch(
-    apply: Apply, optimizer: optax.GradientTransformation, settings: EpochSettings, mesh: Mesh
-) -> Any:
-    """Returns `run_epoch(state, images, labels, learning_rate) -> (state, metrics)`, jitted.
+def make_epoch(apply: Apply, optimizer: Optimizer, settings: EpochSettings, mesh: Mesh) -> Any:
+    """Compiles `epoch_function` when it is first called or lowered.
 
-    Images are uint8 `[examples, height, width, channels]`, labels int32 `[examples]`, the learning
-    rate a scalar. Every example is trained once: as many full batches as there are, then the
-    smaller rest. The state given is donated, so it must not be used again.
+    The state given is donated, so it must not be used again. Runs that differ only in seed and
+    hyperparameters share one program.
+    """
+    run_epoch = epoch_function(apply, optimizer, settings, mesh)
+    return jax.jit(run_epoch, donate_argnums=0, out_shardings=replicated(mesh))
+
+
+def epoch_function(
+    apply: Apply, optimizer: Optimizer, settings: EpochSettings, mesh: Mesh
+) -> Callable[..., tuple[TrainState, EpochMetrics]]:
+    """Returns `run_epoch(state, images, labels, hyperparameters) -> (state, metrics)`, pure.
+
+    Images are uint8 `[examples, height, width, channels]`, labels int32 `[examples]`, the
+    hyperparameters float scalars by name, the optimizer's. Every example is trained once: as many
+    full batches as there are, then the smaller rest.
     """
 
-    def run_epoch(state, images, labels, learning_rate):
+    def run_epoch(state, images, labels, hyperparameters):
         order_key, augment_key = jax.random.split(jax.random.fold_in(state["key"], state["epoch"]))
         examples = len(images)
         order = jax.random.permutation(order_key, examples)
@@ -59,7 +70,7 @@ def make_epoch(
                 )
             batch = normalize(batch, jnp.array(settings.mean), jnp.array(settings.std))
             batch, batch_labels = divide_batch(mesh, (batch, labels[chosen]))
-            return train_step(apply, optimizer, learned, batch, batch_labels, learning_rate)
+            return train_step(apply, optimizer, learned, batch, batch_labels, hyperparameters)
 
         learned = Learned(state["parameters"], state["model_state"], state["optimizer_state"])
         batches = order[:in_full_batches].reshape(steps, settings.batch_size)
@@ -79,4 +90,4 @@ def make_epoch(
         )
         return new_state, EpochMetrics(loss / examples, correct)
 
-    return jax.jit(run_epoch, donate_argnums=0, out_shardings=replicated(mesh))
+    return run_epoch

@@ -15,7 +15,7 @@ from rcjax.training.counting import make_counter, sample_slices
 from rcjax.training.devices import local_mesh, replicate
 from rcjax.training.epoch import EpochMetrics, EpochSettings, make_epoch
 from rcjax.training.evaluation import compile_evaluation
-from rcjax.training.optimizer import momentum_with_decay
+from rcjax.training.optimizer import Optimizer
 from rcjax.training.schedules import cosine_by_epoch
 from rcjax.training.state import TrainState, create_state
 
@@ -34,7 +34,11 @@ class Experiment:
     def __init__(self, config: Any, dataset: Dataset):
         self._config = config
         self._mesh = local_mesh()
-        self._optimizer = momentum_with_decay(config.momentum, config.weight_decay)
+        self._optimizer = Optimizer()
+        self._hyperparameters = {
+            "momentum": config.momentum,
+            "weight_decay": config.weight_decay,
+        }
         self._init, apply = self._network(dataset, jnp.float32)
         apply_training = apply
         if config.precision == "bfloat16":
@@ -76,18 +80,25 @@ class Experiment:
 
     def initial_state(self) -> TrainState:
         """The state before the first epoch, on all devices."""
-        create = jax.jit(lambda: create_state(self._init, self._optimizer, self._config.seed))
-        return replicate(self._mesh, create())
+        create = jax.jit(functools.partial(create_state, self._init, self._optimizer))
+        return replicate(self._mesh, create(np.uint32(self._config.seed)))
 
     def compile(self, state: TrainState) -> float:
         """Compiles an epoch ahead of the first one; returns the seconds it took."""
         start = time.monotonic()
-        rate = self._on_devices(self.learning_rate(0))
-        self._run_epoch = self._epoch.lower(state, *self._train, rate).compile()
+        self._run_epoch = self.lower(state).compile()
         return time.monotonic() - start
 
-    def _on_devices(self, value: float) -> jax.Array:
-        return replicate(self._mesh, np.float32(value))
+    def lower(self, state: TrainState) -> jax.stages.Lowered:
+        """The program of an epoch, the same for all runs that differ in seed and numbers alone."""
+        return self._epoch.lower(state, *self._train, self._on_devices(self.hyperparameters(0)))
+
+    def _on_devices(self, values: dict[str, float]) -> dict[str, jax.Array]:
+        return replicate(self._mesh, {name: np.float32(value) for name, value in values.items()})
+
+    def hyperparameters(self, epoch: int) -> dict[str, float]:
+        """The optimizer's numbers once `epoch` epochs are completed, by name."""
+        return {"learning_rate": self.learning_rate(epoch), **self._hyperparameters}
 
     def learning_rate(self, epoch: int) -> float:
         """The learning rate once `epoch` epochs are completed."""
@@ -99,12 +110,12 @@ class Experiment:
         Returns:
             The new state, and the epoch's entry in the record.
         """
-        rate = self.learning_rate(epoch)
-        new_state, metrics = self._run_epoch(state, *self._train, self._on_devices(rate))
+        hyperparameters = self.hyperparameters(epoch)
+        new_state, metrics = self._run_epoch(state, *self._train, self._on_devices(hyperparameters))
         loss, correct = jax.device_get(EpochMetrics(*metrics))
         entry = {
             "epoch": epoch + 1,
-            "learning_rate": rate,
+            "learning_rate": hyperparameters["learning_rate"],
             "train_loss": float(loss),
             "train_accuracy": 100.0 * int(correct) / len(self._train[0]),
         }

@@ -5,7 +5,8 @@ from typing import Any, TypedDict
 
 import jax
 import jax.numpy as jnp
-import optax
+
+from rcjax.training.optimizer import Optimizer
 
 # Every use of randomness has a stream of its own under the seed, so that none depends on how much
 # another one draws: the slices are the same for every network and every training setting.
@@ -31,15 +32,15 @@ class TrainState(TypedDict):
 
 def create_state(
     init: Callable[[jax.Array], tuple[Any, Any]],
-    optimizer: optax.GradientTransformation,
-    seed: int,
+    optimizer: Optimizer,
+    seed: int | jax.Array,
 ) -> TrainState:
     """The state before the first epoch.
 
     Args:
         init: `key -> (parameters, model_state)`.
-        optimizer: what makes directions of gradients.
-        seed: the run's seed.
+        optimizer: what makes steps of gradients.
+        seed: the run's seed; may be traced, uint32.
     """
     root = jax.random.key(seed)
     parameters, model_state = init(jax.random.fold_in(root, _INITIALISATION))

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from rcjax.training.optimizer import descend
+from rcjax.training.optimizer import Hyperparameters, Optimizer
 
 # apply(parameters, model_state, images [n, h, w, c], train) -> (logits [n, classes], model_state)
 Apply = Callable[[Any, Any, jax.Array, bool], tuple[jax.Array, Any]]
@@ -30,21 +30,21 @@ class StepMetrics(NamedTuple):
 
 def train_step(
     apply: Apply,
-    optimizer: optax.GradientTransformation,
+    optimizer: Optimizer,
     learned: Learned,
     images: jax.Array,
     labels: jax.Array,
-    learning_rate: jax.Array,
+    hyperparameters: Hyperparameters,
 ) -> tuple[Learned, StepMetrics]:
     """One forward pass, one backward pass, one step of the optimizer.
 
     Args:
         apply: the network as a pure function.
-        optimizer: makes the direction of a step from the gradient.
+        optimizer: makes a step of the gradient.
         learned: parameters, batch statistics and momentum before the step.
         images: normalised images `[n, height, width, channels]`.
         labels: int32 `[n]`.
-        learning_rate: float scalar.
+        hyperparameters: float scalars by name, the optimizer's; may be traced.
 
     Returns:
         The same after the step, and the batch's mean cross-entropy and number correct, both in
@@ -58,10 +58,9 @@ def train_step(
 
     gradient_of_loss = jax.value_and_grad(mean_loss, has_aux=True)
     (loss, (model_state, correct)), gradients = gradient_of_loss(learned.parameters)
-    direction, optimizer_state = optimizer.update(
-        gradients, learned.optimizer_state, learned.parameters
+    parameters, optimizer_state = optimizer.update(
+        gradients, learned.optimizer_state, learned.parameters, hyperparameters
     )
-    parameters = descend(learned.parameters, direction, learning_rate)
     return Learned(parameters, model_state, optimizer_state), StepMetrics(loss, correct)
 
 

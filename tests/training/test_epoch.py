@@ -1,14 +1,21 @@
 """One epoch: every example once, in an order that the key and the epoch decide."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from rcjax.data import load
+from rcjax.models import functional
 from rcjax.training.devices import local_mesh
-from rcjax.training.epoch import EpochSettings, make_epoch
-from rcjax.training.optimizer import momentum_with_decay
+from rcjax.training.epoch import EpochSettings, epoch_function, make_epoch
+from rcjax.training.experiment import Experiment
+from rcjax.training.optimizer import Optimizer
 from rcjax.training.state import create_state
+
+from .small_runs import small_config
 
 EXAMPLES, BATCH_SIZE = 23, 5
 
@@ -30,7 +37,9 @@ def init(key):
 @pytest.fixture(scope="module")
 def epochs():
     """State after each of two epochs, and their metrics."""
-    optimizer = momentum_with_decay(0.9, 0.0)
+    optimizer = Optimizer()
+    # With a learning rate of zero the parameters stay, so the metrics are known.
+    numbers = dict.fromkeys(optimizer.names, jnp.float32(0.0))
     settings = EpochSettings(BATCH_SIZE, (0.0,), (1.0,), random_crop=False, random_flip=False)
     run_epoch = make_epoch(record_batches, optimizer, settings, local_mesh())
     images = np.tile(np.arange(EXAMPLES, dtype=np.uint8)[:, None, None, None], (1, 2, 2, 1))
@@ -38,8 +47,7 @@ def epochs():
     state = create_state(init, optimizer, seed=0)
     results = []
     for _ in range(2):
-        # With a learning rate of zero the parameters stay, so the metrics are known.
-        state, metrics = run_epoch(state, images, labels, jnp.float32(0.0))
+        state, metrics = run_epoch(state, images, labels, numbers)
         results.append(jax.device_get((dict(state, key=None), metrics)))
     return results
 
@@ -64,3 +72,35 @@ def test_metrics_weigh_the_smaller_last_batch_by_its_size(epochs):
     _, metrics = epochs[0]
     assert metrics.loss == pytest.approx(losses.mean(), rel=1e-5)
     assert metrics.correct == (logits.argmax(axis=1) == labels).sum()
+
+
+def test_runs_of_other_seeds_and_numbers_share_one_program():
+    """So a grid compiles its epoch once, given a persistent cache, and can be mapped over."""
+    dataset = load("digits", train_examples=70)
+    programs = []
+    for fields in ({}, {"seed": 1, "learning_rate": 0.3, "momentum": 0.5, "weight_decay": 0.1}):
+        experiment = Experiment(small_config(**fields), dataset)
+        programs.append(experiment.lower(experiment.initial_state()).as_text())
+    assert programs[0] == programs[1]
+
+
+def test_mapped_runs_are_the_single_ones():
+    dataset = load("digits", train_examples=70)
+    settings = EpochSettings(32, (0.3,), (0.4,), random_crop=False, random_flip=False)
+    init, apply = functional("mlp", width=8, channels=1, image_size=8)
+    optimizer = Optimizer()
+    run_epoch = epoch_function(apply, optimizer, settings, local_mesh())
+    data = (dataset.train_images, dataset.train_labels)
+    seeds, rates, decays = np.uint32([0, 1]), np.float32([0.1, 0.01]), np.float32([0.0, 0.1])
+    states = jax.vmap(partial(create_state, init, optimizer))(seeds)
+    numbers = {"learning_rate": rates, "momentum": np.full(2, np.float32(0.9))}
+    numbers["weight_decay"] = decays
+    together, _ = jax.jit(jax.vmap(run_epoch, in_axes=(0, None, None, 0)))(states, *data, numbers)
+    for run in range(2):
+        state = create_state(init, optimizer, int(seeds[run]))
+        own = {name: values[run] for name, values in numbers.items()}
+        alone, _ = jax.jit(run_epoch)(state, *data, own)
+        for mapped, single in zip(
+            *(jax.tree.leaves(s["parameters"]) for s in (together, alone)), strict=True
+        ):
+            np.testing.assert_allclose(mapped[run], single, rtol=1e-4, atol=1e-6)

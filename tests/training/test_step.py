@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rcjax.training.optimizer import momentum_with_decay
+from rcjax.training.optimizer import Optimizer
 from rcjax.training.step import Learned, train_step
 
 MOMENTUM, WEIGHT_DECAY, RATES = 0.9, 0.01, (0.3, 0.3, 0.1)
@@ -34,18 +34,19 @@ def test_momentum_and_decay_of_every_parameter():
     labels = random.integers(0, 3, 12)
     weight, bias = random.normal(size=(4, 3)), random.normal(size=3)
     velocities = [np.zeros_like(weight), np.zeros_like(bias)]
-    optimizer = momentum_with_decay(MOMENTUM, WEIGHT_DECAY)
+    optimizer = Optimizer()
     with jax.enable_x64(True):
         parameters = {"weight": jnp.array(weight), "bias": jnp.array(bias)}
         learned = Learned(parameters, {}, optimizer.init(parameters))
         for rate in RATES:
+            numbers = {"learning_rate": rate, "momentum": MOMENTUM, "weight_decay": WEIGHT_DECAY}
             learned, metrics = train_step(
                 linear_apply,
                 optimizer,
                 learned,
                 jnp.array(images),
                 jnp.array(labels),
-                jnp.float64(rate),
+                {name: jnp.float64(value) for name, value in numbers.items()},
             )
             loss, weight, bias, velocities = numpy_step(
                 weight, bias, velocities, images.reshape(12, 4), labels, rate
