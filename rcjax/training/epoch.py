@@ -1,5 +1,6 @@
 """One epoch of training in one compiled call, from a data set that lives on the device."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -31,11 +32,12 @@ class EpochMetrics(NamedTuple):
     correct: jax.Array  # int32, examples classified correctly
 
 
+@functools.lru_cache(maxsize=32)
 def make_epoch(apply: Apply, optimizer: Optimizer, settings: EpochSettings, mesh: Mesh) -> Any:
     """Compiles `epoch_function` when it is first called or lowered.
 
-    The state given is donated, so it must not be used again. Runs that differ only in seed and
-    hyperparameters share one program.
+    The state given is donated, so it must not be used again. Equal arguments give the same
+    function: runs of one process that differ only in seed and hyperparameters compile once.
     """
     run_epoch = epoch_function(apply, optimizer, settings, mesh)
     return jax.jit(run_epoch, donate_argnums=0, out_shardings=replicated(mesh))

@@ -1,5 +1,6 @@
 """Loss and accuracy of a network on a whole set of images, every image counted once."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ class Scores(NamedTuple):
     accuracy: float  # in percent
 
 
+@functools.lru_cache(maxsize=32)
 def compile_evaluation(
     apply: Apply, mean: tuple[float, ...], std: tuple[float, ...], mesh: Mesh
 ) -> Callable[[Any, Any, jax.Array, jax.Array], Scores]:
@@ -29,7 +31,7 @@ def compile_evaluation(
 
     Images are uint8 `[examples, height, width, channels]`, not augmented; labels int32. The network
     is compiled for one batch size, whatever the number of images: the last batch is filled up with
-    images that do not count.
+    images that do not count. Equal arguments give the same function.
     """
     # A multiple of the devices, so that no device pads.
     batch_size = -(-_BATCH_SIZE // mesh.size) * mesh.size

@@ -29,9 +29,10 @@ class Experiment:
     Args:
         config: the run's config, checked.
         dataset: its data set; goes to the devices once and stays there.
+        resident: an experiment on the same data set, whose arrays on the devices are used.
     """
 
-    def __init__(self, config: Any, dataset: Dataset):
+    def __init__(self, config: Any, dataset: Dataset, resident: "Experiment | None" = None):
         self._config = config
         self._mesh = local_mesh()
         self._optimizer = Optimizer()
@@ -48,14 +49,18 @@ class Experiment:
             config.batch_size, mean, std, config.random_crop, config.random_flip
         )
         self._check_images_fit(apply_training, dataset)
-        self._epoch = make_epoch(apply_training, self._optimizer, settings, self._mesh)
+        # Equal for runs that may be trained together, see `rcjax.training.together`.
+        self.epoch_parts = (apply_training, self._optimizer, settings, self._mesh)
+        self._epoch = make_epoch(*self.epoch_parts)
         self._evaluate = compile_evaluation(apply, mean, std, self._mesh)
         self.anchors = sample_slices(dataset, config.regions, config.seed)
         self._predict = models.predictor(config.network, **self._shape(dataset))
         self._count = make_counter(self._predict, self.anchors, config.regions)
         self._mean, self._std = dataset.mean, dataset.std
-        self._train = replicate(self._mesh, (dataset.train_images, dataset.train_labels))
-        self._test = replicate(self._mesh, (dataset.test_images, dataset.test_labels))
+        train = (dataset.train_images, dataset.train_labels)
+        test = (dataset.test_images, dataset.test_labels)
+        self._arrays: Any = resident._arrays if resident else replicate(self._mesh, (train, test))
+        self.train_arrays, self._test = self._arrays
 
     def _check_images_fit(self, apply: Any, dataset: Dataset) -> None:
         """Lets the network refuse the images' size or the smallest batch. Computes nothing."""
@@ -91,7 +96,9 @@ class Experiment:
 
     def lower(self, state: TrainState) -> jax.stages.Lowered:
         """The program of an epoch, the same for all runs that differ in seed and numbers alone."""
-        return self._epoch.lower(state, *self._train, self._on_devices(self.hyperparameters(0)))
+        return self._epoch.lower(
+            state, *self.train_arrays, self._on_devices(self.hyperparameters(0))
+        )
 
     def _on_devices(self, values: dict[str, float]) -> dict[str, jax.Array]:
         return replicate(self._mesh, {name: np.float32(value) for name, value in values.items()})
@@ -111,15 +118,19 @@ class Experiment:
             The new state, and the epoch's entry in the record.
         """
         hyperparameters = self.hyperparameters(epoch)
-        new_state, metrics = self._run_epoch(state, *self._train, self._on_devices(hyperparameters))
-        loss, correct = jax.device_get(EpochMetrics(*metrics))
-        entry = {
+        new_state, metrics = self._run_epoch(
+            state, *self.train_arrays, self._on_devices(hyperparameters)
+        )
+        return new_state, self.entry(epoch, jax.device_get(EpochMetrics(*metrics)))
+
+    def entry(self, epoch: int, metrics: EpochMetrics) -> dict[str, Any]:
+        """The record's entry for the epoch after `epoch` epochs, from its figures on the host."""
+        return {
             "epoch": epoch + 1,
-            "learning_rate": hyperparameters["learning_rate"],
-            "train_loss": float(loss),
-            "train_accuracy": 100.0 * int(correct) / len(self._train[0]),
+            "learning_rate": self.learning_rate(epoch),
+            "train_loss": float(metrics.loss),
+            "train_accuracy": 100.0 * int(metrics.correct) / len(self.train_arrays[0]),
         }
-        return new_state, entry
 
     def evaluate(self, state: TrainState, epoch: int) -> tuple[dict[str, Any], list[int]]:
         """Returns the history's entry after `epoch` epochs, and the count of every slice.
@@ -127,7 +138,7 @@ class Experiment:
         A network whose loss is not finite has no regions: its counts are missing, their mean NaN.
         """
         network = (state["parameters"], state["model_state"])
-        train = self._evaluate(*network, *self._train)
+        train = self._evaluate(*network, *self.train_arrays)
         test = self._evaluate(*network, *self._test)
         mean = standard_error = math.nan
         counts: list[int] = []

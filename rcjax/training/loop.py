@@ -3,6 +3,7 @@
 import math
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 from rcjax.configuration import complete
@@ -63,11 +64,32 @@ def train(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
             if record is None:
                 run = Run(config, experiment, folder, len(dataset.train_images))
                 try:
-                    record = run.to_the_end(stop_requested)
+                    record = _to_the_end(run, experiment, stop_requested)
                 finally:
                     run.close()
     print(closing_table(record, folder.path), flush=True)
     return record
+
+
+def _to_the_end(run: "Run", experiment: Experiment, stop_requested: Any) -> dict[str, Any]:
+    """Trains the epochs that are left.
+
+    Args:
+        run: at its newest checkpoint.
+        experiment: its compiled parts.
+        stop_requested: an event; once it is set the run stops after the epoch at hand.
+    """
+    if not run.over:
+        run.message(f"compiled an epoch in {experiment.compile(run.state):.1f} s")
+    run.begin()
+    while not run.over:
+        if stop_requested.is_set():
+            run.save()
+            raise Interrupted(f"interrupted after {run.completed} epochs, all saved")
+        start = time.monotonic()
+        run.state, entry = experiment.run_epoch(run.state, run.completed)
+        run.note_epoch(entry, time.monotonic() - start, lambda: run.state)
+    return run.end()
 
 
 class Run:
@@ -78,94 +100,121 @@ class Run:
         experiment: the compiled parts.
         folder: the folder, claimed.
         examples: training examples in an epoch.
+        quiet: show nothing.
     """
 
-    def __init__(self, config: Any, experiment: Experiment, folder: Workdir, examples: int):
+    def __init__(
+        self,
+        config: Any,
+        experiment: Experiment,
+        folder: Workdir,
+        examples: int,
+        *,
+        quiet: bool = False,
+    ):
         self._config = config
         self._experiment = experiment
         self._folder = folder
-        self._state: TrainState = experiment.initial_state()
+        self.state: TrainState = experiment.initial_state()
         self._history: list[dict[str, Any]] = []
         self._epochs: list[dict[str, Any]] = []
         self._counts: list[int] = []  # of the newest evaluation, slice by slice
-
         self._checkpoints = Checkpoints(folder.checkpoints, config.keep_checkpoints)
-        restored, messages = self._checkpoints.restore_newest(self._state)
+        restored, messages = self._checkpoints.restore_newest(self.state)
         if restored is not None:
-            self._state = restored.state
+            self.state = restored.state
             self._history, self._epochs, self._counts = (
                 restored.progress[name] for name in ("history", "epochs", "counts")
             )
-        completed = len(self._epochs)
-        self._display = ProgressDisplay(config.epochs, completed, examples)
-        self._display.message(
+        self._display = None if quiet else ProgressDisplay(config.epochs, self.completed, examples)
+        self.message(
             f"{config.network} on {config.dataset}: {examples} training images, "
             f"{config.epochs} epochs, on {describe_devices()}"
         )
         for message in messages:
-            self._display.message(message)
+            self.message(message)
         if restored is not None:
-            self._display.message(f"resuming after {completed} epochs")
+            self.message(f"resuming after {self.completed} epochs")
         self._metrics: MetricsWriter | None = None
         self._examples = examples
 
-    def to_the_end(self, stop_requested: Any) -> dict[str, Any]:
-        """Trains the epochs that are left, draws the figures and writes the record.
+    def message(self, text: str) -> None:
+        """Tells the user something."""
+        if self._display is not None:
+            self._display.message(text)
 
-        Args:
-            stop_requested: an event; once it is set the run stops after the epoch at hand.
-        """
-        if len(self._epochs) < self._config.epochs:
-            seconds = self._experiment.compile(self._state)
-            self._display.message(f"compiled an epoch in {seconds:.1f} s")
+    @property
+    def completed(self) -> int:
+        """Epochs that are completed."""
+        return len(self._epochs)
+
+    @property
+    def over(self) -> bool:
+        """Whether no epoch is left to train."""
+        return self.completed >= self._config.epochs or self._diverged()
+
+    def begin(self) -> None:
+        """Evaluates the untrained network of a new run, and claims the folder for good."""
         if not self._history:
             self._evaluate()
-        # Only a config that has proved to work claims the folder for good.
+        # Only a config that has proved to work claims the folder.
         self._folder.note_config()
         self._metrics = MetricsWriter(
-            self._folder.metrics, self._folder.tensorboard, self._history, len(self._epochs)
+            self._folder.metrics, self._folder.tensorboard, self._history, self.completed
         )
-        while len(self._epochs) < self._config.epochs and not self._diverged():
-            if stop_requested.is_set():
-                self._save()
-                raise Interrupted(f"interrupted after {len(self._epochs)} epochs, all saved")
-            self._train_one_epoch()
+
+    def note_epoch(
+        self, entry: dict[str, Any], seconds: float, state: Callable[[], TrainState]
+    ) -> None:
+        """Takes in a trained epoch; evaluates and saves where it is time to.
+
+        Args:
+            entry: of the record's list of epochs.
+            seconds: that the epoch took.
+            state: gives the state after the epoch; called where it is needed.
+        """
+        self._epochs.append(entry)
+        if self._metrics:
+            self._metrics.epoch(entry, self._examples / seconds)
+        if self._display is not None:
+            self._display.epoch(entry, seconds)
+        if self._diverged():
+            self.state = state()
+            return
+        last = self.completed == self._config.epochs
+        evaluating = self.completed % self._config.regions.every == 0 or last
+        saving = self.completed % self._config.checkpoint_every == 0 or last
+        if evaluating or saving:
+            self.state = state()
+        if evaluating:
+            self._evaluate()
+        if saving and not self._diverged():
+            self.save()
+
+    def end(self) -> dict[str, Any]:
+        """Draws the figures, writes the record and returns it."""
         record = self._record()
-        draw_figures(record, self._experiment, self._state, self._folder.figures)
+        draw_figures(record, self._experiment, self.state, self._folder.figures)
         # Last of all: a folder with a record is finished.
         write_json(self._folder.record, record)
         return finite(record)
 
-    def _train_one_epoch(self) -> None:
-        start = time.monotonic()
-        self._state, entry = self._experiment.run_epoch(self._state, len(self._epochs))
-        seconds = time.monotonic() - start
-        self._epochs.append(entry)
-        if self._metrics:
-            self._metrics.epoch(entry, self._examples / seconds)
-        self._display.epoch(entry, seconds)
-        if self._diverged():
-            return
-        completed, last = len(self._epochs), len(self._epochs) == self._config.epochs
-        if completed % self._config.regions.every == 0 or last:
-            self._evaluate()
-        if (completed % self._config.checkpoint_every == 0 or last) and not self._diverged():
-            self._save()
-
     def _evaluate(self) -> None:
-        entry, self._counts = self._experiment.evaluate(self._state, len(self._epochs))
+        entry, self._counts = self._experiment.evaluate(self.state, len(self._epochs))
         self._history.append(entry)
         if self._metrics:
             self._metrics.evaluation(entry)
-        self._display.evaluation(entry)
+        if self._display is not None:
+            self._display.evaluation(entry)
 
     def _diverged(self) -> bool:
         newest = [entries[-1] for entries in (self._epochs, self._history) if entries]
         return not all(math.isfinite(entry["train_loss"]) for entry in newest)
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Writes a checkpoint of `state`, which must be the one after the newest epoch."""
         progress = {"history": self._history, "epochs": self._epochs, "counts": self._counts}
-        self._checkpoints.save(self._state, progress)
+        self._checkpoints.save(self.state, progress)
 
     def _record(self) -> dict[str, Any]:
         """What the run found. Holds no times: an interrupted run ends with the same record."""
@@ -186,7 +235,8 @@ class Run:
 
     def close(self) -> None:
         """Lets go of files and terminal."""
-        self._display.close()
+        if self._display is not None:
+            self._display.close()
         if self._metrics:
             self._metrics.close()
         self._checkpoints.close()

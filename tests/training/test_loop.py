@@ -250,7 +250,9 @@ def test_epochs_and_counts_compile_once(tmp_path):
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     try:
-        train(small_config(epochs=6), tmp_path)
+        # A width of its own: no earlier run of this process has compiled it.
+        train(small_config(epochs=6, width=9), tmp_path / "first")
+        train(small_config(epochs=2, width=9, seed=1, learning_rate=0.3), tmp_path / "second")
     finally:
         jax.monitoring.clear_event_listeners()
     assert traced.count("run_epoch") == 1
