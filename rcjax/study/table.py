@@ -15,6 +15,11 @@ from rcjax.study.rows import Row
 NETWORK = ("network", "architecture")
 ACCURACIES = ("train_accuracy", "test_accuracy")
 COUNT = "region_count"
+# Follow from the accuracies, and are no measures: checked, then left.
+OUTCOMES = ("generalization_gap", "test_error")
+RESERVED = ("null", "trivial_predictor")  # names that the report gives to predictors of its own
+# Percentage points that rounded columns may differ from the accuracies.
+_ROUNDING = 0.1
 _COUNT_AT_EPOCH = re.compile(r"regions_epoch_(\d+)")
 # Hyperparameters that other trainings have, besides the fields of a config.
 OTHER_HYPERPARAMETERS = (
@@ -39,7 +44,8 @@ def read_table(path: str | os.PathLike) -> tuple[Row, ...]:
     are the settings of the run, numbers or text; `seed` tells the runs of a setting apart, without
     it the lines of one setting are its repetitions; `name` names the run. Every other column is a
     measure and must be numeric. An empty cell, or nan, is an unknown value: without accuracies the
-    run counts as missing, without a measure it is left out of that measure.
+    run counts as missing, without a measure it is left out of that measure. Columns
+    `generalization_gap` and `test_error` must agree with the accuracies, from which they follow.
 
     Args:
         path: of the file, UTF-8, separated by commas.
@@ -135,6 +141,8 @@ def _check_header(path: Path, header: list[str]) -> None:
         raise UserError(f"column {header.index('') + 1} of {path} has no name; give it one")
     if all(name in header for name in NETWORK):
         raise UserError(f"{path} has the columns network and architecture; keep one of them")
+    if taken := [name for name in RESERVED if name in header]:
+        raise UserError(f"{path} has a column {taken[0]}, a name of the report; rename it")
     missing = [name for name in ACCURACIES if name not in header]
     if not any(name in header for name in NETWORK):
         missing.insert(0, "network (or architecture)")
@@ -147,28 +155,34 @@ def _check_header(path: Path, header: list[str]) -> None:
 
 
 def _row(cells: _Cells, header: list[str]) -> Row:
-    train, test = (cells.number(name) for name in ACCURACIES)
     network = cells.text("network") or cells.text("architecture")
     if not network:
         raise UserError(f"{cells.row} names no network; fill its cell")
-    settings = {name: _setting(cells.text(name)) for name in header if name in HYPERPARAMETERS}
-    complete = train is not None and test is not None
+    train, test = (cells.number(name) for name in ACCURACIES)
+    gap = None
+    if train is not None and test is not None:
+        gap = round(train - test, 10)  # without the rounding errors of the subtraction
+        _check_outcomes(cells, header, dict(zip(OUTCOMES, (gap, 100 - test), strict=True)))
     return Row(
         name=cells.text("name") or cells.row,
         network=network,
-        settings=settings,
+        settings={name: _setting(cells.text(name)) for name in header if name in HYPERPARAMETERS},
         seed=_seed(cells) if "seed" in header else None,
-        status="completed" if complete else "missing",
+        status="missing" if gap is None else "completed",
         train_accuracy=train,
         test_accuracy=test,
-        # 10 decimals: without the rounding errors of the subtraction.
-        generalization_gap=round(train - test, 10)
-        if train is not None and test is not None
-        else None,
+        generalization_gap=gap,
         measures=_measures(cells, header),
         history=_history(cells, header),
-        message="" if complete else "its accuracies are not in the table",
+        message="its accuracies are not in the table" if gap is None else "",
     )
+
+
+def _check_outcomes(cells: _Cells, header: list[str], expected: dict[str, float]) -> None:
+    for name, value in expected.items():
+        given = cells.number(name) if name in header else None
+        if given is not None and abs(given - value) > _ROUNDING:
+            raise cells.error(name, f"the accuracies of this row give {value:g} percentage points")
 
 
 def _setting(text: str) -> Any:
@@ -191,7 +205,16 @@ def _seed(cells: _Cells) -> int | None:
 def _measures(cells: _Cells, header: list[str]) -> dict[str, float]:
     """The count and every other numeric column, where known."""
     epochs = _epochs(header)
-    known = {*NETWORK, *ACCURACIES, COUNT, "seed", "name", *HYPERPARAMETERS, *epochs.values()}
+    known = {
+        *NETWORK,
+        *ACCURACIES,
+        *OUTCOMES,
+        COUNT,
+        "seed",
+        "name",
+        *HYPERPARAMETERS,
+        *epochs.values(),
+    }
     counts = [name for name in (COUNT, *epochs.values()) if name in header]
     for name in counts:
         number = cells.number(name)

@@ -6,7 +6,7 @@ from math import log2
 
 
 def sign(number):
-    return (number > 0) - (number < 0)
+    return int(number > 0) - int(number < 0)
 
 
 def granulated(settings, x, y):

@@ -31,7 +31,8 @@ def test_the_authors_columns():
 
 def test_other_columns_are_measures_and_known_names_are_settings(tmp_path):
     header = "name,network,optimizer,epochs,train_accuracy,test_accuracy,region_count,path_norm"
-    (row,) = read(tmp_path, header, "best,mlp,sgd,20,99.5,90,3,")
+    header += ",generalization_gap"  # follows from the accuracies, so it is no measure
+    (row,) = read(tmp_path, header, "best,mlp,sgd,20,99.5,90,3,,9.5")
     assert row.name == "best"
     assert row.settings == {"optimizer": "sgd", "epochs": 20}
     assert row.measures == {"region_count": 3.0}  # the norm is unknown
@@ -63,6 +64,8 @@ def test_a_run_without_accuracies_is_missing_and_named(tmp_path):
         ([HEADER, "mlp,0.1,0.5,100,90,2.5,7"], "column seed: must be a whole number"),
         ([HEADER, "mlp,0.1,0,101,90,2.5,7"], "row 2 .* train_accuracy.* 0 to 100, got 101"),
         ([HEADER, "mlp,0.1,0,1.0,0.9,2.5,7"], "fractions"),
+        ([HEADER + ",null", LINE + ",1"], "column null"),
+        ([HEADER + ",test_error", LINE + ",7"], "test_error: the accuracies .* give 10 .* got '7'"),
         ([HEADER, ",0.1,0,100,90,2.5,7"], "row 2 names no network"),
         ([HEADER, '"mlp,0.1,0,100,90,2.5,7'], "not a table"),
     ],

@@ -89,16 +89,15 @@ def _entry(row: Row) -> dict[str, Any]:
 
 
 def _versions(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """The distinct versions, each with the number of runs computed with it."""
-    found: list[dict[str, Any]] = []
+    """The distinct versions, each with the number of its runs as "runs"."""
+    found: list[tuple[dict[str, Any], list[str]]] = []
     for row in rows:
-        versions = json_value(row.versions)
-        known = next((entry for entry in found if entry["versions"] == versions), None)
-        if known:
-            known["runs"] += 1
-        elif versions:
-            found.append({"versions": versions, "runs": 1})
-    return found
+        names = next((names for versions, names in found if versions == row.versions), None)
+        if names is None and row.versions:
+            found.append((row.versions, names := []))
+        if names is not None:
+            names.append(row.name)
+    return [json_value(versions) | {"runs": len(names)} for versions, names in found]
 
 
 def json_value(value: Any) -> Any:

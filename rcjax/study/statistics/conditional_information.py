@@ -23,7 +23,8 @@ def conditional_mutual_information(
     of both would hold a single pair of settings; then S runs over single hyperparameters.
 
     A cell of a small grid holds few pairs (9 on a 3 x 3 x 3 grid), so that even random predictors
-    score well above 0. Read the value beside their level only.
+    score well above 0. Read the value beside their level only. The pairs of a setting with itself
+    are greater in neither, so that the exact opposite of y scores a little less than y itself.
 
     Args:
         x: float64 [..., settings], without ties (see `break_ties`).

@@ -81,4 +81,5 @@ def _logarithms(settings: Sequence[Setting], name: str) -> np.ndarray | None:
     numbers = [
         v for v in values if isinstance(v, int | float) and not isinstance(v, bool) and v > 0
     ]
-    return np.log(np.array(numbers, float)) if len(numbers) == len(values) else None
+    complete = values and len(numbers) == len(values)
+    return np.log(np.array(numbers, float)) if complete else None

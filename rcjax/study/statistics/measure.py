@@ -1,6 +1,7 @@
 """All statistics of one measure against one outcome."""
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,10 @@ def measure_statistics(
     x, y = np.where(known, x, np.nan), np.where(known, y, np.nan)
     counted = {"settings": len(known), "runs": int(known.sum())}
     if len(known) < FEWEST_SETTINGS:
-        note = f"{len(known)} settings: correlations need at least {FEWEST_SETTINGS}"
+        note = (
+            f"correlations need at least {FEWEST_SETTINGS} settings with numbers, there are "
+            f"{len(known)}"
+        )
         return {**counted, **undefined(grid)}, [note]
     means_x, means_y = average(x), average(y)
     for values, what in ((means_x, "the measure"), (means_y, "the outcome")):
@@ -163,7 +167,11 @@ def information_undefined(grid: Grid) -> str:
     if len(grid.codes) < 2:
         return "fewer than two hyperparameters vary: no conditional mutual information"
     if not grid.complete:
-        return "the grid is incomplete: no conditional mutual information"
+        combinations = prod(len(set(values.tolist())) for values in grid.codes.values())
+        return (
+            f"the grid is incomplete, {len(grid.settings)} of {combinations} combinations have "
+            "numbers: no conditional mutual information"
+        )
     return ""
 
 

@@ -79,7 +79,9 @@ def _outcome_statistics(
     trivial = grid.trivial_predictor()
     if trivial is None:
         found[TRIVIAL] = {"settings": 0, "runs": 0, **undefined(grid)}
-        reasons = ["learning rate and batch size are not known for all settings or constant"]
+        reasons = [
+            "log(batch size / learning rate) is not known for all settings, or it is constant"
+        ]
     else:
         values = np.broadcast_to(trivial[:, None], outcome.shape)
         found[TRIVIAL], reasons = measure_statistics(values, outcome, grid, resamples, options)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rcjax.study.rows import Row
-from rcjax.study.statistics.averaging import identity
+from rcjax.study.statistics.averaging import group_settings, identity
 from rcjax.study.statistics.quantities import COUNT, OUTCOMES, measures_of
 
 # Below this many percentage points two outcomes are the same for a reader.
@@ -48,13 +48,23 @@ def notes_on_runs(
                 f"{name}: {len(lacking)} of {len(completed)} completed runs lack it and are left "
                 f"out of its statistics: {_listing(lacking)}"
             )
-    return lines + _repetitions(completed) + _single_runs(completed) + _close_outcomes(completed)
+    for find in (_repetitions, _numbers_of_runs, _versions, _close_outcomes):
+        lines += find(completed)
+    return lines
 
 
 def findings(outcomes: dict[str, dict[str, Any]]) -> list[str]:
-    """Where the trivial predictor does as well as the region count."""
+    """Where the region count does no better than the trivial predictor, or than chance."""
     lines = []
     for name, measures in outcomes.items():
+        for statistic in ("pearson", "conditional_mutual_information"):
+            value = measures[COUNT][statistic]
+            chance = measures["null"].get(f"{statistic}_interval")
+            if value is not None and chance and chance[0] <= value <= chance[1]:
+                lines.append(
+                    f"{_words(name)}: the {_words(statistic)} of the region count, {value:.3g}, is "
+                    f"within the range of random predictors, {chance[0]:.3g} to {chance[1]:.3g}"
+                )
         count, trivial = measures[COUNT]["pearson"], measures["trivial_predictor"]["pearson"]
         if count is not None and trivial is not None and abs(trivial) >= abs(count):
             lines.append(
@@ -88,12 +98,25 @@ def _repetitions(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _single_runs(rows: Sequence[Row]) -> list[str]:
-    settings = [
-        frozenset((name, identity(value)) for name, value in row.settings.items()) for row in rows
-    ]
-    if rows and len(set(settings)) == len(settings):
+def _numbers_of_runs(rows: Sequence[Row]) -> list[str]:
+    """Whether the settings have one run only, or differ in the number of their runs."""
+    numbers = {len(setting.rows) for setting in group_settings(rows)}
+    if numbers == {1}:
         return ["one run per setting: the intervals cannot contain the differences between seeds"]
+    if len(numbers) > 1:
+        return [
+            f"the settings have {min(numbers)} to {max(numbers)} completed runs; each counts once"
+        ]
+    return []
+
+
+def _versions(rows: Sequence[Row]) -> list[str]:
+    different: list[dict[str, Any]] = []
+    for row in rows:
+        if row.versions and row.versions not in different:
+            different.append(row.versions)
+    if len(different) > 1:
+        return [f"the runs were computed with {len(different)} different sets of versions"]
     return []
 
 
@@ -116,8 +139,8 @@ def _finite(value: float | None) -> bool:
     return value is not None and abs(value) < float("inf")
 
 
-def _words(outcome: str) -> str:
-    return outcome.replace("_", " ")
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _listing(names: Sequence[str], most: int = 6) -> str:
