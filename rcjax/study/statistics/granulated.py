@@ -1,5 +1,7 @@
 """The granulated Kendall coefficient: agreement along one hyperparameter at a time."""
 
+from math import comb, lcm
+
 import numpy as np
 
 
@@ -39,9 +41,9 @@ def granulated_kendall(
     for axis in codes:
         first, second, weights = _weighted_pairs(axis, codes)
         signs = np.sign(x[..., first] - x[..., second]) * np.sign(y[..., first] - y[..., second])
-        # The sum of the weights is 1 but for rounding, which must not show.
-        psi = (signs * weights).sum(axis=-1).round(12) if len(weights) else np.full(shape, np.nan)
-        result[axis] = psi
+        # Whole weights: their sums are exact.
+        total = weights.sum()
+        result[axis] = (signs * weights).sum(axis=-1) / total if total else np.full(shape, np.nan)
     known = [psi for psi in result.values() if not np.isnan(psi).any()]
     result["mean"] = np.mean(known, axis=0) if known else np.full(shape, np.nan)
     return result
@@ -50,7 +52,7 @@ def granulated_kendall(
 def _weighted_pairs(
     axis: str, codes: dict[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs of settings that differ in one axis only, and weights: within, then over groups.
+    """Pairs of settings that differ in one axis only, with weights that are equal for every group.
 
     Unordered pairs: the product of signs is the same for both orders.
     """
@@ -58,13 +60,17 @@ def _weighted_pairs(
     groups: dict[tuple[int, ...], list[int]] = {}
     for place in range(len(codes[axis])):
         groups.setdefault(tuple(int(values[place]) for values in others), []).append(place)
-    several = [members for members in groups.values() if len(members) > 1]
-    first: list[int] = []
-    second: list[int] = []
-    weights: list[float] = []
+    first, second, weights = [], [], []
+    several = [np.array(members) for members in groups.values() if len(members) > 1]
+    common = lcm(*(comb(len(members), 2) for members in several))
     for members in several:
         left, right = np.triu_indices(len(members), k=1)
-        first += np.array(members)[left].tolist()
-        second += np.array(members)[right].tolist()
-        weights += [1.0 / (len(left) * len(several))] * len(left)
-    return np.array(first, int), np.array(second, int), np.array(weights)
+        first.append(members[left])
+        second.append(members[right])
+        weights.append(np.full(len(left), common // len(left)))
+    nothing = np.zeros(0, int)
+    return (
+        np.concatenate([nothing, *first]),
+        np.concatenate([nothing, *second]),
+        np.concatenate([nothing, *weights]),
+    )

@@ -9,6 +9,13 @@ from rcjax.study.statistics.quantities import COUNT, OUTCOMES, measures_of
 
 # Below this many percentage points two outcomes are the same for a reader.
 _SAME_OUTCOME = 0.1
+# Of the region count, compared with the range of random predictors.
+_AGAINST_CHANCE = (
+    "pearson",
+    "conditional_mutual_information",
+    "partial_correlation",
+    "partial_correlation_within_cells",
+)
 
 
 class Notes:
@@ -57,7 +64,7 @@ def findings(outcomes: dict[str, dict[str, Any]]) -> list[str]:
     """Where the region count does no better than the trivial predictor, or than chance."""
     lines = []
     for name, measures in outcomes.items():
-        for statistic in ("pearson", "conditional_mutual_information"):
+        for statistic in _AGAINST_CHANCE:
             value = measures[COUNT][statistic]
             chance = measures["null"].get(f"{statistic}_interval")
             if value is not None and chance and chance[0] <= value <= chance[1]:
@@ -105,7 +112,8 @@ def _numbers_of_runs(rows: Sequence[Row]) -> list[str]:
         return ["one run per setting: the intervals cannot contain the differences between seeds"]
     if len(numbers) > 1:
         return [
-            f"the settings have {min(numbers)} to {max(numbers)} completed runs; each counts once"
+            f"the settings have {min(numbers)} to {max(numbers)} completed runs; each setting "
+            "counts once"
         ]
     return []
 
