@@ -78,7 +78,7 @@ def complete(config: ConfigDict) -> ConfigDict:
 
 def with_defaults(values: Mapping[str, Any], fields: Mapping[str, Field]) -> dict[str, Any]:
     """Nested dicts with the defaults of those of `fields` that `values` leaves out."""
-    completed = _nested({name: field.default for name, field in fields.items()})
+    completed = nested({name: field.default for name, field in fields.items()})
     _merge(completed, values)
     return completed
 
@@ -91,7 +91,8 @@ def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
             into[name] = value
 
 
-def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted names as nested dicts, the inverse of `flatten`: {"a.b": 1} -> {"a": {"b": 1}}."""
     tree: dict[str, Any] = {}
     for name, value in flat.items():
         *sections, last = name.split(".")

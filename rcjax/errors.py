@@ -1,4 +1,4 @@
-"""The one exception that every part of rcjax raises for an input that the user can mend."""
+"""The exceptions that every part of rcjax raises for an input that the user can mend."""
 
 
 class UserError(ValueError):
@@ -7,3 +7,11 @@ class UserError(ValueError):
     The message is one line: what is wrong, the value got, how to mend it. The launcher prints it
     without a traceback and leaves with exit code 2.
     """
+
+
+class DamagedError(UserError):
+    """A file that rcjax wrote is no longer what it was: cut short, or changed."""
+
+
+class InUseError(UserError):
+    """Another process works in the same folder."""

@@ -75,7 +75,10 @@ def _run(argv: list[str]) -> int:
 
     try:
         # A config of many runs names its experiment; every other config is one training run.
-        record = (run_experiment if "experiment" in config else train)(config, workdir)
+        if "experiment" in config:
+            record = run_experiment(config, workdir, argv)
+        else:
+            record = train(config, workdir)
     except Interrupted as interrupted:
         print(f"{interrupted}; to resume: {_command(argv)}", file=sys.stderr)
         return INTERRUPTED

@@ -9,7 +9,8 @@ from ml_collections import ConfigDict
 from rcjax.configuration import apply_overrides, complete, flatten, load_config
 from rcjax.data import load
 from rcjax.study import run_experiment
-from rcjax.study.edge_of_stability.validation import check_config as check_experiment
+from rcjax.study.edge_of_stability.validation import check_config as check_edge_of_stability
+from rcjax.study.validation import check_study
 from rcjax.training import train
 from rcjax.training.counting import sample_slices
 from rcjax.training.validation import check_config
@@ -19,10 +20,13 @@ from .training.small_runs import small_config
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((REPOSITORY / "configs").glob("*.py"))
 NAMES = [path.stem for path in CONFIGS]
-# Those of one training run; the others name an experiment of many.
-TRAINING = [path for path in CONFIGS if "experiment" not in load_config(str(path))]
-TRAINING_NAMES = [path.stem for path in TRAINING]
-STUDIES = [path for path in CONFIGS if path not in TRAINING]
+KINDS = {path: load_config(str(path)).get("experiment", "training") for path in CONFIGS}
+# How the fields of each kind of config are checked.
+CHECKS = {
+    "training": check_config,
+    "study": check_study,
+    "edge_of_stability": check_edge_of_stability,
+}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=NAMES)
@@ -35,11 +39,11 @@ def test_header_gives_command_cost_and_expectation(path):
 
 
 @pytest.mark.parametrize("size", ["", "quick"])
-@pytest.mark.parametrize("path", TRAINING, ids=TRAINING_NAMES)
+@pytest.mark.parametrize("path", CONFIGS, ids=NAMES)
 def test_fields_are_valid(path, size):
     config = load_config(f"{path}:{size}" if size else str(path))
-    check_config(config.to_dict())
-    if size == "quick":
+    CHECKS[KINDS[path]](config.to_dict())
+    if size == "quick" and KINDS[path] in ("training", "study"):
         assert config.epochs <= 3
         assert config.dataset in ("digits", "synthetic")  # nothing to download
 
@@ -101,20 +105,8 @@ def test_numbers_may_be_integers_in_the_config_and_fractions_on_the_command_line
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", TRAINING, ids=TRAINING_NAMES)
+@pytest.mark.parametrize("path", CONFIGS, ids=NAMES)
 def test_quick_size_runs(path, tmp_path):
-    record = train(load_config(f"{path}:quick"), tmp_path)
-    assert record["status"] == "completed"
-
-
-@pytest.mark.parametrize("size", ["", "quick"])
-@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
-def test_fields_of_experiments_are_valid(path, size):
-    check_experiment(load_config(f"{path}:{size}" if size else str(path)).to_dict())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
-def test_quick_size_of_experiments_runs(path, tmp_path):
-    record = run_experiment(load_config(f"{path}:quick"), tmp_path)
+    run = train if KINDS[path] == "training" else run_experiment
+    record = run(load_config(f"{path}:quick"), tmp_path)
     assert record["status"] == "completed"

@@ -1,28 +1,37 @@
 """Experiments made of many runs; the config's field `experiment` names one."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from rcjax.errors import UserError
 
-NAMES = ("edge_of_stability",)
+NAMES = ("study", "edge_of_stability")
 
 
-def run_experiment(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
+def run_experiment(
+    config: Any, workdir: str | os.PathLike, command: Sequence[str] = ()
+) -> dict[str, Any]:
     """Runs the experiment that `config.experiment` names.
 
     Args:
         config: an `ml_collections.ConfigDict` with a field `experiment`.
         workdir: folder of the experiment; made if need be.
+        command: the words of the command line, for an experiment that prints commands.
 
     Returns:
-        The record, as `record.json` holds it.
+        The record, as `record.json` holds it; the report of a study. Its "status" is "completed"
+        or "diverged".
 
     Raises:
         UserError: an unknown experiment, or whatever that experiment objects to.
     """
     if config.experiment not in NAMES:
         raise UserError(f"unknown experiment {config.experiment!r}; known: {', '.join(NAMES)}")
+    if config.experiment == "study":
+        from rcjax.study.loop import run_study
+
+        return run_study(config, workdir, command)
     from rcjax.study.edge_of_stability import run_edge_of_stability
 
     return run_edge_of_stability(config, workdir)

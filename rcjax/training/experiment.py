@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rcjax import models
+from rcjax import RegionCounts, models
 from rcjax.data import Dataset
 from rcjax.training.counting import make_counter, sample_slices
 from rcjax.training.devices import local_mesh, replicate
@@ -34,6 +34,7 @@ class Experiment:
 
     def __init__(self, config: Any, dataset: Dataset, resident: "Experiment | None" = None):
         self._config = config
+        self._dataset = dataset
         self._mesh = local_mesh()
         self._optimizer = Optimizer()
         self._hyperparameters = {
@@ -41,6 +42,7 @@ class Experiment:
             "weight_decay": config.weight_decay,
         }
         self._init, apply = self._network(dataset, jnp.float32)
+        self.apply = apply
         apply_training = apply
         if config.precision == "bfloat16":
             apply_training = self._network(dataset, jnp.bfloat16)[1]
@@ -157,6 +159,18 @@ class Experiment:
             "region_count": {"mean": mean, "standard_error": standard_error},
         }
         return entry, counts
+
+    def count_on(self, state: TrainState, regions: Any) -> RegionCounts:
+        """Counts the regions of a network on other slices than its run did.
+
+        Args:
+            state: the network.
+            regions: a section `regions` of a config, checked. The same section as the run's gives
+                the run's slices.
+        """
+        anchors = sample_slices(self._dataset, regions, self._config.seed)
+        count = make_counter(self._predict, anchors, regions)
+        return count(state["parameters"], state["model_state"])
 
     def logits(self, state: TrainState, points: np.ndarray) -> np.ndarray:
         """Logits `[n, classes]` of normalised images `[n, height, width, channels]`."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rcjax.errors import UserError
+from rcjax.errors import DamagedError, UserError
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -31,17 +31,18 @@ def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
         remedy: what the user can do when it cannot be read.
 
     Raises:
-        UserError: the file is damaged, holds something else, or cannot be read.
+        DamagedError: the file is damaged, or holds something else.
+        UserError: it cannot be read.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     # Brackets without end exhaust the parser's stack.
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged ({error}); {remedy}") from error
+        raise DamagedError(f"{path} is damaged ({error}); {remedy}") from error
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror or error}); {remedy}") from error
     if not isinstance(content, dict):
-        raise UserError(
+        raise DamagedError(
             f"{path} is damaged (it holds {type(content).__name__} instead of an object); {remedy}"
         )
     return content

@@ -10,7 +10,7 @@ from rcjax.training.optimizer import Optimizer
 
 # Every use of randomness has a stream of its own under the seed, so that none depends on how much
 # another one draws: the slices are the same for every network and every training setting.
-_INITIALISATION, _EPOCHS, _SLICES = 0, 1, 2
+_INITIALISATION, _EPOCHS, _SLICES, _MEASURES = 0, 1, 2, 3
 
 
 class TrainState(TypedDict):
@@ -56,3 +56,8 @@ def create_state(
 def slices_key(seed: int) -> jax.Array:
     """The key from which a run draws its slices; depends on the seed alone."""
     return jax.random.fold_in(jax.random.key(seed), _SLICES)
+
+
+def measures_key(seed: int) -> jax.Array:
+    """The key of what is random in the measures of a run's network; depends on the seed alone."""
+    return jax.random.fold_in(jax.random.key(seed), _MEASURES)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rcjax.configuration import flatten, with_defaults
-from rcjax.errors import UserError
+from rcjax.errors import DamagedError, InUseError, UserError
 from rcjax.fields import RUN_FIELDS
 from rcjax.training.files import read_json, write_json
 from rcjax.training.progress import STATUSES, closing_table
@@ -49,7 +49,8 @@ class Workdir:
 
         Raises:
             UserError: the folder belongs to a run with another config, or to no run at all; it or
-                one of its files cannot be read, or is damaged.
+                one of its files cannot be read.
+            DamagedError: one of its files is damaged.
         """
         with self._storage_errors("read"):
             if _exists(self.path) and not self.path.is_dir():
@@ -71,7 +72,7 @@ class Workdir:
         except (KeyError, TypeError, ValueError, AttributeError):
             known = False
         if not known:
-            raise UserError(f"{self.record} is damaged (it is no record of a run); {remedy}")
+            raise DamagedError(f"{self.record} is damaged (it is no record of a run); {remedy}")
         return record
 
     def _check_same_config(self, theirs: dict[str, Any]) -> None:
@@ -105,8 +106,9 @@ class Workdir:
         """Makes the folder and locks it for this process.
 
         Raises:
-            UserError: the folder cannot be written, is in use by another process, or its disk is
-                full now or while the context is open.
+            InUseError: another process works in the folder.
+            UserError: the folder cannot be written, or its disk is full now or while the context
+                is open.
         """
         with self._storage_errors():
             self.path.mkdir(parents=True, exist_ok=True)
@@ -115,7 +117,7 @@ class Workdir:
                     # Let go by the system when the process ends, however it ends.
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError as error:
-                    raise UserError(
+                    raise InUseError(
                         f"workdir {self.path} is in use by another process; wait for it to end, or "
                         "choose another workdir"
                     ) from error

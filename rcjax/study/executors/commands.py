@@ -1,0 +1,60 @@
+"""No runs, but the commands that make them: for SLURM and every other batch system."""
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+
+from rcjax.errors import UserError
+from rcjax.study.grid import Run
+
+# Fields that the single runs are not to be given again.
+_OURS = ("--config.run", "--config.executor.name", "--config.rerun_damaged")
+
+
+def commands(missing: Sequence[Run], total: int, argv: Sequence[str]) -> list[str]:
+    """Lines of a shell script that make the missing runs.
+
+    Args:
+        missing: the runs to make.
+        total: runs of the whole grid.
+        argv: the words of the command line that asked for them.
+
+    Returns:
+        Comments on their use, and one command for each run; quoted for a POSIX shell.
+
+    Raises:
+        UserError: there is no command line.
+    """
+    if not argv:
+        raise UserError(
+            "executor.name = commands repeats the words of the command line, and there is none; "
+            "start the study by launch.py"
+        )
+    words = without_fields(argv)
+    program = [argv[0]] if os.access(argv[0], os.X_OK) else [sys.executable, argv[0]]
+    base = shlex.join([*program, *words[1:]])
+    numbers = ",".join(str(run.number) for run in missing) or "none"
+    lines = [
+        f"# {len(missing)} of {total} runs are missing. Run these commands in any order, anywhere",
+        "# that sees the same files, any number of them at once; then the study's own command.",
+        f"# The same as a SLURM array (sbatch --array={numbers}):",
+        f"#   {base} --config.run=$SLURM_ARRAY_TASK_ID",
+    ]
+    return lines + [f"{base} {shlex.quote(f'--config.run={run.name}')}" for run in missing]
+
+
+def without_fields(argv: Sequence[str]) -> list[str]:
+    """The words without the fields that single runs are not to be given.
+
+    >>> without_fields(["launch.py", "--config=c.py", "--config.executor.name", "commands"])
+    ['launch.py', '--config=c.py']
+    """
+    kept, words = [], iter(argv)
+    for word in words:
+        name, equals, _ = word.partition("=")
+        if name not in _OURS:
+            kept.append(word)
+        elif not equals:
+            next(words, None)
+    return kept

@@ -1,0 +1,96 @@
+"""How the cores and GPUs of a machine are divided among worker processes."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from rcjax.errors import UserError
+
+
+class Share(NamedTuple):
+    """What one worker may use.
+
+    cores: their numbers; none where the system cannot bind a process to cores.
+    environment: variables that its process gets.
+    """
+
+    cores: tuple[int, ...]
+    environment: dict[str, str]
+
+
+def shares(settings: Mapping[str, Any]) -> list[Share]:
+    """The share of every worker, as many as there are to be.
+
+    The division depends on the settings and the machine only, not on how many runs are left: the
+    last bits of a result may depend on the number of cores.
+
+    Args:
+        settings: the config's section `executor`: workers (0: as many as there is room for),
+            cpus_per_run and gpus_per_run are read.
+
+    Raises:
+        UserError: fewer GPUs than asked for.
+    """
+    cores = usable_cores()
+    gpus = visible_gpus() if settings["gpus_per_run"] > 0 else []
+    workers = settings["workers"] or _room(len(cores), gpus, settings)
+    if settings["gpus_per_run"] > 0 and workers > _room_on_gpus(gpus, settings):
+        raise UserError(
+            f"{workers} workers with executor.gpus_per_run = {settings['gpus_per_run']:g} need "
+            f"more GPUs than the {len(gpus)} there are; lower executor.workers or "
+            "executor.gpus_per_run"
+        )
+    each = max(1, len(cores) // workers)
+    binds = hasattr(os, "sched_setaffinity")
+    return [
+        Share(
+            tuple(cores[(worker * each + i) % len(cores)] for i in range(each)) if binds else (),
+            _gpu_environment(worker, gpus, settings["gpus_per_run"]),
+        )
+        for worker in range(workers)
+    ]
+
+
+def _room(cores: int, gpus: list[str], settings: Mapping[str, Any]) -> int:
+    if settings["gpus_per_run"] > 0:
+        return max(1, _room_on_gpus(gpus, settings))
+    each = settings["cpus_per_run"] or 1.0
+    return max(1, int(cores / each))
+
+
+def _room_on_gpus(gpus: list[str], settings: Mapping[str, Any]) -> int:
+    per_run = settings["gpus_per_run"]
+    return len(gpus) // int(per_run) if per_run >= 1 else len(gpus) * round(1 / per_run)
+
+
+def usable_cores() -> list[int]:
+    """Numbers of the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def visible_gpus() -> list[str]:
+    """Names by which CUDA knows the GPUs that this process may use."""
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        return [name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name]
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return [str(number) for number in range(len(listed.stdout.splitlines()))]
+
+
+def _gpu_environment(worker: int, gpus: list[str], gpus_per_run: float) -> dict[str, str]:
+    if gpus_per_run == 0:
+        # Several processes on one device must not each reserve most of its memory.
+        return {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    if gpus_per_run >= 1:
+        first = worker * int(gpus_per_run)
+        return {"CUDA_VISIBLE_DEVICES": ",".join(gpus[first : first + int(gpus_per_run)])}
+    together = round(1 / gpus_per_run)  # workers on one GPU
+    return {
+        "CUDA_VISIBLE_DEVICES": gpus[worker // together],
+        "XLA_PYTHON_CLIENT_MEM_FRACTION": f"{0.9 / together:.3f}",
+    }

@@ -1,0 +1,165 @@
+"""The grid of a study: from axes in its config to an ordered list of complete, checked runs."""
+
+import itertools
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from rcjax.configuration import flatten, nested
+from rcjax.errors import UserError
+from rcjax.fields import FREE_SECTIONS, RUN_FIELDS, STUDY_FIELDS
+from rcjax.training.validation import check_config
+
+MOST_RUNS = 100_000  # beyond there is only a slip of the keys
+_LONGEST_NAME = 200  # of a folder; file systems take 255 bytes
+_UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
+# The order of axes in names and runs: the grid's own would change with the way it was written.
+_FIRST, _LAST = ("network", "learning_rate", "batch_size", "weight_decay"), ("seed",)
+
+
+class Run(NamedTuple):
+    """One run of a study.
+
+    number: position in the grid, from 0.
+    name: folder below runs/, such as `network=mlp,learning_rate=0.1,seed=0`; says all axes.
+    axes: {field: value}, what the grid sets.
+    config: every field of the run, nested.
+    """
+
+    number: int
+    name: str
+    axes: dict[str, Any]
+    config: dict[str, Any]
+
+
+def expand(config: Mapping[str, Any]) -> list[Run]:
+    """Lists the runs of a study.
+
+    Args:
+        config: of the study as nested dicts; its section `grid` holds a tuple of values for each
+            axis, nested as the fields are. All other fields of a run are the same in all runs.
+
+    Returns:
+        All combinations of the values, the last axis (the seed) varying fastest. Axes are ordered
+        network, learning_rate, batch_size, weight_decay, the others as in `rcjax.fields`, seed; a
+        name does not depend on the other values of the grid, so a narrower one finds its runs.
+
+    Raises:
+        UserError: no axis, an axis without values, with repeated values or of no field; too many
+            runs; a run whose config is wrong.
+
+    Example:
+        >>> from ml_collections import ConfigDict
+        >>> from rcjax.configuration import complete
+        >>> study = {"experiment": "study", "grid": {"seed": (0, 1), "learning_rate": (0.1,)}}
+        >>> [run.name for run in expand(complete(ConfigDict(study)).to_dict())]
+        ['learning_rate=0.1,seed=0', 'learning_rate=0.1,seed=1']
+    """
+    given = _axes(config.get("grid", {}))
+    count = math.prod(len(values) for values in given.values())
+    if count > MOST_RUNS:
+        sizes = " x ".join(f"{len(values)} {name}" for name, values in given.items())
+        raise UserError(f"the grid has {count} runs ({sizes}); at most {MOST_RUNS} are possible")
+    axes = {name: _distinct(name, values) for name, values in given.items()}
+    base = {
+        name: value
+        for name, value in flatten(config).items()
+        if name not in STUDY_FIELDS and name.partition(".")[0] not in FREE_SECTIONS
+    }
+    runs = []
+    for number, values in enumerate(itertools.product(*axes.values())):
+        settings = dict(zip(axes, values, strict=True))
+        runs.append(Run(number, _name(settings), settings, nested({**base, **settings})))
+    for run in runs:
+        try:
+            check_config(run.config)
+        except UserError as error:
+            raise UserError(f"run {run.number} of the grid ({run.name}): {error}") from error
+    _check_names(runs)
+    return runs
+
+
+def _axes(grid: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
+    given = flatten(grid)
+    if not given:
+        raise UserError(
+            "the grid has no axes, so there are no runs; set for instance "
+            "--config.grid.learning_rate=0.1,0.01 --config.grid.seed=0,1,2"
+        )
+    for name, values in given.items():
+        if name not in RUN_FIELDS:
+            raise UserError(
+                f"grid.{name} is no field of a run; an axis is one of {', '.join(RUN_FIELDS)}"
+            )
+        if not isinstance(values, tuple | list):
+            raise UserError(
+                f"config field grid.{name} must be a tuple of values, got {values!r}; a single one "
+                f"is written ({values!r},)"
+            )
+        if not values:
+            raise UserError(
+                f"grid.{name} has no values, so there are no runs; name some, or leave it out"
+            )
+    return {name: given[name] for name in _in_order(given)}
+
+
+def _in_order(names: Mapping[str, Any]) -> list[str]:
+    middle = [name for name in RUN_FIELDS if name not in (*_FIRST, *_LAST)]
+    return [name for name in (*_FIRST, *middle, *_LAST) if name in names]
+
+
+def _distinct(name: str, values: Sequence[Any]) -> tuple[Any, ...]:
+    # 1 and 1.0 are one learning rate, and are written alike.
+    is_number = RUN_FIELDS[name].kind is float
+    whole = [float(v) if is_number and type(v) is int else v for v in values]
+    seen = set()
+    for value in whole:
+        if repr(value) in seen:
+            raise UserError(
+                f"grid.{name} holds {value!r} twice, so settings would be repeated; "
+                "remove one (seeds repeat a setting)"
+            )
+        seen.add(repr(value))
+    return tuple(whole)
+
+
+def _name(settings: Mapping[str, Any]) -> str:
+    return ",".join(f"{name}={_text(value)}" for name, value in settings.items())
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return "_".join(_text(item) for item in value)
+    return _UNSAFE.sub("-", str(value))
+
+
+def _check_names(runs: Sequence[Run]) -> None:
+    seen: dict[str, Run] = {}
+    for run in runs:
+        if len(run.name) > _LONGEST_NAME:
+            raise UserError(
+                f"the name of run {run.number} has {len(run.name)} characters, at most "
+                f"{_LONGEST_NAME} are possible: {run.name}; set axes of one value outside the grid"
+            )
+        other = seen.setdefault(run.name, run)
+        if other is not run:
+            raise UserError(
+                f"runs {other.number} and {run.number} of the grid would share the folder "
+                f"{run.name}; their values differ only in characters that no file name should have"
+            )
+
+
+def find(runs: Sequence[Run], wanted: str) -> Run:
+    """The run of a number or a name.
+
+    Raises:
+        UserError: there is none.
+    """
+    for run in runs:
+        if wanted in (str(run.number), run.name):
+            return run
+    raise UserError(
+        f"no run {wanted!r}; give a number from 0 to {len(runs) - 1}, or a name such as "
+        f"{runs[0].name}"
+    )

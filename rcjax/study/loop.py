@@ -1,0 +1,181 @@
+"""The order in which a study does things."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rcjax.errors import UserError
+from rcjax.study import records
+from rcjax.study.compilation import shared_compilations
+from rcjax.study.executors import executor_of
+from rcjax.study.executors.commands import commands
+from rcjax.study.grid import Run, find
+from rcjax.study.progress import StudyDisplay
+from rcjax.study.records import COMPLETED, DAMAGED, MISSING, Found
+from rcjax.study.reporting import report_study
+from rcjax.study.runs import FAILED, IN_USE, Outcome, make_job, train_and_probe
+from rcjax.study.validation import check_study
+from rcjax.training.devices import check_devices
+from rcjax.training.interruption import Interrupted, stop_requests
+from rcjax.training.workdir import Workdir
+
+
+def run_study(
+    config: Any, workdir: str | os.PathLike, command: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Makes the runs of a grid that are missing, then the report.
+
+    What was made before, by whichever executor, is not made again: a study that was interrupted is
+    continued, and one whose config asks for further measures or variants gets those alone.
+
+    Args:
+        config: an `ml_collections.ConfigDict` with `experiment = "study"`; docs/study.md explains
+            its fields. With a field `run`, that run alone is made, and no report.
+        workdir: folder of the study; made if need be.
+        command: the words of the command line, for the executor that prints commands.
+
+    Returns:
+        The report, as `report.json` holds it, with "status" "completed"; the record of the run when
+        `config.run` names one.
+
+    Raises:
+        UserError: the config or the folder cannot be used; or runs failed, after all others were
+            made and the report was written. The line says how to mend it.
+        Interrupted: the user asked to stop; the runs at hand saved checkpoints.
+    """
+    plain = config.to_dict()
+    runs = check_study(plain)
+    path = Path(workdir)
+    _check_is_no_run(path)
+    check_devices()
+    if config.run:
+        return _single(find(runs, config.run), path, plain)
+    if plain["executor"]["name"] == "commands":
+        return _print_commands(runs, path, plain, command)
+    with Workdir(path, {}).claimed(), stop_requests() as stop:
+        return Study(runs, path, plain).to_the_end(stop)
+
+
+def _check_is_no_run(path: Path) -> None:
+    for name in ("config.json", "record.json", "checkpoints"):
+        if (path / name).exists():
+            raise UserError(
+                f"workdir {path} holds {name}, so it is the folder of a single run; choose another "
+                "workdir for a study"
+            )
+
+
+def _single(run: Run, path: Path, study: Mapping[str, Any]) -> dict[str, Any]:
+    with shared_compilations(path), stop_requests() as stop:
+        return train_and_probe(make_job(run, path, study), stop)
+
+
+def _print_commands(
+    runs: Sequence[Run], path: Path, study: Mapping[str, Any], command: Sequence[str]
+) -> dict[str, Any]:
+    pending = [found for found in records.look(runs, path) if is_pending(found, path, study)]
+    lines = commands([found.run for found in pending], len(runs), command)
+    print("\n".join(lines), flush=True)
+    return {"status": COMPLETED, "commands": lines}
+
+
+def is_pending(found: Found, path: Path, study: Mapping[str, Any]) -> bool:
+    """Whether a run is still to be trained, or something to be computed of its network."""
+    return found.status == MISSING or records.lacks_probes(found, path, study)
+
+
+class Study:
+    """A study whose folder is claimed.
+
+    Args:
+        runs: of the grid.
+        path: folder of the study.
+        config: of the study, nested and checked.
+    """
+
+    def __init__(self, runs: Sequence[Run], path: Path, config: Mapping[str, Any]):
+        self._runs = runs
+        self._path = path
+        self._config = config
+        self._failures: dict[str, Outcome] = {}
+
+    def to_the_end(self, stop: Any) -> dict[str, Any]:
+        """Makes what is missing, then the report.
+
+        Args:
+            stop: an event; once it is set the study stops with its runs' checkpoints saved.
+        """
+        found = self._mend(records.look(self._runs, self._path))
+        pending = [each for each in found if self._is_pending(each)]
+        self._announce(found, pending)
+        if pending:
+            self._execute(pending, stop)
+            if stop.is_set():
+                done = sum(each.status != MISSING for each in records.look(self._runs, self._path))
+                raise Interrupted(
+                    f"interrupted with {done} of {len(self._runs)} runs done, all saved"
+                )
+        return self._report(records.look(self._runs, self._path))
+
+    def _mend(self, found: list[Found]) -> list[Found]:
+        damaged = [each for each in found if each.status == DAMAGED]
+        for each in damaged:
+            print(f"run {each.run.name}: {each.message}", flush=True)
+        if not damaged:
+            return found
+        if not self._config["rerun_damaged"]:
+            print("--config.rerun_damaged=true makes them again, keeping what is there", flush=True)
+            return found
+        for each in damaged:
+            print(records.set_damaged_aside(each, self._path), flush=True)
+        return records.look(self._runs, self._path)
+
+    def _is_pending(self, found: Found) -> bool:
+        return is_pending(found, self._path, self._config)
+
+    def _announce(self, found: Sequence[Found], pending: Sequence[Found]) -> None:
+        missing = sum(each.status == MISSING for each in pending)
+        text = f"{len(found)} runs, {missing} to train"
+        if len(pending) > missing:
+            text += f", {len(pending) - missing} to measure"
+        print(f"{text}; executor {self._config['executor']['name']}", flush=True)
+
+    def _execute(self, pending: Sequence[Found], stop: Any) -> None:
+        execute = executor_of(self._config["executor"]["name"])
+        display = StudyDisplay(len(self._runs), len(self._runs) - len(pending))
+        (self._path / "logs").mkdir(exist_ok=True)
+
+        def report(outcome: Outcome) -> None:
+            if outcome.status in (FAILED, IN_USE):
+                self._failures[outcome.name] = outcome
+            display.outcome(outcome)
+
+        jobs = [make_job(each.run, self._path, self._config) for each in pending]
+        try:
+            with shared_compilations(self._path):
+                execute(jobs, self._config["executor"], report, stop)
+        finally:
+            display.close()
+
+    def _report(self, found: Sequence[Found]) -> dict[str, Any]:
+        rows = []
+        for each in found:
+            failure = self._failures.get(each.run.name)
+            # Another process may have made the run in the meantime.
+            if failure is not None and not each.message and self._is_pending(each):
+                each = each._replace(message=failure.message)
+            rows.append(records.make_row(each, self._path, self._config))
+        for message in records.version_messages(rows):
+            print(message, flush=True)
+        report = report_study(rows, self._config, self._path)
+        incomplete = [each for each in found if self._is_pending(each)]
+        if incomplete:
+            first = incomplete[0].run.name
+            reason = self._failures[first].message if first in self._failures else "not made"
+            raise UserError(
+                f"{len(incomplete)} of {len(found)} runs are incomplete, the first {first} "
+                f"({reason}); see {self._path / 'logs'} and {self._path / 'report.json'}, and run "
+                "the same command again to make them"
+            )
+        return {**report, "status": COMPLETED}

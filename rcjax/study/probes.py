@@ -1,0 +1,208 @@
+"""What is computed of a trained network after its run: competing measures, further region counts.
+
+Each has a file beside the run's record, so that it can be computed anew without training again.
+"""
+
+import json
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from rcjax import measures
+from rcjax.configuration import flatten, nested
+from rcjax.data import normalize
+from rcjax.errors import DamagedError, UserError
+from rcjax.study.files import set_aside
+from rcjax.training import Interrupted
+from rcjax.training.files import finite, read_json, write_json
+from rcjax.training.state import measures_key
+from rcjax.training.trained import TrainedRun, load_trained
+
+
+class Wanted:
+    """What a study asks to compute of every trained network.
+
+    Args:
+        study: sections `measures` and `variants` of the study's config, nested.
+    """
+
+    def __init__(self, study: Mapping[str, Any]):
+        self.measures = measure_names(study["measures"]["names"])
+        self.settings = {"examples": study["measures"]["examples"]}
+        self._variants = study["variants"]
+
+    @property
+    def variants(self) -> list[str]:
+        """Names of the further definitions of the count."""
+        return list(self._variants)
+
+    def regions(self, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """{variant: section `regions`}: the run's with what the variant changes."""
+        return {
+            name: nested({**flatten(config["regions"]), **flatten(changes)})
+            for name, changes in self._variants.items()
+        }
+
+
+def measure_names(text: str) -> tuple[str, ...]:
+    """The measures that the field `measures.names` asks for.
+
+    Raises:
+        UserError: a name is unknown or given twice.
+
+    >>> measure_names(""), measure_names("path_norm, hessian_trace"), len(measure_names("all")) > 9
+    ((), ('path_norm', 'hessian_trace'), True)
+    """
+    if text.strip() == "all":
+        return tuple(measures.NAMES)
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    for position, name in enumerate(names):
+        if name not in measures.NAMES:
+            raise UserError(
+                f"config field measures.names: unknown measure {name!r}; known: all, "
+                f"{', '.join(measures.NAMES)}"
+            )
+        if name in names[:position]:
+            raise UserError(f"config field measures.names: {name} is given twice")
+    return names
+
+
+class Probes:
+    """The files of a run's probes, and what they lack.
+
+    Args:
+        config: of the run, nested.
+        folder: of the run.
+        wanted: what the study asks for.
+    """
+
+    def __init__(self, config: Mapping[str, Any], folder: Path, wanted: Wanted):
+        self.measures_file = folder / "measures.json"
+        self.variants_file = folder / "variants.json"
+        self._wanted = wanted
+        self._regions = wanted.regions(config)
+
+    def measures(self) -> dict[str, float | None]:
+        """Those wanted that are known with the wanted settings; None where one is undefined."""
+        content = _read(self.measures_file)
+        found = content.get("measures")
+        if content.get("settings") != self._wanted.settings or not isinstance(found, dict):
+            return {}
+        return {name: found[name] for name in self._wanted.measures if name in found}
+
+    def variants(self) -> dict[str, dict[str, Any]]:
+        """Those wanted that are known with the wanted definition of the count."""
+        content = _read(self.variants_file)
+        as_json = json.loads(json.dumps(self._regions))
+        return {
+            name: content[name]
+            for name in self._wanted.variants
+            if isinstance(content.get(name), dict) and content[name].get("regions") == as_json[name]
+        }
+
+    def complete(self) -> bool:
+        """Whether nothing is left to compute."""
+        return len(self.measures()) == len(self._wanted.measures) and len(self.variants()) == len(
+            self._wanted.variants
+        )
+
+    def compute(self, trained: TrainedRun, stop: threading.Event) -> None:
+        """Computes what is missing.
+
+        Raises:
+            Interrupted: `stop` was set; what was computed until then is kept.
+        """
+        for file in (self.measures_file, self.variants_file):
+            _keep_damaged(file)
+        found = self.measures()
+        missing = [name for name in self._wanted.measures if name not in found]
+        if missing:
+            print(f"computing {len(missing)} measures", flush=True)
+            self._write_measures({**found, **_measure(trained, missing, self._wanted.settings)})
+        variants = self.variants()
+        for name, regions in self._regions.items():
+            if name in variants:
+                continue
+            if stop.is_set():
+                raise Interrupted("interrupted after training, all saved")
+            print(f"counting regions: {name}", flush=True)
+            variants[name] = _count(trained, regions)
+            # Others, of an earlier config, are kept: they may be wanted again.
+            write_json(self.variants_file, {**_read(self.variants_file), **variants})
+
+    def _write_measures(self, values: dict[str, float | None]) -> None:
+        content = _read(self.measures_file)
+        same = content.get("settings") == self._wanted.settings
+        earlier = content["measures"] if same else {}
+        write_json(
+            self.measures_file,
+            {"measures": {**earlier, **values}, "settings": self._wanted.settings},
+        )
+
+
+def compute_probes(
+    config: ConfigDict, folder: Path, study: Mapping[str, Any], stop: threading.Event
+) -> None:
+    """Computes what is missing of a finished run's measures and variants, from its checkpoint.
+
+    Args:
+        config: of the run.
+        folder: of the run.
+        study: sections `measures` and `variants` of the study's config.
+        stop: asks to leave early.
+
+    Raises:
+        UserError: the trained network cannot be read back.
+        Interrupted: `stop` was set; what was computed until then is kept.
+    """
+    probes = Probes(config.to_dict(), folder, Wanted(study))
+    if not probes.complete():
+        probes.compute(load_trained(config, folder), stop)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """What a file of probes holds; nothing if it is not there or damaged."""
+    try:
+        return read_json(file, remedy="it is computed anew") if file.exists() else {}
+    except DamagedError:
+        return {}
+
+
+def _keep_damaged(file: Path) -> None:
+    try:
+        if file.exists():
+            read_json(file, remedy="it is computed anew")
+    except DamagedError as error:
+        print(f"{error}; the damaged file is now {set_aside(file)}", flush=True)
+
+
+def _measure(
+    trained: TrainedRun, names: list[str], settings: Mapping[str, Any]
+) -> dict[str, float | None]:
+    data, state = trained.dataset, trained.state
+    network = measures.TrainedNetwork(
+        trained.experiment.apply,
+        state["parameters"],
+        state["model_state"],
+        trained.initial_state["parameters"],
+        images=normalize(data.train_images, data.mean, data.std),
+        labels=data.train_labels,
+    )
+    key = measures_key(trained.config.seed)
+    return finite(measures.compute(network, names, key=key, settings=measures.Settings(**settings)))
+
+
+def _count(trained: TrainedRun, regions: dict[str, Any]) -> dict[str, Any]:
+    counts = trained.experiment.count_on(trained.state, ConfigDict(regions))
+    return finite(
+        {
+            "mean": float(counts.mean),
+            "standard_error": float(counts.standard_error),
+            "counts": np.asarray(counts.counts).tolist(),
+            "regions": regions,
+        }
+    )

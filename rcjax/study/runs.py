@@ -1,0 +1,130 @@
+"""One run of a study, wherever it is executed: training, then what is computed of its network."""
+
+import contextlib
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from rcjax.errors import InUseError, UserError
+from rcjax.study.grid import Run
+from rcjax.study.probes import compute_probes
+from rcjax.training import Interrupted, train
+
+# How a run may end in a worker.
+COMPLETED, DIVERGED, FAILED, IN_USE, INTERRUPTED = (
+    "completed", "diverged", "failed", "in use", "interrupted",
+)  # fmt: skip
+# A worker whose driver was killed lets go of its run within this time.
+PATIENCE = 20.0  # seconds
+
+
+class Job(NamedTuple):
+    """What a worker needs to know; JSON can hold it.
+
+    name: of the run.
+    config: of the run, nested.
+    workdir: folder of the study.
+    study: the sections `measures` and `variants` of the study's config.
+    """
+
+    name: str
+    config: dict[str, Any]
+    workdir: str
+    study: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the run."""
+        return run_folder(self.workdir, self.name)
+
+    @property
+    def log(self) -> Path:
+        """What the run prints."""
+        return Path(self.workdir) / "logs" / f"{self.name}.txt"
+
+
+class Outcome(NamedTuple):
+    """How a run ended; JSON can hold it.
+
+    name: of the run.
+    status: "completed", "diverged", "failed", "in use" (by another process) or "interrupted".
+    message: one line; why it failed, or what it found.
+    """
+
+    name: str
+    status: str
+    message: str
+
+
+def run_folder(workdir: str | Path, name: str) -> Path:
+    """Folder of a run of the study in `workdir`."""
+    return Path(workdir) / "runs" / name
+
+
+def make_job(run: Run, workdir: str | Path, study: Mapping[str, Any]) -> Job:
+    """The job of a run; `study` is the study's config as nested dicts."""
+    where = str(Path(workdir).absolute())
+    probes = {section: study[section] for section in ("measures", "variants")}
+    return Job(run.name, run.config, where, probes)
+
+
+def train_and_probe(job: Job, stop: threading.Event) -> dict[str, Any]:
+    """Trains a run unless it is over, computes what is missing, and returns its record.
+
+    Raises:
+        UserError, Interrupted: as `rcjax.training.train`.
+    """
+    config = ConfigDict(job.config)
+    record = train(config, job.folder)
+    if record["status"] == COMPLETED:
+        compute_probes(config, job.folder, job.study, stop)
+    return record
+
+
+def perform(job: Job, stop: threading.Event) -> Outcome:
+    """Does a job and says how it ended; what it prints goes to the job's log.
+
+    Args:
+        job: the run.
+        stop: set when the run should end at the next occasion, with a checkpoint.
+    """
+    job.log.parent.mkdir(parents=True, exist_ok=True)
+    with open(job.log, "a", encoding="utf-8") as log, contextlib.redirect_stdout(log):
+        try:
+            return _summary(job, _patiently(job, stop, time.monotonic() + PATIENCE))
+        except Interrupted as interrupted:
+            return Outcome(job.name, INTERRUPTED, str(interrupted))
+        except InUseError as error:
+            return Outcome(job.name, IN_USE, str(error))
+        except UserError as error:
+            print(f"error: {error}", flush=True)
+            return Outcome(job.name, FAILED, str(error))
+        # One run that fails must not take the others with it: its message is in the report.
+        except Exception as error:
+            traceback.print_exc(file=log)
+            text = str(error).strip().splitlines() or ["no message"]
+            return Outcome(job.name, FAILED, f"{type(error).__name__}: {text[0][:300]}")
+
+
+def _patiently(job: Job, stop: threading.Event, until: float) -> dict[str, Any]:
+    while True:
+        try:
+            return train_and_probe(job, stop)
+        except InUseError:
+            if time.monotonic() > until or stop.wait(0.5):
+                raise
+
+
+def _summary(job: Job, record: dict[str, Any]) -> Outcome:
+    if record["status"] != COMPLETED:
+        return Outcome(job.name, DIVERGED, f"diverged after {len(record['epochs'])} epochs")
+    found = (
+        f"train {record['train_accuracy']:.2f} %, test {record['test_accuracy']:.2f} %, "
+        f"regions {record['region_count']['mean']:.2f}"
+    )
+    return Outcome(job.name, COMPLETED, found)

@@ -1,0 +1,98 @@
+"""The fields of a study are checked here, before anything is created or computed."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from rcjax.configuration import flatten
+from rcjax.errors import UserError
+from rcjax.fields import FREE_SECTIONS, RUN_FIELDS, STUDY_FIELDS
+from rcjax.study.executors import NAMES as EXECUTORS
+from rcjax.study.grid import Run, expand
+from rcjax.study.probes import Wanted
+from rcjax.training.validation import check_config
+
+_RANGES: dict[str, tuple[float, float]] = {
+    "executor.workers": (0, 10_000),
+    "executor.retries": (0, 1_000),
+    "executor.cpus_per_run": (0, 10_000),
+    "executor.gpus_per_run": (0, 1_000),
+    "measures.examples": (1, math.inf),
+    "report.bootstrap_samples": (10, 1_000_000),
+    "report.fitted_accuracy": (0, 100),
+    "report.seed": (0, 2**32 - 1),
+}
+
+
+def check_study(config: Mapping[str, Any]) -> list[Run]:
+    """Checks all fields of a study and of all its runs, and returns the runs.
+
+    Args:
+        config: nested dicts, `ConfigDict.to_dict()`.
+
+    Raises:
+        UserError: the first field that is wrong, what it holds and what it may hold.
+    """
+    _check_names(config)
+    fields = flatten(config)
+    for name, (kind, _) in STUDY_FIELDS.items():
+        value = fields[name]
+        # bool is a kind of int to Python, and an integer is welcome where a number is asked for.
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise UserError(f"config field {name} must be of type {kind.__name__}, got {value!r}")
+    for name, (smallest, largest) in _RANGES.items():
+        if not smallest <= fields[name] <= largest:
+            bounds = f"at least {smallest}" + (f", at most {largest}" * (largest < math.inf))
+            raise UserError(f"config field {name} must be {bounds}, got {fields[name]}")
+    if not 0 < fields["report.confidence"] < 1:
+        raise UserError(
+            "config field report.confidence must be above 0 and below 1, got "
+            f"{fields['report.confidence']}"
+        )
+    gpus = fields["executor.gpus_per_run"]
+    if gpus != 0 and not float(gpus if gpus >= 1 else 1 / gpus).is_integer():
+        raise UserError(
+            "config field executor.gpus_per_run must be a whole number, or one divided by a whole "
+            f"number (0.5: two runs share a GPU), got {gpus}"
+        )
+    if fields["executor.name"] not in EXECUTORS:
+        raise UserError(
+            f"unknown executor.name {fields['executor.name']!r}; known: {', '.join(EXECUTORS)}"
+        )
+    runs = expand(config)
+    _check_variants(config["variants"])
+    wanted = Wanted(config)
+    for run in runs:
+        for name, regions in wanted.regions(run.config).items():
+            try:
+                check_config({**run.config, "regions": regions})
+            except UserError as error:
+                raise UserError(f"variant {name} of run {run.name}: {error}") from error
+    return runs
+
+
+def _check_names(config: Mapping[str, Any]) -> None:
+    allowed = {*RUN_FIELDS, *STUDY_FIELDS}
+    fields = flatten({name: v for name, v in config.items() if name not in FREE_SECTIONS})
+    missing = [name for name in allowed if name not in fields]
+    if missing:
+        raise UserError(f"the config lacks {', '.join(sorted(missing))}; see rcjax/fields.py")
+    unknown = [name for name in fields if name not in allowed]
+    if unknown:
+        raise UserError(
+            f"the config has fields that nothing reads: {', '.join(unknown)}; remove them"
+        )
+
+
+def _check_variants(variants: Mapping[str, Any]) -> None:
+    known = [name.removeprefix("regions.") for name in RUN_FIELDS if name.startswith("regions.")]
+    known.remove("every")  # a variant is counted once, after training
+    for name, changes in variants.items():
+        if not isinstance(changes, Mapping):
+            raise UserError(f"variants.{name} must be a section, got {changes!r}")
+        unknown = [field for field in flatten(changes) if field not in known]
+        if unknown:
+            raise UserError(
+                f"variants.{name} has fields that nothing reads: {', '.join(unknown)}; "
+                f"known: {', '.join(known)}"
+            )

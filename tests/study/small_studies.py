@@ -1,0 +1,80 @@
+"""Studies of runs that take a second, or none at all."""
+
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from rcjax.configuration import complete, nested
+from rcjax.training.files import write_json
+from rcjax.training.workdir import Workdir
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+_FIELDS = {
+    "experiment": "study",
+    "dataset": "digits",
+    "network": "mlp",
+    "width": 4,
+    "train_examples": 40,
+    "epochs": 2,
+    "batch_size": 20,
+    "checkpoint_every": 1,
+    "regions.every": 2,
+    "regions.slices": 4,
+    "regions.points": 10,
+    "grid.learning_rate": (0.1, 0.01),
+    "grid.seed": (0, 1),
+    "report.bootstrap_samples": 10,
+}
+
+
+def small_study(**fields: Any) -> ConfigDict:
+    """Two learning rates, two seeds; a field that is None is left out."""
+    given = {name: v for name, v in {**_FIELDS, **fields}.items() if v is not None}
+    return complete(ConfigDict(nested(given)))
+
+
+def write_config(path: Path, config: ConfigDict) -> str:
+    """Writes a config file that gives `config`; returns its path."""
+    path.write_text(
+        "from ml_collections import ConfigDict\n"
+        f"def get_config(size): return ConfigDict({config.to_dict()!r})\n"
+    )
+    return str(path)
+
+
+def make_record(config: ConfigDict, **fields: Any) -> dict[str, Any]:
+    """A record as `train` would leave it, with made-up numbers that the config decides."""
+    count = 2.0 + config.learning_rate + 0.1 * config.seed
+    entry = {
+        "epoch": config.epochs,
+        "train_accuracy": 100.0,
+        "test_accuracy": 90.0 - count,
+        "generalization_gap": 10.0 + count,
+        "region_count": {"mean": count, "standard_error": 0.1},
+    }
+    return {
+        "config": config.to_dict(),
+        "status": "completed",
+        **{name: entry[name] for name in ("train_accuracy", "test_accuracy", "generalization_gap")},
+        "region_count": {**entry["region_count"], "counts": [2, 3]},
+        "history": [entry],
+        "epochs": [],
+        "versions": {"jax": "1.0"},
+        **fields,
+    }
+
+
+def leave_record(config: ConfigDict, folder: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """Makes the folder of a run that is over."""
+    workdir = Workdir(folder, config.to_dict())
+    with workdir.claimed():
+        workdir.note_config()
+        write_json(workdir.record, record)
+    return record
+
+
+def pretend_to_train(config: ConfigDict, folder: Path) -> dict[str, Any]:
+    """Stands in for `rcjax.training.train`: the same folder and record, without a network."""
+    record = Workdir(folder, config.to_dict()).finished_record()
+    return record or leave_record(config, folder, make_record(config))

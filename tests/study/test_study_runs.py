@@ -1,0 +1,246 @@
+"""A study as a whole: what is missing is made, what is damaged is named, nothing is lost."""
+
+import json
+import shlex
+
+import pytest
+
+from rcjax.errors import UserError
+from rcjax.launch import main
+from rcjax.study import reporting, run_experiment, runs
+from rcjax.training.files import write_json
+from rcjax.training.interruption import Interrupted
+from rcjax.training.workdir import Workdir
+
+from .small_studies import leave_record, make_record, pretend_to_train, small_study, write_config
+
+
+def write_only_numbers(report, rows, folder):
+    """Stands in for the report of a study, whose figures take their time."""
+    write_json(folder / "report.json", report)
+
+
+@pytest.fixture
+def no_figures(monkeypatch):
+    monkeypatch.setattr(reporting, "write_report", write_only_numbers)
+
+
+@pytest.fixture
+def trained(monkeypatch, no_figures):
+    """Nothing is trained or drawn; the names of the runs that would have been trained."""
+    names = []
+
+    def train(config, folder):
+        names.append(folder.name)
+        return pretend_to_train(config, folder)
+
+    monkeypatch.setattr(runs, "train", train)
+    return names
+
+
+def records(workdir):
+    return {path.parent.name: path.read_bytes() for path in workdir.glob("runs/*/record.json")}
+
+
+def statuses(workdir):
+    report = json.loads((workdir / "report.json").read_text())
+    return {run["name"]: run["status"] for run in report["runs"]}
+
+
+def test_real_runs_and_their_variants(tmp_path):
+    config = small_study(**{"grid.learning_rate": (0.1,), "variants.finer.points": 20})
+    report = run_experiment(config, tmp_path)
+    assert report["status"] == "completed"
+    (first, second) = report["runs"]
+    assert (first["seed"], second["seed"]) == (0, 1)
+    assert first["settings"]["learning_rate"] == 0.1
+    assert set(first["measures"]) == {"region_count", "region_count: finer"}
+
+    folder = tmp_path / "runs" / first["name"]
+    record = json.loads((folder / "record.json").read_text())
+    assert first["measures"]["region_count"] == record["region_count"]["mean"]
+    variant = json.loads((folder / "variants.json").read_text())["finer"]
+    assert variant["mean"] == first["measures"]["region_count: finer"]
+    assert variant["regions"]["points"] == 20
+    # Finer points on the same slices find no fewer regions.
+    finer = zip(variant["counts"], record["region_count"]["counts"], strict=True)
+    assert all(more >= fewer for more, fewer in finer)
+
+
+def test_only_gaps_are_filled(tmp_path, trained):
+    run_experiment(small_study(**{"grid.seed": (1,)}), tmp_path)
+    assert len(trained) == 2
+    before = records(tmp_path)
+    run_experiment(small_study(), tmp_path)
+    assert len(trained) == 4
+    assert before.items() < records(tmp_path).items()
+    assert len(records(tmp_path)) == 4
+    run_experiment(small_study(), tmp_path)
+    assert len(trained) == 4
+    run_experiment(small_study(**{"grid.seed": (0,)}), tmp_path)
+    assert len(trained) == 4
+    assert len(statuses(tmp_path)) == 2
+
+
+def test_a_single_run_and_no_report(tmp_path, trained):
+    record = run_experiment(small_study(run="2"), tmp_path)
+    assert record["config"]["learning_rate"] == 0.01
+    assert trained == ["learning_rate=0.01,seed=0"]
+    assert not (tmp_path / "report.json").exists()
+
+
+def test_another_config_is_refused_before_anything_runs(tmp_path, trained):
+    run_experiment(small_study(run="3"), tmp_path)
+    with pytest.raises(UserError, match=r"0.01,seed=1 was made with another.*epochs: 2 -> 3"):
+        run_experiment(small_study(epochs=3), tmp_path)
+    assert len(trained) == 1
+
+
+def test_damaged_records_are_named_and_made_again_on_request(tmp_path, trained, capsys):
+    run_experiment(small_study(), tmp_path)
+    whole = records(tmp_path)
+    name = "learning_rate=0.1,seed=1"
+    file = tmp_path / "runs" / name / "record.json"
+    file.write_bytes(whole[name][:100])
+    capsys.readouterr()
+    run_experiment(small_study(), tmp_path)
+    out = capsys.readouterr().out
+    assert f"run {name}: " in out
+    assert "is damaged" in out
+    assert "--config.rerun_damaged=true" in out
+    assert statuses(tmp_path)[name] == "damaged"
+    assert file.read_bytes() == whole[name][:100]
+
+    run_experiment(small_study(rerun_damaged=True), tmp_path)
+    assert records(tmp_path) == whole
+    assert file.with_name("record.json.damaged1").read_bytes() == whole[name][:100]
+    assert set(statuses(tmp_path).values()) == {"completed"}
+
+
+def test_damaged_config_of_a_run_sets_its_folder_aside(tmp_path, trained):
+    run_experiment(small_study(), tmp_path)
+    whole = records(tmp_path)
+    folder = tmp_path / "runs" / "learning_rate=0.1,seed=1"
+    (folder / "config.json").write_text("{")
+    run_experiment(small_study(rerun_damaged=True), tmp_path)
+    assert (folder.with_name(folder.name + ".damaged1") / "record.json").exists()
+    assert len(trained) == 5
+    assert {name: whole[name] for name in whole} == {
+        name: content for name, content in records(tmp_path).items() if "damaged" not in name
+    }
+
+
+def test_one_failing_run_does_not_stop_the_others(tmp_path, monkeypatch, no_figures):
+    def train(config, folder):
+        if config.learning_rate == 0.1 and config.seed == 0:
+            raise UserError("data set cifar10 is missing; prepare it")
+        if config.learning_rate == 0.1:
+            raise MemoryError("no room\nfor more")
+        return pretend_to_train(config, folder)
+
+    monkeypatch.setattr(runs, "train", train)
+    with pytest.raises(UserError, match=r"2 of 4 runs are incomplete, the first .*cifar10 is miss"):
+        run_experiment(small_study(), tmp_path)
+    assert list(statuses(tmp_path).values()) == ["missing"] * 2 + ["completed"] * 2
+    assert len(records(tmp_path)) == 2
+    assert "for more" in (tmp_path / "logs" / "learning_rate=0.1,seed=1.txt").read_text()
+    monkeypatch.setattr(runs, "train", pretend_to_train)
+    assert run_experiment(small_study(), tmp_path)["status"] == "completed"
+
+
+def test_diverged_runs_are_listed_and_have_no_numbers(tmp_path, monkeypatch, no_figures):
+    nothing = {
+        "status": "diverged",
+        **dict.fromkeys(("train_accuracy", "test_accuracy", "generalization_gap")),
+        "region_count": dict.fromkeys(("mean", "standard_error", "counts")),
+    }
+
+    def train(config, folder):
+        if config.learning_rate == 0.1:
+            return leave_record(config, folder, make_record(config, **nothing))
+        return pretend_to_train(config, folder)
+
+    monkeypatch.setattr(runs, "train", train)
+    report = run_experiment(small_study(**{"variants.finer.points": 20}, run="0"), tmp_path)
+    assert report["status"] == "diverged"
+    assert not list(tmp_path.glob("runs/*/variants.json"))
+    report = run_experiment(small_study(), tmp_path)
+    assert report["status"] == "completed"
+    assert list(statuses(tmp_path).values()) == ["diverged"] * 2 + ["completed"] * 2
+    assert report["runs"][0]["measures"] == {}
+
+
+def test_versions_that_differ_are_told(tmp_path, monkeypatch, capsys, no_figures):
+    def train(config, folder):
+        versions = {"jax": f"1.{config.seed}", "numpy": "2.0"}
+        return leave_record(config, folder, make_record(config, versions=versions))
+
+    monkeypatch.setattr(runs, "train", train)
+    run_experiment(small_study(), tmp_path)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "different" in line]
+    assert line.startswith("the runs were made with different jax: 1.0 (2 runs, among them lea")
+    assert "1.1 (2 runs" in line
+
+
+def test_interrupted_study_says_how_to_go_on(tmp_path, monkeypatch, capsys, no_figures):
+    def train(config, folder):
+        if config.seed == 1:
+            raise Interrupted("interrupted after 1 epochs, all saved")
+        return pretend_to_train(config, folder)
+
+    monkeypatch.setattr(runs, "train", train)
+    file = write_config(tmp_path / "own.py", small_study())
+    command = ["launch.py", f"--config={file}", f"--workdir={tmp_path / 'study'}"]
+    assert main(command) == 130
+    assert "interrupted with 1 of 4 runs done, all saved; to resume: " in capsys.readouterr().err
+    assert not (tmp_path / "study" / "report.json").exists()
+    monkeypatch.setattr(runs, "train", pretend_to_train)
+    assert main(command) == 0
+    assert len(records(tmp_path / "study")) == 4
+
+
+def test_a_run_in_use_is_left_to_the_other_process(tmp_path, monkeypatch, trained):
+    monkeypatch.setattr(runs, "PATIENCE", 0.0)
+    config = small_study()
+    name = "learning_rate=0.1,seed=1"
+    with Workdir(tmp_path / "runs" / name, {}).claimed():
+        with pytest.raises(UserError, match=r"1 of 4 runs are incomplete.*in use by another"):
+            run_experiment(config, tmp_path)
+        assert statuses(tmp_path)[name] == "missing"
+    run_experiment(config, tmp_path)
+    assert set(statuses(tmp_path).values()) == {"completed"}
+
+
+def test_two_drivers_do_not_share_a_study(tmp_path, trained):
+    with Workdir(tmp_path, {}).claimed():
+        with pytest.raises(UserError, match="in use by another process"):
+            run_experiment(small_study(), tmp_path)
+        run_experiment(small_study(run="1"), tmp_path)
+    assert len(trained) == 1
+
+
+def test_folder_of_a_single_run_is_refused(tmp_path, trained):
+    pretend_to_train(small_study(), tmp_path)
+    with pytest.raises(UserError, match="it is the folder of a single run; choose another"):
+        run_experiment(small_study(), tmp_path)
+
+
+def test_commands_that_are_printed_make_the_runs(tmp_path, trained, capsys):
+    file = write_config(tmp_path / "own.py", small_study())
+    words = ["launch.py", f"--config={file}", f"--workdir={tmp_path / 'it is'}"]
+    words += ["--config.grid.learning_rate=0.1"]
+    assert main([*words, "--config.run=0"]) == 0
+    capsys.readouterr()
+    assert main([*words, "--config.executor.name", "commands"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("# 1 of 2 runs are missing")
+    assert any("$SLURM_ARRAY_TASK_ID" in line for line in lines)
+    (command,) = [line for line in lines if not line.startswith("#")]
+    assert len(trained) == 1  # it ran nothing
+    _, *argv = shlex.split(command)
+    assert main(argv) == 0
+    assert trained == ["learning_rate=0.1,seed=0", "learning_rate=0.1,seed=1"]
+    assert main(words) == 0
+    assert len(trained) == 2
+    with pytest.raises(UserError, match="there is none; start the study by launch"):
+        run_experiment(small_study(**{"executor.name": "commands"}), tmp_path / "other")
