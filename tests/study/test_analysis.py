@@ -207,7 +207,9 @@ def test_unknown_values_of_single_runs_are_left_out_and_counted():
     norm = network["outcomes"]["generalization_gap"]["norm"]
     assert (norm["settings"], norm["runs"]) == (11, 21)
     assert (network["settings"], network["runs"]) == (12, 24)
-    assert notes_about(network, "norm: 3 of 24 completed runs lack it", "mlp-0, mlp-1, mlp-4")
+    assert notes_about(
+        network, "norm: 3 of 24 completed runs have no finite value", "mlp-0, mlp-1, mlp-4"
+    )
     assert report["runs"][0]["measures"]["norm"] is None
 
 

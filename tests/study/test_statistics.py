@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from rcjax.errors import UserError
 from rcjax.study.statistics.averaging import average
 from rcjax.study.statistics.bootstrap import Resampling, percentile_interval
 from rcjax.study.statistics.conditional_information import (
@@ -152,6 +153,8 @@ def test_information_of_a_function_of_two_hyperparameters_is_zero():
     assert 80 < opposite < 100
     assert np.isnan(conditional_mutual_information(x, np.ones(27), codes))
     assert np.isnan(conditional_mutual_information(x[:3], y[:3], {"axis": np.arange(3)}))
+    with pytest.raises(UserError, match="complete grid"):
+        conditional_mutual_information(x[:26], y[:26], {a: v[:26] for a, v in codes.items()})
 
 
 def test_level_of_random_predictors_on_27_settings():

@@ -11,6 +11,8 @@ from rcjax.study.rows import Row
 # Averages keep this many binary digits (about 11 decimal ones), so that rounding errors of equal
 # averages, summed in another order, do not break ties: ranks and signs would see them.
 _KEPT_BITS = 36
+# Numbers beyond are taken for infinite: sums of them would be.
+_LARGEST = 1e300
 
 
 @dataclass(frozen=True)
@@ -89,10 +91,18 @@ def run_values(settings: Sequence[Setting], quantity: Callable[[Row], float | No
     values = np.full((len(settings), max((len(s.rows) for s in settings), default=0)), np.nan)
     for place, setting in enumerate(settings):
         for column, row in enumerate(setting.rows):
-            value = quantity(row)
-            values[place, column] = np.nan if value is None else value
-    values[~np.isfinite(values)] = np.nan
+            if is_usable(value := quantity(row)):
+                values[place, column] = value
     return values
+
+
+def is_usable(value: float | None) -> bool:
+    """Whether statistics can use a value: it is known, finite and no greater than 1e300.
+
+    >>> [is_usable(value) for value in (2.5, None, float("nan"), float("inf"), 1.7e308)]
+    [True, False, False, False, False]
+    """
+    return value is not None and abs(value) <= _LARGEST
 
 
 def average(values: np.ndarray) -> np.ndarray:

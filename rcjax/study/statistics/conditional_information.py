@@ -4,6 +4,9 @@ from itertools import combinations
 
 import numpy as np
 
+from rcjax.errors import UserError
+from rcjax.study.statistics.averaging import is_complete_grid
+
 # Pairs of settings, times predictors, held at once.
 _CHUNK = 4_000_000
 
@@ -35,6 +38,9 @@ def conditional_mutual_information(
         [...], percent of H(V_y), 0 to 100. NaN for fewer than two hyperparameters and where y is
         constant within all cells.
 
+    Raises:
+        UserError: the grid is not complete.
+
     Example:
         >>> codes = {name: values.ravel() for name, values in zip("abc", np.indices((3, 3, 3)))}
         >>> y = np.arange(27.0) ** 2
@@ -44,6 +50,8 @@ def conditional_mutual_information(
     Source: Jiang et al., "NeurIPS 2020 competition: predicting generalization in deep learning",
     arXiv:2012.07976, and the competition's scoring program.
     """
+    if len(codes) > 1 and not is_complete_grid(codes):
+        raise UserError("the conditional mutual information needs a complete grid of settings")
     flat = x.reshape(-1, x.shape[-1])
     scores = np.full(len(flat), np.nan)
     given = min(2, len(codes) - 1)
@@ -53,7 +61,7 @@ def conditional_mutual_information(
             part = slice(start, start + rows)
             scores[part] = np.min(
                 [
-                    _score(flat[part], y, _cells(chosen))
+                    _score(flat[part], y, _blocks(chosen))
                     for chosen in combinations(codes.values(), given)
                 ],
                 axis=0,
@@ -79,31 +87,41 @@ def break_ties(x: np.ndarray, number: int, generator: np.random.Generator) -> np
     return places
 
 
-def _cells(chosen: tuple[np.ndarray, ...]) -> np.ndarray:
-    """The cell of every ordered pair of settings: int64 [settings, settings], from 0."""
+def _blocks(chosen: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Settings by the values they share: int64 [blocks, settings of a block]."""
     _, value = np.unique(np.stack(chosen, axis=1), axis=0, return_inverse=True)
-    return value[:, None] * (value.max() + 1) + value[None, :]
+    return np.argsort(value, kind="stable").reshape(value.max() + 1, -1)
 
 
-def _score(x: np.ndarray, y: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """I / H of the predictors x [predictors, settings], averaged over cells first."""
-    number = cells.max() + 1
-    greater_y = y[:, None] > y[None, :]
-    greater_x = x[:, :, None] > x[:, None, :]
-    table = np.arange(len(x))[:, None, None] * number + cells
-    entries = 4 * table + 2 * greater_y + greater_x
-    counts = np.bincount(entries.ravel(), minlength=4 * number * len(x))
-    counts = counts.reshape(len(x), number, 2, 2)
-    entropy_y = _entropy(counts.sum(axis=3))
-    information = entropy_y + _entropy(counts.sum(axis=2))
-    information = information - _entropy(counts.reshape(len(x), number, 4))
-    return _ratio(information.mean(axis=1), entropy_y.mean(axis=1))
+def _score(x: np.ndarray, y: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+    """I / H of the predictors x [predictors, settings]; a cell is a pair of blocks."""
+    greater_x = _greater(x[:, blocks])
+    greater_y = _greater(y[blocks])
+    both = _in_cells(greater_x & greater_y)
+    only_x = _in_cells(greater_x) - both
+    only_y = _in_cells(greater_y) - both
+    neither = blocks.shape[1] ** 2 - both - only_x - only_y
+    entropy_y = _entropy(both + only_y, only_x + neither)
+    entropy_x = _entropy(both + only_x, only_y + neither)
+    information = entropy_x + entropy_y - _entropy(both, only_x, only_y, neither)
+    return _ratio(information.mean(axis=(-2, -1)), entropy_y.mean(axis=(-2, -1)))
 
 
-def _entropy(counts: np.ndarray) -> np.ndarray:
-    """In bits, of the frequencies along the last axis."""
-    share = counts / counts.sum(axis=-1, keepdims=True)
-    return -(share * np.log2(np.where(share > 0, share, 1.0))).sum(axis=-1)
+def _greater(x: np.ndarray) -> np.ndarray:
+    """Of all pairs: bool [..., block, member, block, member] from [..., block, member]."""
+    return x[..., :, :, None, None] > x[..., None, None, :, :]
+
+
+def _in_cells(answers: np.ndarray) -> np.ndarray:
+    """How many answers in each cell are yes: [..., block, block]."""
+    return answers.sum(axis=-1, dtype=np.int32).sum(axis=-2)
+
+
+def _entropy(*counts: np.ndarray) -> np.ndarray:
+    """In bits, of the answers with these counts."""
+    table = np.stack(np.broadcast_arrays(*counts))
+    share = table / table.sum(axis=0)
+    return -(share * np.log2(np.where(share > 0, share, 1.0))).sum(axis=0)
 
 
 def _ratio(information: np.ndarray, entropy: np.ndarray) -> np.ndarray:

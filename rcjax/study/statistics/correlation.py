@@ -7,8 +7,6 @@ NaN where the coefficient is undefined, that is where one side is constant.
 import numpy as np
 from scipy.stats import rankdata
 
-# Signs of differences held at once by `kendall`.
-_CHUNK = 8_000_000
 # Of the length of a vector: what regression leaves below this is rounding, not signal.
 _LEFT_BY_ROUNDING = 1e-9
 
@@ -46,17 +44,17 @@ def kendall(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     Source: Kendall, "The treatment of ties in ranking problems", Biometrika 33, 1945.
     """
     x, y = np.broadcast_arrays(x, y)
-    first, second = np.triu_indices(x.shape[-1], k=1)
-    flat_x, flat_y = x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1])
-    rows = max(1, _CHUNK // max(1, len(first)))
-    parts = []
-    for start in range(0, len(flat_x), rows):
-        signs_x = _signs(flat_x[start : start + rows], first, second)
-        signs_y = _signs(flat_y[start : start + rows], first, second)
-        agreement = (signs_x * signs_y).sum(axis=-1, dtype=np.int64)
-        untied = [np.abs(s).sum(axis=-1, dtype=np.float64) for s in (signs_x, signs_y)]
-        parts.append(_ratio(agreement, np.sqrt(untied[0] * untied[1])))
-    return np.concatenate(parts).reshape(x.shape[:-1])
+    shape = x.shape[:-1]
+    # One setting beside all later ones at a time, for all resamples: [later settings, resamples].
+    x, y = (np.ascontiguousarray(v.reshape(-1, v.shape[-1]).T) for v in (x, y))
+    agreement, untied_x, untied_y = np.zeros((3, x.shape[1]))
+    for place in range(len(x) - 1):
+        signs_x = _signs(x[place + 1 :], x[place])
+        signs_y = _signs(y[place + 1 :], y[place])
+        agreement += (signs_x * signs_y).sum(axis=0, dtype=np.int32)
+        untied_x += np.abs(signs_x).sum(axis=0, dtype=np.int32)
+        untied_y += np.abs(signs_y).sum(axis=0, dtype=np.int32)
+    return _ratio(agreement, np.sqrt(untied_x * untied_y)).reshape(shape)
 
 
 def partial_correlation(x: np.ndarray, y: np.ndarray, controls: np.ndarray) -> np.ndarray:
@@ -129,6 +127,5 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     return np.where(positive, np.clip(ratio, -1.0, 1.0), np.nan)
 
 
-def _signs(x: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    left, right = x[:, first], x[:, second]
-    return (left > right).astype(np.int8) - (left < right).astype(np.int8)
+def _signs(x: np.ndarray, beside: np.ndarray) -> np.ndarray:
+    return (x > beside).astype(np.int8) - (x < beside).astype(np.int8)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rcjax.study.rows import Row
-from rcjax.study.statistics.averaging import group_settings, identity
+from rcjax.study.statistics.averaging import group_settings, identity, is_usable
 from rcjax.study.statistics.quantities import COUNT, OUTCOMES, measures_of
 
 # Below this many percentage points two outcomes are the same for a reader.
@@ -49,11 +49,11 @@ def notes_on_runs(
             f"train accuracy; the numbers include them: {_listing(poor)}"
         )
     for name, quantity in {**measures_of(rows), **OUTCOMES}.items():
-        lacking = [row.name for row in completed if not _finite(quantity(row))]
+        lacking = [row.name for row in completed if not is_usable(quantity(row))]
         if lacking:
             lines.append(
-                f"{name}: {len(lacking)} of {len(completed)} completed runs lack it and are left "
-                f"out of its statistics: {_listing(lacking)}"
+                f"{name}: {len(lacking)} of {len(completed)} completed runs have no finite "
+                f"value and are left out of its statistics: {_listing(lacking)}"
             )
     for find in (_repetitions, _numbers_of_runs, _versions, _close_outcomes):
         lines += find(completed)
@@ -141,10 +141,6 @@ def _close_outcomes(rows: Sequence[Row]) -> list[str]:
             f"{_SAME_OUTCOME:g} points): the gap is the test error, one outcome under two names"
         ]
     return []
-
-
-def _finite(value: float | None) -> bool:
-    return value is not None and abs(value) < float("inf")
 
 
 def _words(name: str) -> str:

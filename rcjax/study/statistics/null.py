@@ -18,7 +18,7 @@ from rcjax.study.statistics.measure import (
 
 PREDICTORS = 1000
 # The conditional information looks at all pairs of settings: on large grids of fewer predictors.
-_MOST_PAIRS = 150_000_000
+_MOST_PAIRS = 50_000_000
 
 
 def null_statistics(y: np.ndarray, grid: Grid, options: Options) -> dict[str, Any]:
