@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from rcjax.study.rows import Row
+from rcjax.study.statistics import analyze
 
 HOSTILE = "net <b>\"&'$x_1</b>"  # a name that a page and a figure must not take as their own
 
@@ -32,6 +33,7 @@ def statistics(pearson: float | None, low: float = 0.5, high: float = 0.99) -> d
         "conditional_mutual_information": 31.4,
         "partial_correlation": 0.234,
         "partial_correlation_interval": [-0.3, 0.6],
+        "partial_correlation_within_cells": 0.38,
     }
 
 
@@ -42,7 +44,8 @@ def network(pearson: float | None, settings: int, runs: int, **changes: Any) -> 
         "settings": settings,
         "runs": runs,
         **own,
-        "null": statistics(0.01, -0.41, 0.42),
+        "null": statistics(0.01, -0.41, 0.42)
+        | {"partial_correlation_within_cells_interval": [-0.45, 0.44]},
         "trivial_predictor": statistics(0.87),
         "outcomes": {"generalization_gap": {"region_count": own}, "test_error": {}},
         "fitted_only": None,
@@ -95,6 +98,12 @@ def without_numbers(name: str, status: str, message: str = "", **changes: Any) -
     )
 
 
+def analyzed(rows: list[Row], **changes: Any) -> dict[str, Any]:
+    """The report with the statistics as they are."""
+    report = analyze(rows, bootstrap_samples=50)
+    return report_of(report.pop("networks"), rows, **(report | changes))
+
+
 def report_of(networks: dict[str, Any], rows: list[Row], **changes: Any) -> dict[str, Any]:
     listed = {
         status: [row.name for row in rows if row.status == status]
@@ -114,7 +123,8 @@ def report_of(networks: dict[str, Any], rows: list[Row], **changes: Any) -> dict
             "method": "grid",
         },
         "runs": [{"name": row.name} for row in rows],
-        "versions": [{"jax": "0.10.2"}],
+        "pooled": None,
+        "versions": [{"jax": "0.10.2", "runs": len(rows)}],
         "config": {"dataset": "digits", "report": {"confidence": 0.95, "seed": 3}},
         "variants": {},
     } | changes
@@ -180,21 +190,17 @@ def external_table() -> tuple[dict[str, Any], list[Row]]:
         )
         for number in range(6)
     ]
-    networks = {"mlp": network(0.62, 6, 6, trivial_predictor=statistics(None))}
-    return report_of(networks, rows, definition={}, versions=[], config={}), rows
+    return analyzed(rows, definition={}, config={}), rows
 
 
 def one_run() -> tuple[dict[str, Any], list[Row]]:
     rows = [run(0)]
-    notes = ["1 setting: a correlation needs 3"]
-    none = statistics(None)
-    entry = network(None, 1, 1, null=none, trivial_predictor=none, notes=notes)
-    return report_of({"mlp": entry}, rows), rows
+    return analyzed(rows), rows
 
 
 def all_diverged() -> tuple[dict[str, Any], list[Row]]:
     rows = [without_numbers(f"run-{number}", "diverged") for number in range(3)]
-    return report_of({}, rows), rows
+    return analyzed(rows), rows
 
 
 def many() -> tuple[dict[str, Any], list[Row]]:
@@ -211,7 +217,24 @@ def many() -> tuple[dict[str, Any], list[Row]]:
         for name in names
         for number in range(15)
     ]
-    return report_of({name: network(0.8, 15, 15) for name in names}, rows), rows
+    return analyzed(rows), rows
+
+
+def varied_slices() -> tuple[dict[str, Any], list[Row]]:
+    """Settings as they come from configs: dotted names, several numbers, words, nothing."""
+    extents = ([0.0, 1.0], [-1.0, 2.0])
+    rows = [
+        run(
+            number,
+            settings={
+                "regions.extent": extents[number % 2],
+                "precision": ("float32", "bfloat16", None)[number // 2 % 3],
+                "random_crop": number % 4 < 2,
+            },
+        )
+        for number in range(12)
+    ]
+    return analyzed(rows), rows
 
 
 STUDIES = {
@@ -220,4 +243,5 @@ STUDIES = {
     "one_run": one_run,
     "all_diverged": all_diverged,
     "many": many,
+    "varied_slices": varied_slices,
 }

@@ -14,6 +14,7 @@ from rcjax.study.report import charts_of, write_report
 from rcjax.study.report.ablations import groups_of
 from rcjax.study.report.findings import finding
 from rcjax.study.report.page import render
+from rcjax.study.report.readings import TRIVIAL_NAME
 from rcjax.study.report.regression import correlation_interval, regression_band
 
 from .report_studies import HOSTILE, STUDIES, VARIANTS, full, network, statistics
@@ -123,7 +124,7 @@ def test_page_is_one_sound_file_that_loads_nothing(name, sections, pictures):
 
 def test_numbers_are_there_with_what_they_must_be_held_against():
     study = rendered("full")
-    for text in ("0.93", "[0.50, 0.99]", "[−0.41, 0.42]", "0.87", "0.23", "31.4", "0.77"):  # noqa: RUF001
+    for text in ("0.930", "[0.50, 0.99]", "[−0.41, 0.42]", "0.87", "0.23", "31.4", "0.77"):  # noqa: RUF001
         assert text in study.page.words, text
     for row in study.rows:
         assert row.name in study.page.words
@@ -188,11 +189,14 @@ def test_same_study_gives_the_same_files(tmp_path):
 
 
 def test_single_run_has_no_correlation_and_says_why():
-    words = rendered("one_run").page.words
-    assert "no correlation can be given" in words
-    assert "1 setting: a correlation needs 3" in words
-    assert "nan" not in re.split(r"\W+", words)
-    assert "None" not in words
+    study = rendered("one_run")
+    assert "no correlation can be given" in study.page.words
+    notes = study.report["networks"]["mlp"]["notes"]
+    assert any("at least 3" in note for note in notes)
+    for note in notes:
+        assert note.replace("trivial_predictor", TRIVIAL_NAME) in study.page.words
+    assert "nan" not in re.split(r"\W+", study.page.words)
+    assert "None" not in study.page.words
 
 
 def test_all_diverged_is_said():
@@ -208,7 +212,7 @@ def test_all_diverged_is_said():
         ({"pearson_interval": [-0.1, 0.99]}, "an interval that includes zero"),
         ({"pearson": 0.4}, "Random predictors reach as much"),
         ({"trivial_predictor": statistics(0.95)}, "does as well or better: 0.95"),
-        ({"trivial_predictor": statistics(0.95)}, "tells nothing that the hyperparameters do not"),
+        ({"trivial_predictor": statistics(0.95)}, "no evidence that counting regions tells more"),
         ({"trivial_predictor": statistics(-0.97)}, "does as well or better"),
         ({"trivial_predictor": statistics(0.6)}, "which these runs do not separate"),
         (
@@ -216,7 +220,11 @@ def test_all_diverged_is_said():
             "less than the count",
         ),
         ({"trivial_predictor": statistics(None)}, "has no correlation here"),
-        ({"partial_correlation_interval": [0.1, 0.5]}, "Given learning rate and batch size"),
+        (
+            {"partial_correlation_interval": [-0.1, 0.5]},
+            "0.23 [\N{MINUS SIGN}0.10, 0.50], an interval",
+        ),
+        ({}, "batch size, r = 0.38, within the [\N{MINUS SIGN}0.45, 0.44] of 95 %"),
         ({"fitted_only": network(0.5, 7, 17)}, "3 runs did not fit the training set; without them"),
     ],
 )
@@ -239,10 +247,10 @@ def test_variants_stand_in_numerical_order_with_the_own_count_among_them():
 
 def test_regression_line_is_least_squares():
     random = np.random.default_rng(0)
-    x = [random.normal(place, 0.1, size=3) for place in range(8)]
-    y = [2 * runs + random.normal(0, 0.5, size=3) for runs in x]
+    x = np.arange(8.0)[:, None] + random.normal(0, 0.1, size=(8, 3))
+    y = 2 * x + random.normal(0, 0.5, size=(8, 3))
     band = regression_band(x, y)
-    slope, intercept = np.polyfit([runs.mean() for runs in x], [runs.mean() for runs in y], 1)
+    slope, intercept = np.polyfit(x.mean(axis=1), y.mean(axis=1), 1)
     np.testing.assert_allclose(band.y, intercept + slope * band.x)
     assert (band.low < band.y).all()
     assert (band.y < band.high).all()
@@ -254,7 +262,7 @@ def test_interval_of_a_correlation_covers_it_as_often_as_it_says():
     covered = 0
     for repetition in range(100):
         points = random.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], size=40)
-        columns = [[np.array([value]) for value in column] for column in points.T]
+        columns = points.T[..., None]
         value, low, high = correlation_interval(*columns, samples=300, seed=repetition)
         assert value == pytest.approx(stats.pearsonr(*points.T).statistic)
         covered += low <= 0.8 <= high
@@ -262,7 +270,8 @@ def test_interval_of_a_correlation_covers_it_as_often_as_it_says():
 
 
 def test_where_no_line_or_correlation_exists():
-    one = [np.array([1.0])]
-    assert regression_band(one * 2, one * 2) is None
-    assert regression_band(one * 5, one * 5) is None
-    assert np.isnan(correlation_interval(one * 5, one * 5)).all()
+    few, constant = np.arange(2.0)[:, None], np.ones((5, 1))
+    assert regression_band(few, few) is None
+    assert regression_band(constant, constant) is None
+    assert np.isnan(correlation_interval(few, few)).all()
+    assert np.isnan(correlation_interval(constant, constant)).all()

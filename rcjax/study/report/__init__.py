@@ -9,6 +9,7 @@ from rcjax.study.report.ablations import ablation_charts
 from rcjax.study.report.along_training import count_charts, prediction_charts
 from rcjax.study.report.charts import Chart, Palette
 from rcjax.study.report.effects import effect_charts
+from rcjax.study.report.grouping import with_numbers
 from rcjax.study.report.page import render
 from rcjax.study.report.scatter import scatter_charts
 from rcjax.study.report.side_by_side import measure_charts
@@ -38,14 +39,14 @@ def charts_of(report: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, list[
     """All figures that the data allow, by section of the page; nothing is drawn yet."""
     settings = (report.get("config") or {}).get("report") or {}
     confidence, seed = settings.get("confidence", 0.95), settings.get("seed", 0)
-    palette = Palette(rows)
+    palette = Palette(with_numbers(rows))
     networks = report["networks"]
     return {
         "scatter": scatter_charts(rows, networks, palette, confidence, seed),
         "effects": effect_charts(rows),
         "training": count_charts(rows, palette),
         "prediction": prediction_charts(rows, confidence, seed),
-        "measures": measure_charts(networks),
+        "measures": measure_charts(networks, confidence),
         "ablations": ablation_charts(
             rows, report.get("variants") or {}, report.get("definition") or {}, networks
         ),

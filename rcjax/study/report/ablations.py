@@ -1,7 +1,7 @@
 """Other definitions of the count on the same networks: what changes, and what does not."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -88,10 +88,12 @@ def _chart(
     ]
     counts = [_count_curve(name, members, rows, place) for place, name in enumerate(names)]
     title = words.listing([words.field_name(field) for field in fields])
-    caption = f"Count with another {title}, on the same trained networks."
+    caption = f"The count with another {title}, on the same trained networks."
     main = [one.label for one in members if one.main]
     if main:
-        caption += f" The count of this study is the one at {main[0]}."
+        caption += (
+            f" The study's own count: {main[0] if len(fields) > 1 else title + ' ' + main[0]}."
+        )
     caption += " Left: correlation with the generalization gap, with intervals; right: mean count,"
     caption += " with the standard deviation over runs."
     panels = (
@@ -122,6 +124,12 @@ def _drawing(
     shown = [
         Curve(one.label, one.x, one.y, one.colour, one.low, one.high, joined=joined)
         for one in curves
+    ]
+
+    # Networks stand a little aside of each other, so that no bar hides another.
+    shown = [
+        replace(one, x=one.x + 0.03 * (len(members) - 1) * (place - (len(shown) - 1) / 2))
+        for place, one in enumerate(shown)
     ]
 
     def draw(axes: Axes) -> Hints:

@@ -1,17 +1,16 @@
 """Region counts over training, and how early they tell the final gap."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from rcjax.plotting.publication import REGIONS, TRIVIAL, Key, Legend
+from rcjax.plotting.publication import QUIET, REGIONS, Key, Legend
 from rcjax.plotting.study import Curve, draw_curves, network_colour
 from rcjax.study.report import words
 from rcjax.study.report.charts import Chart, Hints, Palette, Panel, file_names
 from rcjax.study.report.grouping import by_setting, gap_of, networks_of, same, with_numbers
-from rcjax.study.report.regression import correlation_interval
+from rcjax.study.report.regression import correlation_interval, table_of
 from rcjax.study.rows import Row
 
 _EPOCHS = "epochs trained"
@@ -78,7 +77,9 @@ def prediction_charts(rows: Sequence[Row], confidence: float, seed: int) -> list
             ", and with the gap at the same epoch (fewer epochs of training, though with the "
             "learning rate's schedule not run to its end)"
         )
-    caption += f". Bands: {confidence:.0%} bootstrap intervals." if len(networks) == 1 else "."
+    caption += (
+        f". Bands: {words.percent(confidence)} bootstrap intervals." if len(networks) == 1 else "."
+    )
     legends = (Legend("network", keys),) if len(networks) > 1 else ()
     return [Chart("correlation_over_training", caption, tuple(panels), legends, 2.3, 2)]
 
@@ -89,7 +90,7 @@ def _prediction_panel(title: str, curves: list[Curve]) -> Panel:
         shown = [Curve(curve.label, curve.x, curve.y, curve.colour) for curve in curves]
 
     def draw(axes: Axes) -> Hints:
-        axes.axhline(0, color=TRIVIAL, lw=0.6)
+        axes.axhline(0, color=QUIET, lw=0.6)
         draw_curves(axes, shown, x_label=_EPOCHS, y_label="Pearson r", integer=True)
         axes.set_ylim(top=1.03)
         return {}
@@ -170,11 +171,11 @@ def _correlation_curve(
     estimates = []
     for epoch in epochs:
         here = [row for row in rows if epoch in _counts(row) and np.isfinite(gap(row, epoch))]
-        groups: list[Any] = by_setting(here)
+        groups = by_setting(here)
         estimates.append(
             correlation_interval(
-                [np.array([_counts(row)[epoch] for row in group.rows]) for group in groups],
-                [np.array([gap(row, epoch) for row in group.rows]) for group in groups],
+                table_of([[_counts(row)[epoch] for row in group.rows] for group in groups]),
+                table_of([[gap(row, epoch) for row in group.rows] for group in groups]),
                 confidence=confidence,
                 seed=seed,
             )

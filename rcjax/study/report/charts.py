@@ -96,12 +96,10 @@ class Palette:
         found = []
         if self.colour_axis is not None:
             shown = _some(self._coloured, _COLOURED_LEVELS)
-            title = words.field_name(self.colour_axis)
-            title += "" if len(shown) == len(self._coloured) else " (some of its values)"
-            keys = tuple(
-                Key(words.setting_value(value), self._level_colour(value), marker)
-                for value in shown
-            )
+            every = len(shown) == len(self._coloured)
+            text = words.setting_value if every else _short
+            title = words.field_name(self.colour_axis) + ("" if every else " (some values)")
+            keys = tuple(Key(text(value), self._level_colour(value), marker) for value in shown)
             found.append(Legend(title, keys))
         if symbols and self.marker_axis is not None:
             keys = tuple(
@@ -130,8 +128,18 @@ def scale(values: Sequence[Any]) -> tuple[list[float], list[tuple[float, str]]]:
         places = [float(np.log10(value)) if logarithmic else float(value) for value in values]
     else:
         places = [float(place) for place in range(len(values))]
-    named = _some(list(range(len(values))), _TICKS)
-    return places, [(places[place], words.setting_value(values[place])) for place in named]
+    if len(values) <= _TICKS:
+        return places, [
+            (place, words.setting_value(value)) for place, value in zip(places, values, strict=True)
+        ]
+    # Of many values a few are named, about equally far apart.
+    targets = np.linspace(places[0], places[-1], _TICKS - 2)
+    named = sorted({int(np.argmin(np.abs(np.array(places) - target))) for target in targets})
+    return places, [(places[place], _short(values[place])) for place in named]
+
+
+def _short(value: Any) -> str:
+    return f"{value:.2g}" if isinstance(value, float) else words.setting_value(value)
 
 
 def _place(values: Sequence[Any], value: Any) -> int:

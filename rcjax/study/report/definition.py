@@ -6,6 +6,7 @@ from typing import Any
 from rcjax.study.report import words
 
 _SLICES = {1: "segments", 2: "triangles", 3: "tetrahedra"}
+_SETS = {"train": "training"}
 _METHODS = {
     "grid": "labels on a regular grid, equal neighbours linked, connected components counted",
     "adaptive": "the regular grid's count at a higher resolution, refined where labels change",
@@ -37,15 +38,16 @@ def sentences(definition: Mapping[str, Any]) -> list[str]:
     text = f"Here: {number}{kind}"
     anchors = definition.get("anchors")
     if definition.get("sampling") in (None, "between_points") and anchors:
-        text += f" between {int(dim) + 1} inputs of the {words.setting_value(anchors)} set"
+        text += f" between {int(dim) + 1} inputs of the {_SETS.get(str(anchors), anchors)} set"
     elif anchors:
         text += (
-            f" from inputs of the {words.setting_value(anchors)} set, sampling "
-            f"“{words.field_name(str(definition.get('sampling')))}”"
+            f" from inputs of the {_SETS.get(str(anchors), anchors)} set in "
+            f"{words.field_name(str(definition.get('sampling')))}"
         )
     extent = definition.get("extent")
     if isinstance(extent, list | tuple) and len(extent) == 2:
-        text += f", coordinates from {extent[0]:g} to {extent[1]:g}"
+        low, high = words.setting_value(extent[0]), words.setting_value(extent[1])
+        text += f", coordinates from {low} to {high} (0 and 1: the inputs themselves)"
     points = definition.get("points")
     if words.known(points):
         text += f", {points} points on each axis"
@@ -53,10 +55,16 @@ def sentences(definition: Mapping[str, Any]) -> list[str]:
     method = _METHODS.get(str(definition.get("method")))
     if method:
         found.append(f"Method: {method}.")
-    connectivity = _CONNECTIVITY.get(str(definition.get("connectivity")))
+    connectivity = _connectivity(int(dim), definition.get("connectivity"))
     if connectivity:
         found.append(f"Connectivity: {connectivity}.")
     return found
+
+
+def _connectivity(dim: int, name: Any) -> str:
+    if dim == 1:
+        return ""  # on a segment both are the same
+    return _CONNECTIVITY.get(str(name or ("full" if dim == 2 else "face")), "")
 
 
 def entries(definition: Mapping[str, Any]) -> list[tuple[str, str]]:

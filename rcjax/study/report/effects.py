@@ -129,7 +129,7 @@ def _drawing(
         return Curve(label, np.array(places), mean, colour, mean - spread, mean + spread)
 
     # Lines stand a little aside of each other, so that no bar hides another.
-    distance = 0.015 * ((max(places) - min(places)) or 1.0)
+    distance = 0.015 * ((max(places) - min(places)) or 1.0) if joined else 0.0
 
     def _aside(one: Curve, place: int) -> Curve:
         return replace(one, x=one.x + distance * (place - (len(groups) - 1) / 2))

@@ -17,7 +17,7 @@ class Finding:
     remarks: tuple[str, ...]
 
 
-def finding(network: str, statistics: Mapping[str, Any]) -> Finding:
+def finding(network: str, statistics: Mapping[str, Any], confidence: float = 0.95) -> Finding:
     """Says what the correlation is, and plainly what weakens it."""
     size = (
         f"{words.plural(statistics.get('settings') or 0, 'setting')} "
@@ -32,9 +32,10 @@ def finding(network: str, statistics: Mapping[str, Any]) -> Finding:
         tuple(
             remark
             for remark in (
-                _null(statistics),
+                _null(statistics, confidence),
                 _trivial(statistics),
                 _partial(statistics),
+                _cells(statistics, confidence),
                 _fitted(statistics),
             )
             if remark
@@ -42,7 +43,7 @@ def finding(network: str, statistics: Mapping[str, Any]) -> Finding:
     )
 
 
-def overview(networks: Mapping[str, Mapping[str, Any]]) -> str:
+def overview(networks: Mapping[str, Mapping[str, Any]], pooled: Mapping[str, Any] | None) -> str:
     """All networks in one sentence; empty for a single one."""
     known = [one for one in networks.values() if words.known(one.get("pearson"))]
     if len(known) < 2:
@@ -60,12 +61,16 @@ def overview(networks: Mapping[str, Mapping[str, Any]]) -> str:
         if words.known((one.get(TRIVIAL) or {}).get("pearson"))
         and abs(one[TRIVIAL]["pearson"]) >= abs(one["pearson"])
     ]
-    return (
+    text = (
         f"In {len(clear)} of {words.plural(len(networks), 'network')} fewer regions go with a "
         "smaller generalization gap, with an interval that excludes zero; in "
         f"{len(trivial)} of {len(networks)} the trivial predictor {TRIVIAL_NAME} does as well or "
         "better."
     )
+    together = ((pooled or {}).get("generalization_gap") or {}).get("region_count") or {}
+    if words.known(together.get("pearson")):
+        text += f" All networks in one cloud: r = {_with_interval(together, 'pearson')}."
+    return text
 
 
 def _notes(statistics: Mapping[str, Any]) -> tuple[str, ...]:
@@ -92,13 +97,16 @@ def _direction(value: float, ends: Any) -> str:
     return f"fewer regions go with a {gap} generalization gap: {text}"
 
 
-def _null(statistics: Mapping[str, Any]) -> str:
+def _null(statistics: Mapping[str, Any], confidence: float) -> str:
     ends = (statistics.get(NULL) or {}).get("pearson_interval")
     if words.ends(ends) is None:
         return ""
+    share = words.percent(confidence)
     if _within(statistics["pearson"], ends):
-        return f"Random predictors reach as much: 95 % of them lie within {words.interval(ends)}."
-    return f"95 % of random predictors lie within {words.interval(ends)}."
+        return (
+            f"Random predictors reach as much: {share} of them lie within {words.interval(ends)}."
+        )
+    return f"{share} of random predictors lie within {words.interval(ends)}."
 
 
 def _trivial(statistics: Mapping[str, Any]) -> str:
@@ -113,7 +121,8 @@ def _trivial(statistics: Mapping[str, Any]) -> str:
     if abs(value) >= abs(own):
         return (
             f"The trivial predictor {TRIVIAL_NAME} does as well or better: {shown}. "
-            "By this number, counting regions tells nothing that the hyperparameters do not."
+            "So this correlation by itself is no evidence that counting regions tells more than "
+            "the hyperparameters."
         )
     if _within(value, statistics.get("pearson_interval")) or _within(
         own, trivial.get("pearson_interval")
@@ -135,9 +144,29 @@ def _partial(statistics: Mapping[str, Any]) -> str:
     if not words.known(value):
         return ""
     shown = _with_interval(statistics, "partial_correlation")
-    text = f"Given learning rate and batch size, r = {shown}"
+    text = f"Given the logarithms of learning rate and batch size, r = {shown}"
     if _includes_zero(statistics.get("partial_correlation_interval")):
         text += ", an interval that includes zero"
+    return text + "."
+
+
+def _cells(statistics: Mapping[str, Any], confidence: float) -> str:
+    """Among settings that share learning rate and batch size, where these explain nothing."""
+    key = "partial_correlation_within_cells"
+    value = statistics.get(key)
+    if not words.known(value):
+        return ""
+    text = (
+        f"Among settings with the same learning rate and batch size, r = {words.correlation(value)}"
+    )
+    ends = (statistics.get(NULL) or {}).get(f"{key}_interval")
+    if words.ends(ends):
+        share = f"{words.percent(confidence)} of random predictors"
+        text += (
+            f", within the {words.interval(ends)} of {share}"
+            if _within(value, ends)
+            else f", outside the {words.interval(ends)} of {share}"
+        )
     return text + "."
 
 

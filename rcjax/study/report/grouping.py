@@ -1,6 +1,5 @@
 """Rows grouped for figures: runs with numbers, their settings, the axes of the grid."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rcjax.study.rows import Row
+from rcjax.study.statistics.averaging import group_settings, identity
 
 COUNT = "region_count"
 # Those that the paper's claims are about come first.
@@ -59,11 +59,12 @@ def with_numbers(rows: Sequence[Row]) -> list[Row]:
 
 
 def by_setting(rows: Sequence[Row]) -> list[Setting]:
-    """Groups runs by network and settings, in the order in which they come."""
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(_identity([row.network, row.settings]), []).append(row)
-    return [Setting(group[0].network, group[0].settings, tuple(group)) for group in groups.values()]
+    """Groups completed runs by network and settings, in the order in which they come."""
+    return [
+        Setting(network, group.settings, group.rows)
+        for network in networks_of(rows)
+        for group in group_settings([row for row in rows if row.network == network])
+    ]
 
 
 def networks_of(rows: Sequence[Row]) -> list[str]:
@@ -81,13 +82,13 @@ def axes_of(rows: Sequence[Row]) -> list[str]:
 
 def levels(rows: Sequence[Row], name: str) -> list[Any]:
     """The distinct values of a setting: numbers rising, then the others by name."""
-    values = {_identity(row.settings.get(name)): row.settings.get(name) for row in rows}
+    values = {identity(row.settings.get(name)): row.settings.get(name) for row in rows}
     return sorted(values.values(), key=_order)
 
 
 def same(left: Any, right: Any) -> bool:
     """Whether two values of a setting are the same one (1 and 1.0 are)."""
-    return _identity(left) == _identity(right)
+    return identity(left) == identity(right)
 
 
 def is_number(value: Any) -> bool:
@@ -96,7 +97,3 @@ def is_number(value: Any) -> bool:
 
 def _order(value: Any) -> tuple[int, float, str]:
     return (0, float(value), "") if is_number(value) else (1, 0.0, str(value))
-
-
-def _identity(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, default=lambda other: repr(other))

@@ -11,7 +11,7 @@ from rcjax.study.report import definition, tables, words
 from rcjax.study.report.charts import Chart
 from rcjax.study.report.findings import finding, overview
 from rcjax.study.report.grouping import axes_of, networks_of
-from rcjax.study.report.readings import STATISTICS
+from rcjax.study.report.readings import STATISTICS, TRIVIAL, TRIVIAL_NAME
 from rcjax.study.rows import Row
 
 _GLYPHS = dict(zip(MARKERS, "●■▲◆▼✚", strict=True)) | {"": "━"}
@@ -56,22 +56,24 @@ def render(
     networks = report["networks"]
     variants = report.get("variants") or {}
     used = report.get("definition") or {}
+    confidence = _confidence(report)
     shown = {name: networks[name] for name in networks if networks[name].get("runs")}
     return environment.get_template("page.html.jinja").render(
         title="Region counts and the generalization gap",
         subtitle=_subtitle(report, rows),
         sections=list(present.items()),
-        findings=[finding(name, statistics) for name, statistics in shown.items()],
-        overview=overview(shown),
+        findings=[finding(name, statistics, confidence) for name, statistics in shown.items()],
+        overview=overview(shown, report.get("pooled")),
         unfinished=_unfinished(rows),
-        headline=tables.headline(shown),
+        headline=tables.headline(shown, confidence),
         remarks=_remarks(report, rows),
-        confidence=f"{_confidence(report):.0%}",
+        confidence=words.percent(confidence),
+        pooled=tables.pooled_tables(report.get("pooled")),
         statistics=[
             {
                 "network": name,
                 "tables": tables.statistics_tables(name, statistics),
-                "notes": list(statistics.get("notes") or ()),
+                "notes": [_note(text) for text in statistics.get("notes") or ()],
             }
             for name, statistics in shown.items()
         ],
@@ -88,6 +90,10 @@ def render(
         glyphs=_GLYPHS,
         **charts,
     )
+
+
+def _note(text: str) -> str:
+    return str(text).replace(TRIVIAL, TRIVIAL_NAME)
 
 
 def _confidence(report: Mapping[str, Any]) -> float:
@@ -127,8 +133,8 @@ def _remarks(report: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:
     unfitted = len(listed.get("not_fitted") or ())
     if unfitted:
         remarks.append(
-            f"{words.plural(unfitted, 'run')} did not fit the training set; they are part of "
-            "these numbers and listed below."
+            f"{words.plural(unfitted, 'run')} did not fit the training set: listed below, and part "
+            "of these numbers."
         )
     return remarks
 
@@ -162,9 +168,12 @@ def _runs(report: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
         for name, value in (rows[0].settings if rows else {}).items()
         if name not in axes and value is not None
     }
-    caption = words.plural(len(rows), "run")
+    caption = (
+        f"{words.plural(len(rows), 'run')}: accuracies on training and test set in percent, their "
+        "gap in percentage points, regions with the standard error over slices"
+    )
     if fixed:
-        caption += f", all with {words.settings_text(fixed)}"
+        caption += f". All with {words.settings_text(fixed)}"
     return {
         "caption": caption,
         "headings": headings,
@@ -174,12 +183,11 @@ def _runs(report: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
 
 def _versions(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     groups = []
-    found = [entry for entry in report.get("versions") or () if entry]
-    for number, entry in enumerate(found, start=1):
-        heading = "Versions" if len(found) == 1 else f"Versions {number}"
+    for entry in report.get("versions") or ():
         entries = [
             (words.field_name(str(name)), words.setting_value(value))
             for name, value in entry.items()
+            if name != "runs"
         ]
-        groups.append({"heading": heading, "entries": entries})
+        groups.append({"heading": words.plural(entry["runs"], "run"), "entries": entries})
     return groups

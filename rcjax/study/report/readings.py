@@ -33,6 +33,12 @@ STATISTICS = {
         "Pearson r of what is left of both after regression on the logarithms of learning rate "
         "and batch size",
     ),
+    "partial_rank_correlation": ("Partial \N{GREEK SMALL LETTER RHO}", "the same of ranks"),
+    "partial_correlation_within_cells": (
+        "r in cells",
+        "Pearson r of the differences from the mean of all settings with the same learning rate "
+        "and batch size",
+    ),
 }
 
 

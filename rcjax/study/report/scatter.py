@@ -19,7 +19,7 @@ from rcjax.study.report.grouping import (
     train_accuracy_of,
     with_numbers,
 )
-from rcjax.study.report.regression import regression_band
+from rcjax.study.report.regression import regression_band, table_of
 from rcjax.study.rows import Row
 
 
@@ -33,8 +33,8 @@ def scatter_charts(
     for network in networks_of(found):
         settings = by_setting([row for row in found if row.network == network])
         band = regression_band(
-            [np.array([count_of(row) for row in setting.rows]) for setting in settings],
-            [np.array([gap_of(row) for row in setting.rows]) for setting in settings],
+            table_of([[count_of(row) for row in setting.rows] for setting in settings]),
+            table_of([[gap_of(row) for row in setting.rows] for setting in settings]),
             confidence=confidence,
             seed=seed,
         )
@@ -107,7 +107,7 @@ def _caption(
             "Large marks: means over seeds, with the standard deviation over seeds; dots: runs."
         )
     if band is not None:
-        parts.append(f"Line: least squares, with its {confidence:.0%} bootstrap band.")
+        parts.append(f"Line: least squares, with its {words.percent(confidence)} bootstrap band.")
     return " ".join(parts)
 
 

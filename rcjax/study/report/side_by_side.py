@@ -15,17 +15,19 @@ from rcjax.study.report.grouping import COUNT
 _COLOURS = {COUNT: REGIONS, readings.TRIVIAL: TRIVIAL}
 
 
-def measure_charts(networks: Mapping[str, Any]) -> list[Chart]:
+def measure_charts(networks: Mapping[str, Any], confidence: float) -> list[Chart]:
     """A chart for each network whose region count has a correlation or that has measures."""
     files = file_names("measures", list(networks))
     return [
         chart
         for network, statistics in networks.items()
-        if (chart := _chart(network, statistics, files[network])) is not None
+        if (chart := _chart(network, statistics, files[network], confidence)) is not None
     ]
 
 
-def _chart(network: str, statistics: Mapping[str, Any], file: str) -> Chart | None:
+def _chart(
+    network: str, statistics: Mapping[str, Any], file: str, confidence: float
+) -> Chart | None:
     measures = readings.measures_of(statistics, "generalization_gap")
     null = words.ends((measures.pop(readings.NULL, None) or {}).get("pearson_interval"))
     marks = [_mark(name, content) for name, content in measures.items()]
@@ -34,7 +36,7 @@ def _chart(network: str, statistics: Mapping[str, Any], file: str) -> Chart | No
         return None
 
     def draw(axes: Axes) -> Hints:
-        draw_measures(axes, marks, null, x_label="Pearson r with the generalization gap")
+        draw_measures(axes, marks, null, x_label="Pearson r with the gap")
         return {}
 
     caption = (
@@ -42,7 +44,9 @@ def _chart(network: str, statistics: Mapping[str, Any], file: str) -> Chart | No
         "correlation first, with bootstrap intervals."
     )
     if null is not None:
-        caption += f" Grey: 95 % of random predictors, {words.interval(null)}."
+        caption += (
+            f" Grey: {words.percent(confidence)} of random predictors, {words.interval(null)}."
+        )
     parts = [f"{mark.label} {words.correlation(mark.value)}" for mark in marks]
     description = f"Correlations for {network}, strongest first: " + ", ".join(parts) + "."
     height = 0.75 + 0.19 * len(marks)

@@ -35,7 +35,7 @@ class Cell:
     sort: float | None = None
 
 
-def headline(networks: Mapping[str, Any]) -> Table | None:
+def headline(networks: Mapping[str, Any], confidence: float) -> Table | None:
     """A row for each network: the count with the null and the trivial predictor beside it."""
     if not networks:
         return None
@@ -47,6 +47,7 @@ def headline(networks: Mapping[str, Any]) -> Table | None:
             Reading(null.interval or words.DASH, "", null.number),
             readings.reading(statistics.get(TRIVIAL), "pearson"),
             readings.reading(statistics, "partial_correlation"),
+            readings.reading(statistics, "partial_correlation_within_cells"),
             Reading(str(statistics.get("settings") or 0), "", statistics.get("settings") or 0),
             Reading(str(statistics.get("runs") or 0), "", statistics.get("runs") or 0),
         )
@@ -56,13 +57,15 @@ def headline(networks: Mapping[str, Any]) -> Table | None:
         "Random",
         "log(bs / lr)",
         "Count given bs, lr",
+        "Count in cells",
         "Settings",
         "Runs",
     )
     caption = (
-        "Pearson r with the generalization gap: of the region count, of 95 % of random predictors, "
+        "Pearson r with the generalization gap: of the region count, of "
+        f"{words.percent(confidence)} of random predictors, "
         f"of the trivial predictor {TRIVIAL_NAME}, and of the count given batch size and learning "
-        "rate (partial)"
+        "rate (partial), and of the count in cells of equal batch size and learning rate"
     )
     return Table(caption, "Network", headings, tuple(rows))
 
@@ -77,6 +80,31 @@ def statistics_tables(network: str, statistics: Mapping[str, Any]) -> list[Table
             tables.append(_table(caption, "Predictor", _rows(measures)))
     granulated = _granulated(network, statistics)
     return tables + ([granulated] if granulated is not None else [])
+
+
+def pooled_tables(pooled: Mapping[str, Any] | None) -> list[Table]:
+    """For each outcome all measures over the settings of all networks together."""
+    keys = ("pearson", "spearman")
+    tables = []
+    for outcome, outcome_name in readings.OUTCOMES.items():
+        measures = (pooled or {}).get(outcome) or {}
+        rows = [
+            TableRow(
+                readings.measure_name(name),
+                (
+                    *(readings.reading(content, key) for key in keys),
+                    Reading(str(content["settings"]), "", content["settings"]),
+                ),
+                "own" if name == COUNT else "",
+            )
+            for name, content in measures.items()
+            if not name.startswith(PREFIX)
+        ]
+        if rows:
+            headings = (*(STATISTICS[key][0] for key in keys), "Settings")
+            caption = f"All networks together: predictors of the {outcome_name}"
+            tables.append(Table(caption, "Predictor", headings, tuple(rows)))
+    return tables
 
 
 def ablation_tables(
@@ -118,13 +146,13 @@ def run_cells(
     networks, unfitted = len(networks_of(rows)) > 1, set(not_fitted)
     headings = [("Run", False)] + ([("Network", False)] if networks else [])
     headings += [(words.field_name(name).capitalize(), True) for name in axes]
-    headings += [("Seed", True), ("Train acc. (%)", True), ("Test acc. (%)", True)]
-    headings += [("Gap (points)", True), ("Regions", True), ("± s.e.", True), ("Status", False)]
+    headings += [(name, True) for name in ("Seed", "Train", "Test", "Gap", "Regions", "± s.e.")]
+    headings.append(("Status", False))
     found = []
     for row in rows:
         status = row.status
         if status == "completed" and row.name in unfitted:
-            status = "completed, did not fit"
+            status = "did not fit"
         cells = [Cell(row.name)] + ([Cell(row.network)] if networks else [])
         cells += [_setting_cell(row.settings.get(name)) for name in axes]
         cells += [

@@ -6,6 +6,15 @@ from typing import Any, TypeGuard
 
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
+# Fields of the section `regions`, where their own names say too little.
+_FIELDS = {
+    "dim": "slice dimension",
+    "points": "points per axis",
+    "slices": "number of slices",
+    "anchors": "source of anchors",
+    "length": "length of directions",
+    "method": "estimator",
+}
 
 
 def known(value: Any) -> TypeGuard[float]:
@@ -14,12 +23,10 @@ def known(value: Any) -> TypeGuard[float]:
 
 
 def correlation(value: Any) -> str:
-    """Two decimals; three where two would round to 1; a dash where undefined."""
+    """Two decimals, three from 0.9 on, where they differ; a dash where undefined."""
     if not known(value):
         return DASH
-    digits = 3 if 0.995 <= abs(value) < 1 else 2
-    text = f"{abs(value):.{digits}f}"
-    return MINUS + text if value < 0 and float(text) else text
+    return decimal(value, 3 if 0.9 <= abs(value) < 1 else 2)
 
 
 def ends(value: Any) -> tuple[float, float] | None:
@@ -33,7 +40,11 @@ def ends(value: Any) -> tuple[float, float] | None:
 def interval(value: Any) -> str:
     """[low, high] of a correlation, or nothing where it is unknown."""
     found = ends(value)
-    return f"[{correlation(found[0])}, {correlation(found[1])}]" if found else ""
+    if not found:
+        return ""
+    smaller, larger = sorted(map(abs, found))
+    digits = 3 if smaller >= 0.9 or 0.995 <= larger < 1 else 2
+    return f"[{decimal(found[0], digits)}, {decimal(found[1], digits)}]"
 
 
 def decimal(value: Any, digits: int = 2) -> str:
@@ -47,6 +58,11 @@ def decimal(value: Any, digits: int = 2) -> str:
 def significant(value: Any) -> str:
     """Three significant digits, or a dash."""
     return DASH if not known(value) else f"{value:.3g}".replace("-", MINUS)
+
+
+def percent(share: float) -> str:
+    """0.95 -> 95 %."""
+    return f"{100 * share:g} %"
 
 
 def setting_value(value: Any) -> str:
@@ -64,7 +80,7 @@ def setting_value(value: Any) -> str:
 
 def field_name(name: str) -> str:
     """learning_rate -> learning rate."""
-    return name.replace("_", " ").replace(".", " ")
+    return _FIELDS.get(name.removeprefix("regions."), name.replace("_", " ").replace(".", " "))
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:

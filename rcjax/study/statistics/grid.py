@@ -56,7 +56,7 @@ class Grid:
         if rate is None or size is None:
             return None
         ratio = size - rate
-        return ratio if np.ptp(ratio) > 1e-9 else None
+        return ratio if ratio.size and np.ptp(ratio) > 1e-9 else None
 
 
 class Resamples:
