@@ -23,6 +23,8 @@ RUN_FIELDS: dict[str, Field] = {
     "dataset": Field(str, "cifar10"),
     "data_dir": Field(str, ""),
     "train_examples": Field(int, 0),
+    "label_noise": Field(float, 0.0),
+    "image_size": Field(int, 0),
     "network": Field(str, "resnet18"),
     "width": Field(int, 0),
     "epochs": Field(int, 200),

@@ -13,12 +13,12 @@ class Dataset:
 
     Attributes:
         name: the name it was loaded by.
-        train_images: uint8 `[examples, height, width, channels]`.
+        train_images: uint8 or float32 `[examples, height, width, channels]`.
         train_labels: int32 `[examples]`, each in `0 .. num_classes - 1`.
-        test_images: uint8 `[examples, height, width, channels]`.
+        test_images: `[examples, height, width, channels]`, of the same type and size.
         test_labels: int32 `[examples]`.
         num_classes: number of classes.
-        mean: float32 `[channels]`, subtracted from `pixel / 255`.
+        mean: float32 `[channels]`, subtracted from `pixel / 255`, of float images from the pixel.
         std: float32 `[channels]`, what the difference is divided by.
 
     Raises:
@@ -34,6 +34,22 @@ class Dataset:
     mean: np.ndarray
     std: np.ndarray
 
+    @property
+    def train_size(self) -> int:
+        """Number of training examples."""
+        return len(self.train_images)
+
+    @property
+    def test_size(self) -> int:
+        """Number of test examples."""
+        return len(self.test_images)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of every image."""
+        _, height, width, channels = self.train_images.shape
+        return height, width, channels
+
     def __post_init__(self) -> None:
         for split in ("train", "test"):
             images = getattr(self, f"{split}_images")
@@ -41,10 +57,14 @@ class Dataset:
             _check_split(f"data set {self.name!r}, split {split!r}", images, labels)
             _check_labels(f"data set {self.name!r}, split {split!r}", labels, self.num_classes)
         channels = self.train_images.shape[-1]
-        if self.test_images.shape[1:] != self.train_images.shape[1:]:
+        kinds = [
+            f"{images.dtype} {list(images.shape[1:])}"
+            for images in (self.test_images, self.train_images)
+        ]
+        if kinds[0] != kinds[1]:
             raise UserError(
-                f"data set {self.name!r}: test images have shape {self.test_images.shape[1:]}, "
-                f"training images {self.train_images.shape[1:]}; they must be equal"
+                f"data set {self.name!r}: test images are {kinds[0]}, training images {kinds[1]}; "
+                "they must be equal"
             )
         if self.mean.shape != (channels,) or self.std.shape != (channels,):
             raise UserError(
@@ -54,9 +74,9 @@ class Dataset:
 
 
 def _check_split(where: str, images: np.ndarray, labels: np.ndarray) -> None:
-    if images.dtype != np.uint8 or images.ndim != 4:
+    if images.dtype not in (np.uint8, np.float32) or images.ndim != 4:
         raise UserError(
-            f"{where}: images must be uint8 [examples, height, width, channels], "
+            f"{where}: images must be uint8 or float32 [examples, height, width, channels], "
             f"got {images.dtype} {list(images.shape)}"
         )
     if labels.dtype != np.int32 or labels.shape != images.shape[:1]:

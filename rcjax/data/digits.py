@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from rcjax.data.stratify import evenly_spaced, stratified_counts
+from rcjax.data.stratify import held_out
 
 TEST_EXAMPLES = 500
-NUM_CLASSES = 10
 
 
 def load_digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -24,14 +23,5 @@ def load_digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     bundle = datasets.load_digits()
     images = np.rint(bundle.images * 255 / 16).astype(np.uint8)[..., np.newaxis]
     labels = bundle.target.astype(np.int32)
-    is_test = _test_mask(labels)
+    is_test = held_out(labels, TEST_EXAMPLES)
     return images[~is_test], labels[~is_test], images[is_test], labels[is_test]
-
-
-def _test_mask(labels: np.ndarray) -> np.ndarray:
-    mask = np.zeros(len(labels), bool)
-    sizes = np.bincount(labels, minlength=NUM_CLASSES)
-    for label, count in enumerate(stratified_counts(sizes, TEST_EXAMPLES)):
-        members = np.flatnonzero(labels == label)
-        mask[members[evenly_spaced(len(members), count)]] = True
-    return mask

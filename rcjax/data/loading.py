@@ -1,37 +1,70 @@
 """Data sets by name."""
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
 from rcjax.data.dataset import Dataset
 from rcjax.data.digits import load_digits
-from rcjax.data.normalization import NORMALIZATION
+from rcjax.data.label_noise import label_shifts
+from rcjax.data.normalization import NORMALIZATION, Normalization, measured
+from rcjax.data.npz import load_npz
+from rcjax.data.resizing import resize_images
 from rcjax.data.stratify import stratified_subset
 from rcjax.data.synthetic import load_synthetic
 from rcjax.errors import UserError
 
 _NUM_CLASSES = {"cifar10": 10, "cifar100": 100, "digits": 10, "svhn_cropped": 10, "synthetic": 10}
 NAMES: tuple[str, ...] = tuple(_NUM_CLASSES)
+FOLDER = "folder:"
+NPZ = ".npz"
+
+
+class _Loaded(NamedTuple):
+    arrays: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+    num_classes: int
+    normalization: Normalization
+
+
+def check_name(name: str) -> None:
+    """Raises `UserError` where no data set can have this name. Looks at no file."""
+    if name not in NAMES and not name.endswith(NPZ) and not name.startswith(FOLDER):
+        raise UserError(
+            f"unknown dataset {name!r}; known: {', '.join(NAMES)}, FILE{NPZ} and {FOLDER}PATH"
+        )
 
 
 def load(
-    name: str, *, data_dir: str | None = None, train_examples: int = 0, seed: int = 0
+    name: str,
+    *,
+    data_dir: str | None = None,
+    train_examples: int = 0,
+    seed: int = 0,
+    label_noise: float = 0.0,
+    image_size: int = 0,
 ) -> Dataset:
     """Loads a data set into memory.
 
     Arguments:
-        name: one of `NAMES`. "digits" (scikit-learn's, 8 x 8) and "synthetic" (made-up images of
-            CIFAR-10's shape) need no download; "cifar10", "cifar100" and "svhn_cropped" come
-            through tensorflow-datasets (TensorFlow is not needed).
+        name: one of `NAMES`, or one of your own. "digits" (scikit-learn's, 8 x 8) and "synthetic"
+            (made-up images of CIFAR-10's shape) need no download; "cifar10", "cifar100" and
+            "svhn_cropped" come through tensorflow-datasets (TensorFlow is not needed). A name that
+            ends in ".npz" is a file of arrays, one that begins with "folder:" a folder of pictures:
+            see `rcjax.data.npz.load_npz` and `rcjax.data.folders.list_folder`.
         data_dir: where tensorflow-datasets keeps its data; None is its own default, which the
-            environment variable TFDS_DATA_DIR sets. Not used by the sets that need no download.
+            environment variable TFDS_DATA_DIR sets. Not used by the other sets.
         train_examples: 0 for the whole training set; otherwise so many of its examples, drawn at
             random with every class keeping its share. The test set stays whole.
-        seed: of that draw; without effect when `train_examples` is 0.
+        seed: of that draw, and of the noise.
+        label_noise: 0 .. 1. `round(label_noise * n)` of the n training labels (after the draw) are
+            replaced, each by one of the other classes, all equally likely. Test labels stay.
+        image_size: pixels of a side; the middle square of every image is resized to it. 0 leaves
+            the images as they are.
 
     Returns:
-        A `Dataset`. The order of the examples is always the same.
+        A `Dataset`. The order of the examples is always the same. Sets of your own are normalised
+        by mean and standard deviation of their whole training split, before any draw.
 
     Raises:
         UserError: unknown name; data missing, damaged or in a format that needs TensorFlow;
@@ -39,24 +72,45 @@ def load(
 
     Example:
         >>> from rcjax.data import load
-        >>> load("digits", train_examples=100).train_images.shape
-        (100, 8, 8, 1)
+        >>> load("digits", train_examples=100, image_size=16).train_images.shape
+        (100, 16, 16, 1)
     """
-    if name not in NAMES:
-        raise UserError(f"unknown data set {name!r}; known are {', '.join(NAMES)}")
-    arrays = _load_arrays(name, data_dir)
-    constants = NORMALIZATION[name]
+    check_name(name)
+    arrays, num_classes, normalization = _load(name, data_dir, image_size)
+    train_images, train_labels, test_images, test_labels = arrays
+    if train_examples:
+        chosen = stratified_subset(train_labels, train_examples, seed)
+        train_images, train_labels = train_images[chosen], train_labels[chosen]
+    if image_size:
+        train_images, test_images = (
+            resize_images(images, image_size) for images in (train_images, test_images)
+        )
     dataset = Dataset(
         name,
-        *arrays,
-        num_classes=_NUM_CLASSES[name],
-        mean=np.array(constants.mean, np.float32),
-        std=np.array(constants.std, np.float32),
+        train_images,
+        train_labels,
+        test_images,
+        test_labels,
+        num_classes=num_classes,
+        mean=np.array(normalization.mean, np.float32),
+        std=np.array(normalization.std, np.float32),
     )
-    return dataset if train_examples == 0 else _with_fewer_examples(dataset, train_examples, seed)
+    return _with_label_noise(dataset, label_noise, seed) if label_noise else dataset
 
 
-def _load_arrays(
+def _load(name: str, data_dir: str | None, image_size: int) -> _Loaded:
+    if name in NAMES:
+        return _Loaded(_load_named(name, data_dir), _NUM_CLASSES[name], NORMALIZATION[name])
+    if name.endswith(NPZ):
+        arrays = load_npz(name)
+    else:
+        from rcjax.data.folders import load_folder  # brings in tqdm
+
+        arrays = load_folder(name.removeprefix(FOLDER), image_size)
+    return _Loaded(arrays, int(arrays[1].max()) + 1, measured(name, arrays[0]))
+
+
+def _load_named(
     name: str, data_dir: str | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     if name == "digits":
@@ -68,10 +122,9 @@ def _load_arrays(
     return load_prepared(name, data_dir)
 
 
-def _with_fewer_examples(dataset: Dataset, train_examples: int, seed: int) -> Dataset:
-    chosen = stratified_subset(dataset.train_labels, train_examples, seed)
-    return dataclasses.replace(
-        dataset,
-        train_images=dataset.train_images[chosen],
-        train_labels=dataset.train_labels[chosen],
-    )
+def _with_label_noise(dataset: Dataset, share: float, seed: int) -> Dataset:
+    if not 0 <= share <= 1:
+        raise UserError(f"label_noise must be between 0 and 1, got {share}")
+    shifts = label_shifts(dataset.train_size, dataset.num_classes, share, seed)
+    noisy = (dataset.train_labels + shifts) % dataset.num_classes
+    return dataclasses.replace(dataset, train_labels=noisy)

@@ -1,14 +1,19 @@
 """The normalisation constants of every data set, in one table, and their use."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rcjax.errors import UserError
+
+_PART = 1000  # images
+
 
 class Normalization(NamedTuple):
-    """Mean and spread of each channel, in units of pixel / 255."""
+    """Mean and spread of each channel, in units of pixel / 255 (of the pixel itself for floats)."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -26,15 +31,46 @@ NORMALIZATION: dict[str, Normalization] = {
 }
 
 
+def measured(name: str, images: np.ndarray) -> Normalization:
+    """Mean and standard deviation of each channel over a set of images.
+
+    Arguments:
+        name: of the data set, for the message.
+        images: uint8 or float32 `[examples, height, width, channels]`.
+
+    Raises:
+        UserError: a channel is the same everywhere, so that nothing can be divided by its spread.
+    """
+    scale = 255.0 if images.dtype == np.uint8 else 1.0
+    pixels = len(images) * images.shape[1] * images.shape[2]
+
+    def mean_of(function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        # In parts: as float64 a large data set would fill the memory.
+        parts = (images[start : start + _PART] for start in range(0, len(images), _PART))
+        return sum(function(part / np.float64(scale)).sum((0, 1, 2)) for part in parts) / pixels
+
+    mean = mean_of(lambda part: part)
+    std = np.sqrt(mean_of(lambda part: (part - mean) ** 2))
+    # Rounding may leave a constant channel a spread that is not quite 0.
+    constant = np.flatnonzero((np.ptp(images, (0, 1, 2)) == 0) | (std.astype(np.float32) == 0))
+    if len(constant):
+        raise UserError(
+            f"data set {name!r}: channel {constant[0]} has the same value in all training images; "
+            "remove it"
+        )
+    return Normalization(tuple(mean.tolist()), tuple(std.tolist()))
+
+
 Array = jax.Array | np.ndarray
 
 
 def normalize(images: Array, mean: Array, std: Array) -> jax.Array:
-    """Returns `(images / 255 - mean) / std` in float32.
+    """Returns `(pixels - mean) / std` in float32.
 
     Arguments:
-        images: uint8 `[..., channels]`, pixels in 0 .. 255.
-        mean: float `[channels]`, in units of pixel / 255.
+        images: `[..., channels]`; bytes (uint8) mean `pixels = images / 255`, floating-point
+            numbers are the pixels themselves, whatever their range.
+        mean: float `[channels]`, in units of the pixels.
         std: float `[channels]`, in the same units, positive.
 
     Returns:
@@ -48,5 +84,8 @@ def normalize(images: Array, mean: Array, std: Array) -> jax.Array:
         [[-2.]
          [ 2.]]
     """
-    pixels = jnp.asarray(images, jnp.float32) / 255.0
+    images = jnp.asarray(images)
+    pixels = images.astype(jnp.float32)
+    if not jnp.issubdtype(images.dtype, jnp.floating):
+        pixels = pixels / 255.0
     return (pixels - jnp.asarray(mean, jnp.float32)) / jnp.asarray(std, jnp.float32)

@@ -30,6 +30,23 @@ def evenly_spaced(size: int, count: int) -> np.ndarray:
     return (2 * np.arange(count) + 1) * size // (2 * max(count, 1))
 
 
+def held_out(labels: np.ndarray, total: int) -> np.ndarray:
+    """Sets `total` examples aside: each class gives its share, at even distances in its order.
+
+    Arguments:
+        labels: int `[examples]`.
+        total: how many, 0 .. number of examples.
+
+    Returns:
+        bool `[examples]`, true for those set aside. Uses no random numbers.
+    """
+    mask = np.zeros(len(labels), bool)
+    for label, count in enumerate(stratified_counts(np.bincount(labels), total)):
+        members = np.flatnonzero(labels == label)
+        mask[members[evenly_spaced(len(members), count)]] = True
+    return mask
+
+
 def stratified_subset(labels: np.ndarray, total: int, seed: int) -> np.ndarray:
     """Draws `total` examples so that every class keeps its share.
 

@@ -28,7 +28,9 @@ from rcjax.training.workdir import Workdir
 
 # Fields of a run that concern a classical classifier, besides those that begin with "regions." and
 # "classifier.".
-_READ = ("seed", "dataset", "data_dir", "train_examples", "network")
+_READ = (
+    "seed", "dataset", "data_dir", "train_examples", "label_noise", "image_size", "network",
+)  # fmt: skip
 _NOT_READ_OF_REGIONS = ("regions.every",)
 
 

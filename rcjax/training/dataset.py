@@ -19,4 +19,6 @@ def load_dataset(config: Any) -> data.Dataset:
         data_dir=config.data_dir or None,
         train_examples=config.train_examples,
         seed=config.seed,
+        label_noise=config.label_noise,
+        image_size=config.image_size,
     )

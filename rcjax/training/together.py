@@ -17,10 +17,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rcjax import data
 from rcjax.configuration import complete, flatten
 from rcjax.data import Dataset
 from rcjax.errors import UserError
+from rcjax.training.dataset import load_dataset
 from rcjax.training.devices import check_devices, replicated
 from rcjax.training.epoch import EpochMetrics, epoch_function
 from rcjax.training.experiment import Experiment
@@ -104,14 +104,9 @@ def _members(
             print(f"left out: {error}", flush=True)
             continue
         # Without a draw of its own, every seed has the same data set.
-        drawn = config.seed if config.train_examples else None
+        drawn = config.seed if config.train_examples or config.label_noise else None
         if drawn not in loaded:
-            dataset = data.load(
-                config.dataset,
-                data_dir=config.data_dir or None,
-                train_examples=config.train_examples,
-                seed=config.seed,
-            )
+            dataset = load_dataset(config)
             check_fits(config.to_dict(), dataset)
             loaded[drawn] = (dataset, Experiment(config, dataset))
         dataset, resident = loaded[drawn]

@@ -14,7 +14,6 @@ from rcjax.models.classical import CLASSICAL_NAMES
 from rcjax.training.classical import check_classical, is_classical
 
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "dataset": tuple(rcjax.data.NAMES),
     "network": (*rcjax.models.NAMES, *CLASSICAL_NAMES),
     "precision": ("float32", "bfloat16"),
     "regions.anchors": ("train", "test"),
@@ -27,6 +26,8 @@ _MANY = 1_000_000
 _RANGES: dict[str, tuple[float, float]] = {
     "seed": (0, 2**32 - 1),
     "train_examples": (0, 1_000 * _MANY),
+    "label_noise": (0, 1),
+    "image_size": (0, 10_000),
     "width": (0, 100_000),
     "epochs": (1, _MANY),
     "batch_size": (1, _MANY),
@@ -63,6 +64,7 @@ def check_config(config: Mapping[str, Any]) -> None:
             _check_kind(name, value, item_kind)
             if item_kind is float:
                 _check_finite(name, value)
+    rcjax.data.check_name(fields["dataset"])
     for name, choices in _CHOICES.items():
         if fields[name] not in choices:
             raise UserError(f"unknown {name} {fields[name]!r}; known: {', '.join(choices)}")

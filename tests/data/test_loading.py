@@ -128,7 +128,8 @@ def test_unknown_name_lists_the_known() -> None:
     [
         ("train_labels", np.full(1297, 10, np.int32), "label 10, outside 0 .. 9"),
         ("train_labels", np.zeros(3, np.int32), "one for each image"),
-        ("test_images", np.zeros((500, 8, 8, 1), np.float32), "got float32"),
+        ("test_images", np.zeros((500, 8, 8, 1)), "got float64"),
+        ("test_images", np.zeros((500, 8, 8, 1), np.float32), "test images are float32"),
         ("test_images", np.zeros((500, 9, 8, 1), np.uint8), "must be equal"),
         ("mean", np.zeros(3, np.float32), "does not fit images with 1 channels"),
     ],

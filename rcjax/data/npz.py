@@ -1,0 +1,146 @@
+"""Data sets of one's own in a NumPy file `.npz`."""
+
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from rcjax.data.messages import one_line
+from rcjax.data.stratify import held_out
+from rcjax.errors import UserError
+
+# Names of training images, training labels, test images, test labels; the second are Keras' own.
+_SPLIT_KEYS = (
+    ("train_images", "train_labels", "test_images", "test_labels"),
+    ("x_train", "y_train", "x_test", "y_test"),
+)
+_UNSPLIT_KEYS = ("images", "labels")
+_TEST_PART = 5  # one in so many examples is for testing where the file holds no split
+
+
+def load_npz(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Reads images and labels from a `.npz` file; no code in the file is ever run.
+
+    Arguments:
+        path: of the file. It holds `train_images`, `train_labels`, `test_images`, `test_labels`
+            (or, as Keras names them, `x_train`, `y_train`, `x_test`, `y_test`). A file with only
+            `images` and `labels` is split once and for all: each class gives a fifth of its
+            examples to the test set, taken at even distances in the order of the file.
+            Images are `[n, height, width]` or `[n, height, width, channels]`; integers must lie in
+            0 .. 255, floating-point numbers in any finite range. Labels are integers `[n]` or
+            `[n, 1]`; in training every class 0 .. K - 1 must occur.
+
+    Returns:
+        train_images, train_labels, test_images, test_labels as in `rcjax.data.Dataset`.
+
+    Raises:
+        UserError: no such file, or what it holds cannot be used; the line says how to mend it.
+    """
+    arrays = _read(Path(path).expanduser())
+    keys = next((keys for keys in (*_SPLIT_KEYS, _UNSPLIT_KEYS) if set(keys) <= set(arrays)), None)
+    if keys is None:
+        raise UserError(
+            f"{path} holds {', '.join(arrays) or 'no arrays'}; needed are "
+            f"{', '.join(_SPLIT_KEYS[0])}, or {', '.join(_SPLIT_KEYS[1])}, or "
+            f"{', '.join(_UNSPLIT_KEYS)}"
+        )
+    pairs = [
+        _pair(path, arrays, image_key, label_key)
+        for image_key, label_key in zip(keys[::2], keys[1::2], strict=True)
+    ]
+    images, labels = pairs[0]
+    _check_classes(f"{path}: {keys[1]}", labels)
+    if keys == _UNSPLIT_KEYS:
+        is_test = held_out(labels, max(1, len(labels) // _TEST_PART))
+        return images[~is_test], labels[~is_test], images[is_test], labels[is_test]
+    return images, labels, *pairs[1]
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except FileNotFoundError as error:
+        raise UserError(f"no file {os.fspath(path)}; dataset must name a .npz file") from error
+    # Where the file is a single array, or not what its name says, any of these.
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+        raise UserError(
+            f"{os.fspath(path)} cannot be read ({one_line(error)}); write it again with "
+            "numpy.savez_compressed, from arrays of numbers"
+        ) from error
+
+
+def _pair(
+    path: str, arrays: dict[str, np.ndarray], image_key: str, label_key: str
+) -> tuple[np.ndarray, np.ndarray]:
+    images = _as_images(f"{path}: {image_key}", arrays[image_key])
+    labels = _as_labels(f"{path}: {label_key}", arrays[label_key])
+    if len(images) != len(labels):
+        raise UserError(
+            f"{path}: {image_key} has {len(images)} examples, {label_key} has {len(labels)}; "
+            "there must be one label for each image"
+        )
+    return images, labels
+
+
+def _as_images(where: str, images: np.ndarray) -> np.ndarray:
+    """uint8 or float32 `[n, height, width, channels]`."""
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.ndim != 4 or 0 in images.shape:
+        raise UserError(
+            f"{where} must have shape [n, height, width] or [n, height, width, channels], nowhere "
+            f"0, got {list(images.shape)}"
+        )
+    if images.dtype.kind in "iu":
+        smallest, largest = images.min(), images.max()
+        if smallest < 0 or largest > 255:
+            raise UserError(
+                f"{where} holds integers from {smallest} to {largest}, but bytes go from 0 to 255; "
+                "store other ranges as float32"
+            )
+        return images.astype(np.uint8)
+    if images.dtype.kind != "f":
+        raise UserError(f"{where} must be integers 0 .. 255 or floats, got {images.dtype}")
+    with np.errstate(over="ignore"):  # beyond float32 they are infinite, and refused below
+        images = images.astype(np.float32)
+    finite = np.isfinite(images).all(axis=(1, 2, 3))
+    if not finite.all():
+        raise UserError(
+            f"{where}: image {np.argmin(finite)} has pixels that are no finite numbers; "
+            f"remove it ({np.count_nonzero(~finite)} images have such pixels)"
+        )
+    return images
+
+
+def _as_labels(where: str, labels: np.ndarray) -> np.ndarray:
+    """int32 `[n]`."""
+    if labels.dtype.kind not in "iu":
+        raise UserError(f"{where} must be integers, got {labels.dtype}; use astype(numpy.int32)")
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise UserError(
+            f"{where} must have shape [n] or [n, 1], got {list(labels.shape)}; "
+            "one-hot labels become numbers by argmax(axis=1)"
+        )
+    if len(labels) and not 0 <= labels.min() <= labels.max() < 2**31:
+        raise UserError(
+            f"{where} holds labels from {labels.min()} to {labels.max()}; they must be 0 .. K - 1"
+        )
+    return labels.astype(np.int32)
+
+
+def _check_classes(where: str, labels: np.ndarray) -> None:
+    """Every class below the largest must occur, and at least two."""
+    found = np.unique(labels)
+    if len(found) < 2:
+        raise UserError(f"{where} holds only label {found[0]}; a classifier needs two classes")
+    if found[-1] != len(found) - 1:
+        missing = np.setdiff1d(np.arange(len(found)), found)[0]
+        raise UserError(
+            f"{where} holds {len(found)} classes with labels up to {found[-1]}, and none is "
+            f"{missing}; they must be 0 .. {len(found) - 1}: "
+            "numpy.unique(labels, return_inverse=True)[1] numbers them so"
+        )
