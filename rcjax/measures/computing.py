@@ -10,11 +10,12 @@ import numpy as np
 from rcjax.errors import UserError
 from rcjax.measures.layers import layer_norms
 from rcjax.measures.margins import Margins, margins
-from rcjax.measures.network import Batches, Settings, TrainedNetwork, make_batches
+from rcjax.measures.network import Arrays, Batches, Settings, TrainedNetwork, make_batches
 from rcjax.measures.norms import ParameterNorms, parameter_norms
+from rcjax.measures.objective import noisy_accuracy
 from rcjax.measures.pac_bayes import Flatness, flatness
 from rcjax.measures.path_norm import path_norm, undefined_path_norm
-from rcjax.measures.sharpness import hessian_eigenvalue, hessian_trace, worst_loss_increase
+from rcjax.measures.sharpness import Landscape
 
 # Every use of randomness has a stream of its own under the key, so that a measure does not depend
 # on which others are computed.
@@ -52,6 +53,11 @@ class Measurement:
     def margins(self) -> Margins:
         return margins(self._network.apply, *self._arrays, self.batches)
 
+    @property
+    def finite(self) -> bool:
+        """Whether all logits are numbers. Otherwise there is no loss, no accuracy to lose."""
+        return bool(np.all(np.isfinite(self.margins.margins)))
+
     @functools.cached_property
     def noise(self) -> Flatness:
         return self._flatness(_NOISE, magnitude=False)
@@ -62,21 +68,25 @@ class Measurement:
 
     def _flatness(self, stream: int, *, magnitude: bool) -> Flatness:
         network = self._network
-        if not np.all(np.isfinite(self.margins.margins)):  # it has no accuracy to lose
+        if not self.finite:
             return Flatness(math.nan, math.nan, math.nan)
         return flatness(
-            network.apply,
+            functools.partial(noisy_accuracy, network.apply, *self._arrays, self.batches),
             network.parameters,
             network.initial_parameters,
-            network.model_state,
-            self.batches,
             self._stream(stream),
             samples=self._settings.noise_samples,
             magnitude=magnitude,
         )
 
-    def bound(self, found: Flatness, divergence: float) -> float:
-        return found.bound(divergence, len(self._network.labels))
+    @functools.cached_property
+    def landscape(self) -> Landscape:
+        return Landscape(self._network.apply, *self._arrays, self.batches)
+
+    @property
+    def examples(self) -> int:
+        """All training examples, also those that `batches` leaves out."""
+        return len(self._network.labels)
 
     def log_spectral_product(self) -> float:
         return float(np.sum(np.log(self.layers[0])))
@@ -102,25 +112,16 @@ class Measurement:
         return path_norm(self._network.apply, *self._arrays, self._image)
 
     def hessian_eigenvalue(self) -> float:
-        iterations = self._settings.lanczos_iterations
-        key = self._stream(_EIGENVALUE)
-        found = hessian_eigenvalue(
-            self._network.apply, *self._arrays, self.batches, key, iterations=iterations
-        )
-        return float(found)
+        key, iterations = self._stream(_EIGENVALUE), self._settings.lanczos_iterations
+        return self.landscape.largest_eigenvalue(key, iterations) if self.finite else math.nan
 
     def hessian_trace(self) -> float:
-        probes = self._settings.hutchinson_probes
-        key = self._stream(_TRACE)
-        found = hessian_trace(self._network.apply, *self._arrays, self.batches, key, probes=probes)
-        return float(found)
+        key, probes = self._stream(_TRACE), self._settings.hutchinson_probes
+        return self.landscape.trace(key, probes) if self.finite else math.nan
 
     def sam_sharpness(self) -> float:
-        radius, steps = np.float32(self._settings.sam_radius), self._settings.sam_steps
-        found = worst_loss_increase(
-            self._network.apply, *self._arrays, self.batches, radius, steps=steps
-        )
-        return float(found)
+        radius, steps = self._settings.sam_radius, self._settings.sam_steps
+        return self.landscape.worst_increase(radius, steps) if self.finite else math.nan
 
 
 MEASURES: dict[str, Callable[[Measurement], float]] = {
@@ -139,14 +140,12 @@ MEASURES: dict[str, Callable[[Measurement], float]] = {
     "hessian_trace": Measurement.hessian_trace,
     "sam_sharpness": Measurement.sam_sharpness,
     "pac_bayes_flatness": lambda m: m.noise.flatness(),
-    "pac_bayes_bound_origin": lambda m: m.bound(m.noise, m.noise.kl_origin),
-    "pac_bayes_bound_initialization": lambda m: m.bound(m.noise, m.noise.kl_initialization),
+    "pac_bayes_bound_origin": lambda m: m.noise.bound_origin(m.examples),
+    "pac_bayes_bound_initialization": lambda m: m.noise.bound_initialization(m.examples),
     "pac_bayes_magnitude_flatness": lambda m: m.magnitude_noise.flatness(),
-    "pac_bayes_magnitude_bound_origin": lambda m: m.bound(
-        m.magnitude_noise, m.magnitude_noise.kl_origin
-    ),
-    "pac_bayes_magnitude_bound_initialization": lambda m: m.bound(
-        m.magnitude_noise, m.magnitude_noise.kl_initialization
+    "pac_bayes_magnitude_bound_origin": lambda m: m.magnitude_noise.bound_origin(m.examples),
+    "pac_bayes_magnitude_bound_initialization": lambda m: m.magnitude_noise.bound_initialization(
+        m.examples
     ),
 }
 
@@ -196,8 +195,11 @@ def compute(
     """
     wanted = list(names)
     _check_names(wanted)
+    if not _finite((network.parameters, network.model_state)):
+        return dict.fromkeys(wanted, math.nan)
     measurement = Measurement(network, settings or Settings(), key)
-    values = {name: float(MEASURES[name](measurement)) for name in wanted}
+    with np.errstate(all="ignore"):  # what is not finite is reported as NaN below
+        values = {name: float(MEASURES[name](measurement)) for name in wanted}
     return {name: value if math.isfinite(value) else math.nan for name, value in values.items()}
 
 
@@ -212,6 +214,10 @@ def undefined(network: TrainedNetwork, names: Iterable[str] = NAMES) -> dict[str
     arrays = (network.parameters, network.model_state)
     reasons = {"path_norm": undefined_path_norm(network.apply, *arrays, image)}
     return {name: reasons[name] for name in wanted if reasons.get(name)}
+
+
+def _finite(arrays: Arrays) -> bool:
+    return all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(jax.device_get(arrays)))
 
 
 def _check_names(names: list[str]) -> None:

@@ -9,6 +9,7 @@ traced, so no network needs to be looked into.
 """
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -146,6 +147,6 @@ def _convolution_norm(weight: jax.Array, layer: Layer, key: jax.Array) -> jax.Ar
         outputs, transposed = jax.vjp(operator, vector.reshape(shape))
         return transposed(outputs)[0].ravel()
 
-    size = layer.image[0] * layer.image[1] * layer.image[2]
-    square, _ = largest_eigenvalue(product, size, key, ITERATIONS, weight.dtype)
+    start = jax.random.normal(key, (math.prod(shape),), weight.dtype)
+    square, _ = largest_eigenvalue(product, start, ITERATIONS)
     return jnp.sqrt(jnp.maximum(square, 0))

@@ -16,7 +16,8 @@ class Margins(NamedTuple):
     """Of every example, float64 `[examples]`.
 
     margins: logit of the label minus the largest other logit; negative where misclassified.
-    gradient_norms: Euclidean norm of the margin's gradient with respect to the normalised image.
+    gradient_norms: Euclidean norm of the margin's gradient with respect to the normalised image;
+        NaN where the margin is not finite.
     """
 
     margins: np.ndarray
@@ -41,7 +42,8 @@ def margins(apply: Apply, parameters: Arrays, state: Arrays, batches: Batches) -
     """Margins of all examples, in evaluation mode."""
     counts = np.asarray(batches.counts)
     found = _margins(apply, parameters, state, batches)
-    return Margins(*(np.asarray(values, np.float64)[counts] for values in found))
+    values, norms = (np.asarray(array, np.float64)[counts] for array in found)
+    return Margins(values, np.where(np.isfinite(values), norms, np.nan))
 
 
 @functools.partial(jax.jit, static_argnames="apply")

@@ -82,7 +82,7 @@ class Settings:
     """
 
     examples: int = 500
-    batch_size: int = 250
+    batch_size: int = 500
     lanczos_iterations: int = 20
     hutchinson_probes: int = 10
     noise_samples: int = 10

@@ -1,11 +1,14 @@
-"""Mean training loss, its gradient and Hessian products, and accuracy, batch by batch.
+"""Mean training loss with its first two derivatives, and accuracy, batch by batch.
 
 Everything is in evaluation mode: batch norm uses its running statistics, so that the loss is a mean
-over examples that do not depend on each other, and its Hessian the mean of theirs.
+over examples that do not depend on each other, and its Hessian the mean of theirs. Networks are
+given as parameters plus a flat vector, so that all that varies is an argument: each of the two
+functions is compiled once for all networks of the same shape, and for all measures.
 """
 
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,63 +17,95 @@ from jax.flatten_util import ravel_pytree
 from rcjax.measures.network import Apply, Arrays, Batches
 
 
-class Objective:
-    """Functions of all parameters as one vector `[size]`. Made inside of compiled functions.
+class Derivatives(NamedTuple):
+    """loss: mean cross-entropy `[]`. gradient: of it, `[size]`. curvature: Hessian times a vector,
+    `[size]`."""
 
-    Attributes:
-        flat: the parameters of the network, `[size]`.
+    loss: jax.Array
+    gradient: jax.Array
+    curvature: jax.Array
+
+
+@functools.partial(jax.jit, static_argnames="apply")
+def derivatives(
+    apply: Apply,
+    parameters: Arrays,
+    state: Arrays,
+    batches: Batches,
+    offset: jax.Array,
+    direction: jax.Array,
+) -> Derivatives:
+    """Of the mean training loss at parameters + offset.
+
+    Args:
+        offset, direction: `[size]`, in the order of `jax.flatten_util.ravel_pytree(parameters)`;
+            the Hessian is multiplied by `direction`.
     """
+    flat, restore = ravel_pytree(parameters)
 
-    def __init__(self, apply: Apply, parameters: Arrays, state: Arrays, batches: Batches):
-        self.flat, self._restore = ravel_pytree(parameters)
-        self._apply, self._state, self._batches = apply, state, batches
-        self._examples = jnp.sum(batches.counts).astype(self.flat.dtype)
+    def of_batch(batch: Batches) -> Derivatives:
+        def loss(flat: jax.Array) -> jax.Array:
+            logits = apply(restore(flat), state, batch.images, False)[0]
+            correct = jnp.take_along_axis(logits, batch.labels[:, None], -1)[:, 0]
+            losses = jax.nn.logsumexp(logits, -1) - correct
+            return jnp.sum(jnp.where(batch.counts, losses, 0))
 
-    def loss(self, flat: jax.Array) -> jax.Array:
-        """Mean cross-entropy `[]`."""
-        return self._mean(lambda batch: self._batch_loss(flat, batch))
+        (value, gradient), (_, curvature) = jax.jvp(
+            jax.value_and_grad(loss), (flat + offset,), (direction,)
+        )
+        return Derivatives(value, gradient, curvature)
 
-    def gradient(self, flat: jax.Array) -> jax.Array:
-        """Gradient of the mean cross-entropy `[size]`."""
-        return self._mean(lambda batch: jax.grad(self._batch_loss)(flat, batch))
+    with jax.default_matmul_precision("highest"):
+        return _mean(of_batch, batches)
 
-    def curvature(self, vector: jax.Array) -> jax.Array:
-        """The Hessian of the mean cross-entropy at the network's parameters, times `vector`."""
 
-        def of_batch(batch: Batches) -> jax.Array:
-            def gradient(flat: jax.Array) -> jax.Array:
-                return jax.grad(self._batch_loss)(flat, batch)
+@jax.jit
+def _perturbed(
+    parameters: Arrays, key: jax.Array, absolute: jax.Array, relative: jax.Array
+) -> Arrays:
+    flat, restore = ravel_pytree(parameters)
+    noise = jax.random.normal(key, flat.shape, flat.dtype)
+    deviation = jnp.sqrt(jnp.square(absolute) + jnp.square(relative * flat))
+    return restore(flat + deviation.astype(flat.dtype) * noise)
 
-            return jax.jvp(gradient, (self.flat,), (vector,))[1]
 
-        return self._mean(of_batch)
+@functools.partial(jax.jit, static_argnames="apply")
+def _accuracy(apply: Apply, parameters: Arrays, state: Arrays, batches: Batches) -> jax.Array:
+    def correct(batch: Batches) -> jax.Array:
+        labels = jnp.argmax(apply(parameters, state, batch.images, False)[0], -1)
+        return jnp.sum((labels == batch.labels) & batch.counts).astype(jnp.float32)
 
-    def accuracy(self, flat: jax.Array) -> jax.Array:
-        """Fraction of examples classified correctly `[]`."""
+    return _mean(correct, batches)
 
-        def correct(batch: Batches) -> jax.Array:
-            labels = jnp.argmax(self._logits(flat, batch), -1)
-            return jnp.sum((labels == batch.labels) & batch.counts).astype(flat.dtype)
 
-        return self._mean(correct)
+def noisy_accuracy(
+    apply: Apply,
+    parameters: Arrays,
+    state: Arrays,
+    batches: Batches,
+    key: jax.Array,
+    absolute: float,
+    relative: float,
+) -> jax.Array:
+    """Fraction of examples `[]` classified correctly with normal noise on all parameters.
 
-    def _logits(self, flat: jax.Array, batch: Batches) -> jax.Array:
-        return self._apply(self._restore(flat), self._state, batch.images, False)[0]
+    The noise on parameter w has the standard deviation sqrt(absolute^2 + relative^2 w^2).
+    """
+    noisy = _perturbed(parameters, key, jnp.float32(absolute), jnp.float32(relative))
+    return _accuracy(apply, noisy, state, batches)
 
-    def _batch_loss(self, flat: jax.Array, batch: Batches) -> jax.Array:
-        logits = self._logits(flat, batch)
-        correct = jnp.take_along_axis(logits, batch.labels[:, None], -1)[:, 0]
-        losses = jax.nn.logsumexp(logits, -1) - correct
-        return jnp.sum(jnp.where(batch.counts, losses, 0))
 
-    def _mean(self, function: Callable[[Batches], jax.Array]) -> jax.Array:
-        """The sum of function(batch) over all batches, divided by the number of examples."""
-        first = function(jax.tree.map(lambda array: array[0], self._batches))
-        rest = jax.tree.map(lambda array: array[1:], self._batches)
-        if len(rest.labels):
+def _mean(function: Callable[[Batches], Any], batches: Batches) -> Any:
+    """The sum of function(batch) over all batches, divided by the number of examples."""
+    if len(batches.labels) == 1:
+        total = function(jax.tree.map(lambda array: array[0], batches))
+    else:
+        kinds = jax.eval_shape(function, jax.tree.map(lambda array: array[0], batches))
+        zeros = jax.tree.map(lambda kind: jnp.zeros(kind.shape, kind.dtype), kinds)
 
-            def add(total: jax.Array, batch: Any) -> tuple[jax.Array, None]:
-                return total + function(Batches(*batch)), None
+        def add(total: Any, batch: Batches) -> tuple[Any, None]:
+            return jax.tree.map(jnp.add, total, function(batch)), None
 
-            first = jax.lax.scan(add, first, tuple(rest))[0]
-        return first / self._examples
+        total = jax.lax.scan(add, zeros, batches)[0]
+    examples = jnp.sum(batches.counts)
+    return jax.tree.map(lambda value: value / examples.astype(value.dtype), total)

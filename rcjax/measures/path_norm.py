@@ -10,7 +10,7 @@ import numpy as np
 from jax.extend.core import Literal
 
 from rcjax.measures.network import Apply, Arrays
-from rcjax.regions.exact_rules import PiecewiseLinearRule
+from rcjax.regions.exact_rules import PiecewiseLinearRule, scan_sizes
 from rcjax.regions.exact_values import Kind, NotPiecewiseLinear, Value, constant
 from rcjax.regions.tracing import walk
 
@@ -37,6 +37,26 @@ class _SquaredRule(PiecewiseLinearRule):
 
     What depends on the input is then a sum over paths: not negative, so ReLU changes nothing.
     """
+
+    def __call__(self, equation: Any, inputs: list[Value]) -> list[Value]:
+        """One operation; a map over slices (a grouped convolution on the CPU) is kept as a loop."""
+        if equation.primitive.name == "scan" and scan_sizes(equation)[1] == 0:
+            return self._map(equation, inputs)
+        return super().__call__(equation, inputs)
+
+    def _map(self, equation: Any, inputs: list[Value]) -> list[Value]:
+        body, (fixed, _) = equation.params["jaxpr"], scan_sizes(equation)
+        kinds: list[Kind] = []
+
+        def turn(arrays: list) -> list:
+            scanned = [Value(a, v.kind) for a, v in zip(arrays, inputs[fixed:], strict=True)]
+            consts = [constant(const) for const in body.consts]
+            results = walk(body.jaxpr, consts, [*inputs[:fixed], *scanned], self, constant)
+            kinds[:] = [value.kind for value in results]
+            return [value.array for value in results]
+
+        arrays = jax.lax.map(turn, [value.array for value in inputs[fixed:]])
+        return [Value(array, kind) for array, kind in zip(arrays, kinds, strict=True)]
 
     def linear(self, name: str, equation: Any, inputs: list[Value]) -> list[Value]:
         variable = [value.kind == Kind.LINEAR for value in inputs]

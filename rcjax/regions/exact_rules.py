@@ -98,7 +98,7 @@ class PiecewiseLinearRule:
             raise refusal(
                 "scan", f"{length} turns, more than the {_LONGEST_SCAN} that are unrolled"
             )
-        consts, carry = _scan_sizes(equation)
+        consts, carry = scan_sizes(equation)
         fixed, carried = inputs[:consts], inputs[consts : consts + carry]
         scanned = inputs[consts + carry :]
         turns: list[list[Value]] = []
@@ -114,7 +114,7 @@ class PiecewiseLinearRule:
         return carried + [_stack(values) for values in zip(*turns, strict=True)]
 
 
-def _scan_sizes(equation: Any) -> tuple[int, int]:
+def scan_sizes(equation: Any) -> tuple[int, int]:
     """Number of fixed and of carried inputs, read from the ranks: names differ between versions.
 
     What is scanned over, or collected, has one axis more outside of the body than inside.

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from rcjax.measures.lanczos import largest_eigenvalue
@@ -42,4 +41,5 @@ def sharpness(
         with jax.default_matmul_precision("highest"):
             return jax.jvp(gradient, (flat,), (vector,))[1]
 
-    return largest_eigenvalue(product, flat.size, key, iterations, jnp.result_type(flat))
+    start = jax.random.normal(key, flat.shape, flat.dtype)
+    return largest_eigenvalue(product, start, iterations)

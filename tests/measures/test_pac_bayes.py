@@ -1,0 +1,85 @@
+"""PAC-Bayes flatness of a linear classifier, whose accuracy under noise is known in closed form."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.optimize import brentq, minimize_scalar
+from scipy.special import ndtr
+
+from rcjax.measures import Settings, TrainedNetwork, compute
+from rcjax.measures.pac_bayes import largest_sigma
+
+NAMES = ["flatness", "bound_origin", "bound_initialization"]
+EXAMPLES, FEATURES = 100, 6
+
+
+def linear_apply(parameters, state, images, train):
+    """Logits w x and 0."""
+    first = images.reshape(len(images), -1) @ parameters["weight"]
+    return jnp.stack([first, jnp.zeros_like(first)], -1), state
+
+
+@pytest.fixture(scope="module")
+def linear():
+    random = np.random.default_rng(0)
+    weight = np.float32([2.0, -1.0, 0.5, 0.1, 0.0, 3.0])
+    images = random.normal(size=(EXAMPLES, 1, 1, FEATURES)).astype(np.float32)
+    scores = images.reshape(EXAMPLES, -1) @ weight
+    labels = np.where(scores > 0, 0, 1)
+    initial = {"weight": random.normal(size=FEATURES).astype(np.float32)}
+    return TrainedNetwork(linear_apply, {"weight": weight}, {}, initial, images, labels)
+
+
+def divergence(offset, variances, magnitude):
+    """Between normal distributions, from its definition; the prior's variance is searched."""
+
+    def of_prior(log_prior):
+        prior = math.exp(log_prior)
+        spread = np.sum(variances) / prior + offset @ offset / prior - len(offset)
+        return (spread + len(offset) * log_prior - np.sum(np.log(variances))) / 2
+
+    if not magnitude:
+        return of_prior(math.log(variances[0]))
+    return minimize_scalar(of_prior, bounds=(-20, 20), method="bounded").fun
+
+
+@pytest.mark.parametrize("magnitude", [False, True])
+def test_flatness_and_bounds_of_a_linear_classifier(linear, magnitude):
+    weight, first = (
+        np.float64(tree["weight"]) for tree in (linear.parameters, linear.initial_parameters)
+    )
+    points = np.float64(linear.images).reshape(EXAMPLES, -1)
+    margins = np.abs(points @ weight)
+
+    def variances(sigma):
+        return (sigma * weight) ** 2 + 1e-6 if magnitude else np.full(FEATURES, sigma**2)
+
+    def drop(sigma):
+        return 1 - np.mean(ndtr(margins / np.sqrt(points**2 @ variances(sigma))))
+
+    exact = brentq(lambda sigma: drop(sigma) - 0.1, 1e-3, 30)
+    prefix = "pac_bayes_magnitude_" if magnitude else "pac_bayes_"
+    names = [prefix + name for name in NAMES]
+    found = compute(
+        linear, names, key=jax.random.key(1), settings=Settings(noise_samples=400, batch_size=60)
+    )
+    sigma = found[names[0]] ** -0.5
+    assert sigma == pytest.approx(exact, rel=0.08)  # 400 samples and the search's 2.2 %
+    for name, offset in ((names[1], weight), (names[2], weight - first)):
+        information = divergence(offset, variances(sigma), magnitude)
+        total = information / 2 + math.log(EXAMPLES / sigma) + 10
+        assert found[name] == pytest.approx(math.sqrt(total / (EXAMPLES - 1)), rel=1e-4)
+
+
+@pytest.mark.parametrize("limit", [2.0**-18.5, 0.01, 2.0**-6, 3.0, 50.0])
+def test_search_finds_where_the_drop_passes_a_tenth(limit):
+    found = largest_sigma(lambda sigma: 0.1 * sigma / limit)
+    assert found <= limit < found * 2 ** (1 / 32 + 1e-9)
+
+
+@pytest.mark.parametrize("drop", [0.0, 0.2])
+def test_a_drop_that_never_passes_has_no_sigma(drop):
+    assert math.isnan(largest_sigma(lambda sigma: drop))
