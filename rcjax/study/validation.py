@@ -15,6 +15,7 @@ from rcjax.training.validation import check_config
 _RANGES: dict[str, tuple[float, float]] = {
     "executor.workers": (0, 10_000),
     "executor.retries": (0, 1_000),
+    "executor.runs_together": (1, 10_000),
     "executor.cpus_per_run": (0, 10_000),
     "executor.gpus_per_run": (0, 1_000),
     "measures.examples": (1, math.inf),
@@ -58,6 +59,12 @@ def check_study(config: Mapping[str, Any]) -> list[Run]:
     if fields["executor.name"] not in EXECUTORS:
         raise UserError(
             f"unknown executor.name {fields['executor.name']!r}; known: {', '.join(EXECUTORS)}"
+        )
+    if fields["executor.runs_together"] > 1 and fields["executor.name"] != "in_process":
+        raise UserError(
+            "config field executor.runs_together must be 1 with executor.name = "
+            f"{fields['executor.name']}, got {fields['executor.runs_together']}; runs are trained "
+            "together by the executor in_process"
         )
     runs = expand(config)
     _check_variants(config["variants"])

@@ -20,6 +20,7 @@ import numpy as np
 from rcjax.configuration import complete, flatten
 from rcjax.data import Dataset
 from rcjax.errors import UserError
+from rcjax.training.classical import is_classical
 from rcjax.training.dataset import load_dataset
 from rcjax.training.devices import check_devices, replicated
 from rcjax.training.epoch import EpochMetrics, epoch_function
@@ -42,6 +43,11 @@ def group_key(config: Any) -> str:
     for name in ("seed", *Optimizer().names):
         fields.pop(name, None)
     return json.dumps(fields, sort_keys=True)
+
+
+def is_groupable(config: Any) -> bool:
+    """Whether a run can be trained together with others: whether it trains a network."""
+    return not is_classical(complete(config).to_dict())
 
 
 def train_together(

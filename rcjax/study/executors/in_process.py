@@ -1,24 +1,65 @@
-"""One run after the other in this process."""
+"""One run after the other in this process, or several trained together and then measured."""
 
+import contextlib
 import gc
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from ml_collections import ConfigDict
 
 from rcjax.study.executors import Report
 from rcjax.study.runs import INTERRUPTED, Job, perform
+from rcjax.training.interruption import Interrupted
+from rcjax.training.together import group_key, is_groupable, train_together
 
 
 def execute(
     jobs: Sequence[Job], settings: Mapping[str, Any], report: Report, stop: threading.Event
 ) -> None:
-    """Does the jobs in their order."""
+    """Does the jobs; with `runs_together` above 1 those that go together are trained as one."""
+    for number, group in enumerate(groups(jobs, settings["runs_together"])):
+        if len(group) > 1 and not stop.is_set():
+            _train_group(group, number, stop)
+        for job in group:
+            if stop.is_set():
+                return
+            # What was trained together is over by now: it is only measured.
+            outcome = perform(job, stop)
+            if outcome.status == INTERRUPTED:
+                stop.set()
+            report(outcome)
+            # Compiled functions and the arrays they hold refer to each other.
+            gc.collect()
+
+
+def groups(jobs: Sequence[Job], most: int) -> Iterator[list[Job]]:
+    """Jobs that can be trained together, at most so many at a time; the others by themselves."""
+    by_key: dict[str, list[Job]] = {}
     for job in jobs:
-        if stop.is_set():
-            return
-        outcome = perform(job, stop)
-        if outcome.status == INTERRUPTED:
+        config = ConfigDict(job.config)
+        key = group_key(config) if most > 1 and is_groupable(config) else job.name
+        by_key.setdefault(key, []).append(job)
+    for group in by_key.values():
+        for start in range(0, len(group), most):
+            yield group[start : start + most]
+
+
+def _train_group(group: Sequence[Job], number: int, stop: threading.Event) -> None:
+    log_path = Path(group[0].workdir) / "logs" / f"together_{number}.txt"
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    configs = [ConfigDict(job.config) for job in group]
+    with open(log_path, "a", encoding="utf-8") as log, contextlib.redirect_stdout(log):
+        try:
+            train_together(configs, [job.folder for job in group], stop)
+        except Interrupted:
             stop.set()
-        report(outcome)
-        # Compiled functions and the arrays they hold refer to each other.
-        gc.collect()
+        # What ails the group may spare its members: each is tried by itself.
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            print(f"not trained together: {reason}", flush=True)
+        else:
+            return
+    if not stop.is_set():
+        print(f"{len(group)} runs are trained one by one ({reason[:200]})", flush=True)

@@ -1,0 +1,48 @@
+"""A study whose runs are trained together: the same records, and the same messages."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rcjax.errors import UserError
+from rcjax.study import run_experiment
+from rcjax.study.executors.in_process import groups
+from rcjax.study.grid import expand
+from rcjax.study.runs import make_job
+
+from .small_studies import small_study
+
+TOGETHER = {"executor.runs_together": 3}
+GRID = {"grid.batch_size": (16, 32), "grid.learning_rate": (0.1, 0.01), "grid.seed": (0, 1)}
+
+
+def test_runs_of_equal_batch_size_go_together():
+    study = small_study(**GRID).to_dict()
+    jobs = [make_job(run, "nowhere", study) for run in expand(study)]
+    sizes = [[job.config["batch_size"] for job in group] for group in groups(jobs, 3)]
+    assert sorted(sizes) == [[16], [16, 16, 16], [32], [32, 32, 32]]
+    assert [job for group in groups(jobs, 1) for job in group] == jobs
+
+
+def test_study_together_makes_the_records_of_single_runs(tmp_path):
+    run_experiment(small_study(**GRID), tmp_path / "alone")
+    run_experiment(small_study(**GRID, **TOGETHER), tmp_path / "together")
+    alone = sorted((tmp_path / "alone" / "runs").glob("*/record.json"))
+    assert len(alone) == 8
+    for path in alone:
+        theirs = Path(str(path).replace("alone", "together"))
+        first, second = (json.loads(each.read_text()) for each in (path, theirs))
+        assert first["config"] == second["config"]
+        assert first["region_count"]["counts"] == second["region_count"]["counts"]
+        assert first["history"][-1]["train_loss"] == pytest.approx(
+            second["history"][-1]["train_loss"], rel=1e-4
+        )
+    logs = (tmp_path / "together" / "logs").glob("together_*.txt")
+    assert any("3 runs together" in log.read_text() for log in logs)
+
+
+def test_only_the_executor_that_can_takes_it(tmp_path):
+    study = small_study(**TOGETHER, **{"executor.name": "processes"})
+    with pytest.raises(UserError, match=r"runs_together must be 1 with executor\.name = processes"):
+        run_experiment(study, tmp_path)
