@@ -99,15 +99,25 @@ def field_kind(name: str) -> Any:
     (<class 'int'>, tuple[float, ...], None)
     """
     section, _, rest = name.partition(".")
-    if section == "grid" and (kind := _run_kind(rest)):
+    if section == "grid" and (kind := run_kind(rest)):
         return types.GenericAlias(tuple, (kind, ...))
     if section == "variants" and (regions := RUN_FIELDS.get("regions." + rest.partition(".")[2])):
         return regions.kind
     study_field = STUDY_FIELDS.get(name)
-    return study_field.kind if study_field else _run_kind(name)
+    return study_field.kind if study_field else run_kind(name)
 
 
-def _run_kind(name: str) -> Any:
+def is_run_field(name: str) -> bool:
+    """Whether a dotted name is a field of a run, or a hyperparameter of a classical classifier.
+
+    >>> is_run_field("regions.slices"), is_run_field("classifier.C"), is_run_field("executor.name")
+    (True, True, False)
+    """
+    return run_kind(name) is not None
+
+
+def run_kind(name: str) -> Any:
+    """The type of a field of a run by its dotted name; None if no field is called that."""
     section, _, rest = name.partition(".")
     if section == CLASSIFIER_SECTION and rest:
         return free_value

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from rcjax.configuration import flatten, nested
 from rcjax.errors import UserError
-from rcjax.fields import FREE_SECTIONS, RUN_FIELDS, STUDY_FIELDS
+from rcjax.fields import FREE_SECTIONS, RUN_FIELDS, STUDY_FIELDS, is_run_field, run_kind
 from rcjax.training.validation import check_config
 
 MOST_RUNS = 100_000  # beyond there is only a slip of the keys
@@ -88,7 +88,7 @@ def _axes(grid: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
             "--config.grid.learning_rate=0.1,0.01 --config.grid.seed=0,1,2"
         )
     for name, values in given.items():
-        if name not in RUN_FIELDS:
+        if not is_run_field(name):
             raise UserError(
                 f"grid.{name} is no field of a run; an axis is one of {', '.join(RUN_FIELDS)}"
             )
@@ -105,13 +105,15 @@ def _axes(grid: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
 
 
 def _in_order(names: Mapping[str, Any]) -> list[str]:
-    middle = [name for name in RUN_FIELDS if name not in (*_FIRST, *_LAST)]
+    # Hyperparameters of classical classifiers come last, by name.
+    known = dict.fromkeys((*RUN_FIELDS, *sorted(names)))
+    middle = [name for name in known if name not in (*_FIRST, *_LAST)]
     return [name for name in (*_FIRST, *middle, *_LAST) if name in names]
 
 
 def _distinct(name: str, values: Sequence[Any]) -> tuple[Any, ...]:
     # 1 and 1.0 are one learning rate, and are written alike.
-    is_number = RUN_FIELDS[name].kind is float
+    is_number = run_kind(name) is float
     whole = [float(v) if is_number and type(v) is int else v for v in values]
     seen = set()
     for value in whole:

@@ -18,6 +18,7 @@ from rcjax.data import normalize
 from rcjax.errors import DamagedError, UserError
 from rcjax.study.files import set_aside
 from rcjax.training import Interrupted
+from rcjax.training.classical import FittedClassifier, fit_classical, is_classical
 from rcjax.training.files import finite, read_json, write_json
 from rcjax.training.state import measures_key
 from rcjax.training.trained import TrainedRun, load_trained
@@ -110,8 +111,9 @@ class Probes:
             self._wanted.variants
         )
 
-    def compute(self, trained: TrainedRun, stop: threading.Event) -> None:
-        """Computes what is missing.
+    def compute(self, trained: TrainedRun | FittedClassifier, stop: threading.Event) -> None:
+        """Computes what is missing. Measures are of networks; a study checks that none is asked for
+        of a classical classifier.
 
         Raises:
             Interrupted: `stop` was set; what was computed until then is kept.
@@ -120,7 +122,7 @@ class Probes:
             _keep_damaged(file)
         found = self.measures()
         missing = [name for name in self._wanted.measures if name not in found]
-        if missing:
+        if missing and isinstance(trained, TrainedRun):
             print(f"computing {len(missing)} measures", flush=True)
             self._write_measures({**found, **_measure(trained, missing, self._wanted.settings)})
         variants = self.variants()
@@ -149,6 +151,8 @@ def compute_probes(
 ) -> None:
     """Computes what is missing of a finished run's measures and variants, from its checkpoint.
 
+    A classical classifier, which has none, is fitted again.
+
     Args:
         config: of the run.
         folder: of the run.
@@ -161,7 +165,8 @@ def compute_probes(
     """
     probes = Probes(config.to_dict(), folder, Wanted(study))
     if not probes.complete():
-        probes.compute(load_trained(config, folder), stop)
+        fitted = is_classical(config)
+        probes.compute(fit_classical(config) if fitted else load_trained(config, folder), stop)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -196,8 +201,8 @@ def _measure(
     return finite(measures.compute(network, names, key=key, settings=measures.Settings(**settings)))
 
 
-def _count(trained: TrainedRun, regions: dict[str, Any]) -> dict[str, Any]:
-    counts = trained.experiment.count_on(trained.state, ConfigDict(regions))
+def _count(trained: TrainedRun | FittedClassifier, regions: dict[str, Any]) -> dict[str, Any]:
+    counts = trained.count(ConfigDict(regions))
     return finite(
         {
             "mean": float(counts.mean),

@@ -10,6 +10,7 @@ from rcjax.study.grid import Run
 from rcjax.study.probes import Probes, Wanted
 from rcjax.study.rows import Row
 from rcjax.study.runs import run_folder
+from rcjax.training.classical import is_classical
 from rcjax.training.files import read_json
 from rcjax.training.workdir import Workdir
 
@@ -86,6 +87,7 @@ def make_row(found: Found, workdir: Path, study: Mapping[str, Any]) -> Row:
     """
     config, record = found.run.config, found.record or {}
     axes = {name: value for name, value in found.run.axes.items() if name not in _NOT_SETTINGS}
+    known = {} if is_classical(config) else {name: config[name] for name in _ALWAYS}
     regions = record.get("region_count", {})
     measures = {} if regions.get("mean") is None else {"region_count": regions["mean"]}
     if found.status == COMPLETED:
@@ -96,7 +98,7 @@ def make_row(found: Found, workdir: Path, study: Mapping[str, Any]) -> Row:
     return Row(
         name=found.run.name,
         network=config["network"],
-        settings={**{name: config[name] for name in _ALWAYS}, **axes},
+        settings={**known, **axes},
         seed=config["seed"],
         status=found.status,
         train_accuracy=record.get("train_accuracy"),
@@ -111,7 +113,7 @@ def make_row(found: Found, workdir: Path, study: Mapping[str, Any]) -> Row:
 
 
 _NOT_SETTINGS = ("network", "seed")
-# The trivial predictor needs them, whether or not they vary.
+# The trivial predictor needs them, whether or not they vary. Classical classifiers have none.
 _ALWAYS = ("learning_rate", "batch_size", "weight_decay")
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from rcjax.configuration import flatten
 from rcjax.errors import UserError
-from rcjax.fields import FREE_SECTIONS, RUN_FIELDS, STUDY_FIELDS
+from rcjax.fields import FREE_SECTIONS, RUN_FIELDS, STUDY_FIELDS, is_run_field
 from rcjax.study.executors import NAMES as EXECUTORS
 from rcjax.study.grid import Run, expand
 from rcjax.study.probes import Wanted
+from rcjax.training.classical import is_classical
 from rcjax.training.validation import check_config
 
 _RANGES: dict[str, tuple[float, float]] = {
@@ -70,6 +71,11 @@ def check_study(config: Mapping[str, Any]) -> list[Run]:
     _check_variants(config["variants"])
     wanted = Wanted(config)
     for run in runs:
+        if wanted.measures and is_classical(run.config):
+            raise UserError(
+                f"config field measures.names must be empty: the measures are of networks, and run "
+                f"{run.name} is of network = {run.config['network']}"
+            )
         for name, regions in wanted.regions(run.config).items():
             try:
                 check_config({**run.config, "regions": regions})
@@ -84,7 +90,7 @@ def _check_names(config: Mapping[str, Any]) -> None:
     missing = [name for name in allowed if name not in fields]
     if missing:
         raise UserError(f"the config lacks {', '.join(sorted(missing))}; see rcjax/fields.py")
-    unknown = [name for name in fields if name not in allowed]
+    unknown = [name for name in fields if name not in allowed and not is_run_field(name)]
     if unknown:
         raise UserError(
             f"the config has fields that nothing reads: {', '.join(unknown)}; remove them"

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from rcjax import count_regions, on_host
-from rcjax.configuration import flatten
+from rcjax import RegionCounts, count_regions, on_host
+from rcjax.configuration import complete, flatten
 from rcjax.data import Dataset, normalize
 from rcjax.errors import UserError
 from rcjax.fields import RUN_FIELDS
@@ -87,7 +87,7 @@ class FittedClassifier:
     estimator: Any
     messages: tuple[str, ...]
 
-    def count(self, regions: Any) -> Any:
+    def count(self, regions: Any) -> RegionCounts:
         """Counts regions on the slices that a network with the same seed meets.
 
         Args:
@@ -140,11 +140,12 @@ def fit_classical(config: Any) -> FittedClassifier:
     """Fits the classifier of a run; the same config gives the same one.
 
     Args:
-        config: of the run, complete and checked.
+        config: of the run, a `ConfigDict`, checked.
 
     Raises:
         UserError: the data set cannot be had, or scikit-learn refuses to fit it.
     """
+    config = complete(config)
     dataset = load_dataset(config)
     hyperparameters = config.to_dict().get("classifier", {})
     estimator = create_classical(config.network, hyperparameters, seed=config.seed)

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from rcjax import data
+from rcjax import RegionCounts, data
 from rcjax.configuration import complete
 from rcjax.errors import UserError
 from rcjax.training.checkpoints import Checkpoints
@@ -34,6 +34,10 @@ class TrainedRun:
     experiment: Experiment
     state: TrainState
     initial_state: TrainState
+
+    def count(self, regions: Any) -> RegionCounts:
+        """Counts the trained network's regions as a section `regions` of a config asks."""
+        return self.experiment.count_on(self.state, regions)
 
 
 def load_trained(config: Any, workdir: str | os.PathLike) -> TrainedRun:
