@@ -47,6 +47,7 @@ _STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "lines.linewidth": 1.2,
 }
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # names may hold anything
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 
 
@@ -168,7 +169,7 @@ def to_svg(
         figure.savefig(stream, format="svg", metadata={"Date": None}, transparent=True)
     ElementTree.register_namespace("", _SVG)
     ElementTree.register_namespace("xlink", _XLINK)
-    root = ElementTree.fromstring(stream.getvalue())
+    root = ElementTree.fromstring(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", stream.getvalue()))
     _drop(root, f"{{{_SVG}}}metadata")
     _drop(root, f"{{{_SVG}}}style")  # a style sheet inside one figure would rule the whole page
     for artist, texts in (hints or {}).items():

@@ -43,7 +43,7 @@ def interval(value: Any) -> str:
     if not found:
         return ""
     smaller, larger = sorted(map(abs, found))
-    digits = 3 if smaller >= 0.9 or 0.995 <= larger < 1 else 2
+    digits = 3 if larger < 0.9995 and (smaller >= 0.9 or larger >= 0.995) else 2
     return f"[{decimal(found[0], digits)}, {decimal(found[1], digits)}]"
 
 
