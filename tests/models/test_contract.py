@@ -1,0 +1,189 @@
+"""What every network promises, checked on all of them.
+
+Tiny widths, the weights of the recipe (no initialisation to compile), and the compiler's quickest
+settings: nearly all of the time is compilation.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+from safetensors.numpy import save_file
+
+from rcjax import count_regions, on_host
+from rcjax.models import NAMES, functional, load_torch_checkpoint, load_torch_state_dict, predictor
+from rcjax.models.builder import Builder, Settings
+from rcjax.models.layers import Network
+from rcjax.models.registry import Shape
+from rcjax.models.torch_state_dict import torch_state_dict_of
+from rcjax.training.checkpoints import Checkpoints
+from rcjax.training.state import TrainState
+
+from ..recipe import recipe_state_dict
+
+CLASSES, BATCH = 3, 4
+COMPILER = {
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+    "xla_cpu_use_fusion_emitters": False,
+    "xla_cpu_parallel_codegen_split_count": 1,
+}
+QUICK = ("resnet18", "vgg19", "mlp")  # whose training compiles in a few seconds
+every_network = pytest.mark.parametrize("name", NAMES)
+
+
+def image_size(name: str) -> int:
+    return 64 if name.endswith("_imagenet") else 32
+
+
+def options(name: str) -> dict[str, int]:
+    width = {"vit": 12, "googlenet": 12}.get(name, 4)  # the heads of vit share its width
+    return {"width": width, "num_classes": CLASSES, "image_size": image_size(name)}
+
+
+def images(name: str, count: int = BATCH, seed: int = 0) -> jax.Array:
+    size = image_size(name)
+    numbers = np.random.default_rng(seed).standard_normal((count, size, size, 3))
+    return jnp.asarray(numbers, jnp.float32)
+
+
+def blank(name: str) -> Network:
+    """The network with zeros for weights, which takes no compilation."""
+    return Shape(name=name, channels=3, **options(name)).build(Builder(Settings()))
+
+
+@functools.cache
+def recipe_tensors(name: str) -> dict[str, np.ndarray]:
+    shapes = {key: array.shape for key, array in torch_state_dict_of(blank(name)).items()}
+    return recipe_state_dict(shapes)
+
+
+def recipe_arrays(name: str):
+    """(parameters, state) with the weights of the recipe."""
+    model = blank(name)
+    load_torch_state_dict(model, recipe_tensors(name))
+    _, parameters, state = nnx.split(model, nnx.Param, ...)
+    return nnx.to_pure_dict(parameters), nnx.to_pure_dict(state)
+
+
+def compiled(function):
+    """jax.jit with the quickest compilation, and how often it was traced."""
+    traces = []
+
+    def counted(*arguments):
+        traces.append(1)
+        return function(*arguments)
+
+    return jax.jit(counted, compiler_options=COMPILER), traces
+
+
+@every_network
+def test_evaluation(name):
+    """Shape, purity, independence of the batch, one compilation, bfloat16, regions."""
+    arrays = recipe_arrays(name)
+    evaluate, traces = compiled(predictor(name, **options(name)))
+    batch = images(name)
+    logits = np.asarray(evaluate(*arrays, batch))
+    assert (logits.shape, logits.dtype) == ((BATCH, CLASSES), np.float32)
+    assert np.isfinite(logits).all()
+
+    others = evaluate(*arrays, images(name, seed=1).at[0].set(batch[0]))
+    scale = np.abs(logits).max()
+    np.testing.assert_allclose(others[0], logits[0], rtol=0, atol=1e-6 * scale)
+    assert np.all(np.any(others[1:] != logits[1:], axis=1))
+    np.testing.assert_array_equal(evaluate(*arrays, batch), logits)
+    assert len(traces) == 1
+
+    _, apply = functional(
+        name, compute_dtype="bfloat16", convolution_gradient="plain", **options(name)
+    )
+    rounded, _ = compiled(lambda parameters, state, batch: apply(parameters, state, batch, False))
+    rough, same_state = rounded(*arrays, batch)
+    jax.tree.map(np.testing.assert_array_equal, same_state, arrays[1])
+    assert rough.dtype == np.float32
+    assert np.any(rough != logits)
+    np.testing.assert_allclose(rough, logits, rtol=0, atol=0.1 * scale)
+
+    def scores(points):
+        """In batches of one size, for which the network is compiled already."""
+        padded = np.resize(points, (-(-len(points) // BATCH) * BATCH, *points.shape[1:]))
+        parts = [evaluate(*arrays, padded[at : at + BATCH]) for at in range(0, len(padded), BATCH)]
+        return np.concatenate(parts)[: len(points)]
+
+    anchors = images(name, count=4).reshape(2, 2, *batch.shape[1:])
+    dense, adaptive = (
+        count_regions(on_host(scores), anchors, points=33, method=method)
+        for method in ("grid", "adaptive")
+    )
+    np.testing.assert_array_equal(dense.counts, adaptive.counts)
+    assert dense.counts.min() >= 1
+    assert len(traces) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NAMES],
+)
+def test_training(name):
+    """Two steps: finite gradients of all parameters, a new state like the old one."""
+    parameters, state = recipe_arrays(name)
+    _, apply = functional(name, **options(name))
+
+    def step(parameters, state, batch):
+        def loss(parameters):
+            logits, new_state = apply(parameters, state, batch, True)
+            losses = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.arange(BATCH) % 3)
+            return losses.mean(), new_state
+
+        return jax.value_and_grad(loss, has_aux=True)(parameters)
+
+    train, traces = compiled(step)
+    (loss, new_state), gradients = train(parameters, state, images(name))
+    assert np.isfinite(loss)
+    assert all(np.isfinite(slope).all() for slope in jax.tree.leaves(gradients))
+    assert jax.tree.structure(gradients) == jax.tree.structure(parameters)
+    # Some ReLUs of tiny networks let nothing through.
+    learning = [bool(np.any(slope)) for slope in jax.tree.leaves(gradients)]
+    assert np.mean(learning) > 0.8
+
+    assert jax.tree.structure(new_state) == jax.tree.structure(state)
+    for old, new in zip(jax.tree.leaves(state), jax.tree.leaves(new_state), strict=True):
+        assert (np.shape(old), old.dtype) == (new.shape, new.dtype)
+        assert np.isfinite(new).all()
+    train(parameters, new_state, images(name, seed=1))
+    assert len(traces) == 1
+
+
+@every_network
+def test_checkpoints(name, tmp_path):
+    """Every array comes back with its bits, from rcjax's checkpoints and as PyTorch's tensors."""
+    parameters, state = recipe_arrays(name)
+    saved = TrainState(
+        parameters=parameters,
+        model_state=state,
+        optimizer_state={},
+        key=jax.random.key(1),
+        epoch=jnp.int32(5),
+    )
+    saved = jax.tree.map(jnp.asarray, saved)
+    folder = Checkpoints(tmp_path / "checkpoints", keep=1)
+    folder.save(saved, {"epoch": 5})
+    restored, messages = folder.restore_newest(saved)
+    folder.close()
+    assert (messages, restored.progress) == ([], {"epoch": 5})
+    assert jax.tree.structure(restored.state) == jax.tree.structure(saved)
+    jax.tree.map(np.testing.assert_array_equal, restored.state["parameters"], parameters)
+    jax.tree.map(np.testing.assert_array_equal, restored.state["model_state"], state)
+
+    tensors = recipe_tensors(name)
+    save_file({key: tensor.copy() for key, tensor in tensors.items()}, tmp_path / "x.safetensors")
+    model = blank(name)
+    load_torch_checkpoint(model, tmp_path / "x.safetensors")
+    written = torch_state_dict_of(model)
+    assert written.keys() == tensors.keys()
+    for key, array in written.items():
+        np.testing.assert_array_equal(array, tensors[key])
