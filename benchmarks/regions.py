@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 from measuring import interleaved, machine, ratio, spread
-from pytorch_resnet import ResNet18
+from pytorch_resnet import resnet
 from sklearn.datasets import load_digits
 
 from rcjax import count_regions, slices
@@ -96,7 +96,7 @@ def main() -> None:
 
     images, labels = digit_images()
     torch.manual_seed(0)
-    network = ResNet18(arguments.width)
+    network = resnet(width=arguments.width)
     train(network, images[:1297], labels[:1297], arguments.train_seconds)
     network.eval()
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 from measuring import interleaved, machine, ratio, spread
-from pytorch_resnet import ResNet18
+from pytorch_resnet import resnet
 
 from rcjax.models import functional
 from rcjax.training.devices import local_mesh, replicate
@@ -30,10 +30,10 @@ PEAK = {"NVIDIA A100": 312, "NVIDIA H100": 989, "NVIDIA H200": 989, "TPU v4": 27
 FORWARD_FLOP = 2 * 0.556e9
 
 
-def rcjax_epoch(precision: str, width: int, batch_size: int, images, labels):
+def rcjax_epoch(precision: str, network: str, width: int | None, batch_size: int, images, labels):
     """A function that trains one epoch, and the seconds its compilation took."""
     dtype = jnp.bfloat16 if precision == "bfloat16" else jnp.float32
-    init, apply = functional("resnet18", width=width, compute_dtype=dtype)
+    init, apply = functional(network, width=width, image_size=images.shape[1], compute_dtype=dtype)
     mesh = local_mesh()
     optimizer = Optimizer()
     settings = EpochSettings(batch_size, (0.5,) * 3, (0.25,) * 3, False, False)
@@ -54,9 +54,10 @@ def rcjax_epoch(precision: str, width: int, batch_size: int, images, labels):
     return run, seconds
 
 
-def pytorch_epoch(width: int, batch_size: int, images, labels):
+def pytorch_epoch(network: torch.nn.Module, batch_size: int, images, labels):
+    """A function that trains one epoch of a plain PyTorch loop."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    network = ResNet18(width).to(device).train()
+    network = network.to(device).train()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-6)
     pixels = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).to(device)
     targets = torch.from_numpy(labels.astype(np.int64)).to(device)
@@ -88,10 +89,10 @@ def main() -> None:
     labels = random.integers(0, 10, size=count).astype(np.int32)
     print(machine(), f"\nPyTorch {torch.__version__}, {torch.get_num_threads()} threads")
 
-    shape = (arguments.width, arguments.batch_size, images, labels)
-    runs = {"PyTorch float32": pytorch_epoch(*shape)}
+    data = (arguments.batch_size, images, labels)
+    runs = {"PyTorch float32": pytorch_epoch(resnet(width=arguments.width), *data)}
     for precision in ("float32", "bfloat16"):
-        run, seconds = rcjax_epoch(precision, *shape)
+        run, seconds = rcjax_epoch(precision, "resnet18", arguments.width, *data)
         runs[f"rcjax {precision}"] = run
         print(f"compiled the {precision} epoch in {seconds:.1f} s")
     seconds = interleaved(runs, arguments.repeats)
