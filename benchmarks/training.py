@@ -21,6 +21,7 @@ from pytorch_resnet import resnet
 from rcjax.models import functional
 from rcjax.training.devices import local_mesh, replicate
 from rcjax.training.epoch import EpochSettings, make_epoch
+from rcjax.training.inputs import InputSettings
 from rcjax.training.optimizer import Optimizer
 from rcjax.training.state import create_state
 
@@ -36,7 +37,7 @@ def rcjax_epoch(precision: str, network: str, width: int | None, batch_size: int
     init, apply = functional(network, width=width, image_size=images.shape[1], compute_dtype=dtype)
     mesh = local_mesh()
     optimizer = Optimizer()
-    settings = EpochSettings(batch_size, (0.5,) * 3, (0.25,) * 3, False, False)
+    settings = EpochSettings(batch_size, InputSettings(mean=(0.5,) * 3, std=(0.25,) * 3))
     epoch = make_epoch(apply, optimizer, settings, mesh)
     state = replicate(mesh, create_state(init, optimizer, seed=0))
     data = replicate(mesh, (jnp.asarray(images), jnp.asarray(labels)))

@@ -16,6 +16,7 @@ class Field(NamedTuple):
 
 
 NUMBERS = tuple[float, ...]
+INTEGERS = tuple[int, ...]
 
 # Of one training run.
 RUN_FIELDS: dict[str, Field] = {
@@ -30,10 +31,28 @@ RUN_FIELDS: dict[str, Field] = {
     "epochs": Field(int, 200),
     "batch_size": Field(int, 256),
     "learning_rate": Field(float, 0.1),
+    "optimizer": Field(str, "sgd"),
     "momentum": Field(float, 0.9),
+    "nesterov": Field(bool, False),
     "weight_decay": Field(float, 1e-6),
+    "beta1": Field(float, 0.9),
+    "beta2": Field(float, 0.999),
+    "decay_rate": Field(float, 0.0),
+    "epsilon": Field(float, 0.0),
+    "sam_radius": Field(float, 0.05),
+    "schedule": Field(str, "cosine"),
+    "warmup_epochs": Field(int, 0),
+    "schedule_final_rate": Field(float, 0.0),
+    "schedule_factor": Field(float, 0.0),
+    "schedule_step_epochs": Field(int, 0),
+    "schedule_milestones": Field(INTEGERS, ()),
+    "schedule_restart_epochs": Field(int, 0),
+    "schedule_restart_multiplier": Field(int, 1),
     "random_crop": Field(bool, False),
     "random_flip": Field(bool, False),
+    "random_erasing": Field(float, 0.0),
+    "mixup": Field(float, 0.0),
+    "cutmix": Field(float, 0.0),
     "precision": Field(str, "float32"),
     "checkpoint_every": Field(int, 10),
     "keep_checkpoints": Field(int, 3),

@@ -14,6 +14,7 @@ from rcjax.study.edge_of_stability.validation import check_config as check_edge_
 from rcjax.study.validation import check_study
 from rcjax.training import train
 from rcjax.training.counting import sample_slices
+from rcjax.training.optimizer import OPTIMIZER_FIELDS, optimizer_of
 from rcjax.training.validation import check_config
 
 from .training.small_runs import small_config
@@ -87,7 +88,10 @@ def test_every_field_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr("rcjax.training.loop.complete", completed_and_known)
     monkeypatch.setattr(ConfigDict, "__getattr__", note)
     train(config, tmp_path)
-    # The length belongs to random directions only.
+    # Every optimizer has fields of its own; the length belongs to random directions only.
+    for name in OPTIMIZER_FIELDS:
+        other = completed_and_known(small_config(optimizer=name))
+        optimizer_of(other)
     dataset = load("digits", train_examples=20)
     config = completed_and_known(config).unlock()
     config.regions.sampling = "random_directions"

@@ -50,9 +50,13 @@ def replicate(mesh: Mesh, tree: Any) -> Any:
 def divide_batch(mesh: Mesh, batch: Any) -> Any:
     """Divides arrays `[examples, ...]` among the devices; for use inside a compiled function.
 
+    Scalars are left as they are.
+
     A number of examples that is no multiple of the devices is divided as evenly as it goes: the
     compiler pads and masks, so results stay those of one device.
     """
     if mesh.size == 1:
         return batch
-    return jax.lax.with_sharding_constraint(batch, NamedSharding(mesh, PartitionSpec(_AXIS)))
+    divided, whole = NamedSharding(mesh, PartitionSpec(_AXIS)), replicated(mesh)
+    placements = jax.tree.map(lambda array: divided if array.ndim else whole, batch)
+    return jax.lax.with_sharding_constraint(batch, placements)

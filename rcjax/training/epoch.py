@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from rcjax.data import augment, normalize
 from rcjax.training.devices import divide_batch, replicated
+from rcjax.training.inputs import InputKeys, InputSettings, training_inputs
 from rcjax.training.optimizer import Optimizer
 from rcjax.training.state import TrainState
 from rcjax.training.step import Apply, Learned, StepMetrics, train_step
@@ -19,17 +19,18 @@ class EpochSettings(NamedTuple):
     """What is fixed when an epoch is compiled."""
 
     batch_size: int
-    mean: tuple[float, ...]  # of pixel / 255, for each channel
-    std: tuple[float, ...]
-    random_crop: bool
-    random_flip: bool
+    inputs: InputSettings
 
 
 class EpochMetrics(NamedTuple):
-    """Running figures of an epoch, in training mode: what PyTorch loops print."""
+    """Running figures of an epoch, in training mode and on augmented images.
+
+    They are what PyTorch loops print. Where images are mixed, a prediction counts as correct with
+    the share of the label that it meets.
+    """
 
     loss: jax.Array  # mean over all examples
-    correct: jax.Array  # int32, examples classified correctly
+    correct: jax.Array  # examples classified correctly: int32, or a float where images are mixed
 
 
 @functools.lru_cache(maxsize=32)
@@ -49,12 +50,14 @@ def epoch_function(
     """Returns `run_epoch(state, images, labels, hyperparameters) -> (state, metrics)`, pure.
 
     Images are uint8 `[examples, height, width, channels]`, labels int32 `[examples]`, the
-    hyperparameters float scalars by name, the optimizer's. Every example is trained once: as many
-    full batches as there are, then the smaller rest.
+    hyperparameters float scalars by name, the optimizer's and the augmentation's. Every example is
+    trained once: as many full batches as there are, then the smaller rest.
     """
 
     def run_epoch(state, images, labels, hyperparameters):
-        order_key, augment_key = jax.random.split(jax.random.fold_in(state["key"], state["epoch"]))
+        epoch_key = jax.random.fold_in(state["key"], state["epoch"])
+        order_key, moving_key = jax.random.split(epoch_key)
+        keys = InputKeys(moving_key, jax.random.fold_in(epoch_key, 2))  # 0 and 1 are those above
         examples = len(images)
         order = jax.random.permutation(order_key, examples)
         steps = examples // settings.batch_size
@@ -62,23 +65,18 @@ def epoch_function(
 
         def step(learned: Learned, inputs) -> tuple[Learned, StepMetrics]:
             number, chosen = inputs
-            batch = images[chosen]
-            if settings.random_crop or settings.random_flip:
-                batch = augment(
-                    jax.random.fold_in(augment_key, number),
-                    batch,
-                    random_crop=settings.random_crop,
-                    random_flip=settings.random_flip,
-                )
-            batch = normalize(batch, jnp.array(settings.mean), jnp.array(settings.std))
-            batch, batch_labels = divide_batch(mesh, (batch, labels[chosen]))
+            step_keys, chosen_labels = keys.of_step(number), labels[chosen]
+            batch, batch_labels = training_inputs(
+                settings.inputs, step_keys, images[chosen], chosen_labels, hyperparameters
+            )
+            batch, batch_labels = divide_batch(mesh, (batch, batch_labels))
             return train_step(apply, optimizer, learned, batch, batch_labels, hyperparameters)
 
         learned = Learned(state["parameters"], state["model_state"], state["optimizer_state"])
         batches = order[:in_full_batches].reshape(steps, settings.batch_size)
         learned, metrics = jax.lax.scan(step, learned, (jnp.arange(steps), batches))
         loss = settings.batch_size * metrics.loss.sum()
-        correct = metrics.correct.sum(dtype=jnp.int32)
+        correct = metrics.correct.sum(dtype=metrics.correct.dtype)
         if in_full_batches < examples:
             learned, last = step(learned, (steps, order[in_full_batches:]))
             loss = loss + (examples - in_full_batches) * last.loss

@@ -15,8 +15,9 @@ from rcjax.training.counting import make_counter, sample_slices
 from rcjax.training.devices import local_mesh, replicate
 from rcjax.training.epoch import EpochMetrics, EpochSettings, make_epoch
 from rcjax.training.evaluation import compile_evaluation
-from rcjax.training.optimizer import Optimizer
-from rcjax.training.schedules import cosine_by_epoch
+from rcjax.training.inputs import input_settings_of
+from rcjax.training.optimizer import optimizer_of
+from rcjax.training.schedules import schedule_of
 from rcjax.training.state import TrainState, create_state
 
 
@@ -36,25 +37,21 @@ class Experiment:
         self._config = config
         self._dataset = dataset
         self._mesh = local_mesh()
-        self._optimizer = Optimizer()
-        self._hyperparameters = {
-            "momentum": config.momentum,
-            "weight_decay": config.weight_decay,
-        }
+        self._optimizer, numbers = optimizer_of(config)
+        inputs, strengths = input_settings_of(config, dataset)
+        self._numbers = {**numbers, **strengths}
+        self._schedule = schedule_of(config)
         self._init, apply = self._network(dataset, jnp.float32)
         self.apply = apply
         apply_training = apply
         if config.precision == "bfloat16":
             apply_training = self._network(dataset, jnp.bfloat16)[1]
-        mean, std = tuple(map(float, dataset.mean)), tuple(map(float, dataset.std))
-        settings = EpochSettings(
-            config.batch_size, mean, std, config.random_crop, config.random_flip
-        )
+        settings = EpochSettings(config.batch_size, inputs)
         self._check_images_fit(apply_training, dataset)
         # Equal for runs that may be trained together, see `rcjax.training.together`.
         self.epoch_parts = (apply_training, self._optimizer, settings, self._mesh)
         self._epoch = make_epoch(*self.epoch_parts)
-        self._evaluate = compile_evaluation(apply, mean, std, self._mesh)
+        self._evaluate = compile_evaluation(apply, inputs.mean, inputs.std, self._mesh)
         self.anchors = sample_slices(dataset, config.regions, config.seed)
         self._predict = models.predictor(config.network, **self._shape(dataset))
         self._count = make_counter(self._predict, self.anchors, config.regions)
@@ -106,12 +103,12 @@ class Experiment:
         return replicate(self._mesh, {name: np.float32(value) for name, value in values.items()})
 
     def hyperparameters(self, epoch: int) -> dict[str, float]:
-        """The optimizer's numbers once `epoch` epochs are completed, by name."""
-        return {"learning_rate": self.learning_rate(epoch), **self._hyperparameters}
+        """The numbers of the next epoch once `epoch` epochs are completed, by name."""
+        return {"learning_rate": self.learning_rate(epoch), **self._numbers}
 
     def learning_rate(self, epoch: int) -> float:
         """The learning rate once `epoch` epochs are completed."""
-        return cosine_by_epoch(self._config.learning_rate, epoch, self._config.epochs)
+        return self._schedule.rate(epoch)
 
     def run_epoch(self, state: TrainState, epoch: int) -> tuple[TrainState, dict[str, Any]]:
         """Trains one epoch, for which `state` is used up. Call `compile` first.
@@ -131,7 +128,7 @@ class Experiment:
             "epoch": epoch + 1,
             "learning_rate": self.learning_rate(epoch),
             "train_loss": float(metrics.loss),
-            "train_accuracy": 100.0 * int(metrics.correct) / len(self.train_arrays[0]),
+            "train_accuracy": 100.0 * float(metrics.correct) / len(self.train_arrays[0]),
         }
 
     def evaluate(self, state: TrainState, epoch: int) -> tuple[dict[str, Any], list[int]]:

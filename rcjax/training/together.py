@@ -27,7 +27,7 @@ from rcjax.training.epoch import EpochMetrics, epoch_function
 from rcjax.training.experiment import Experiment
 from rcjax.training.interruption import Interrupted
 from rcjax.training.loop import Run
-from rcjax.training.optimizer import Optimizer
+from rcjax.training.optimizer import optimizer_of
 from rcjax.training.progress import ProgressDisplay
 from rcjax.training.validation import check_config, check_fits
 from rcjax.training.workdir import Workdir
@@ -39,8 +39,10 @@ def group_key(config: Any) -> str:
     Args:
         config: of a run, a `ConfigDict`.
     """
-    fields = flatten(json.loads(json.dumps(complete(config).to_dict())))
-    for name in ("seed", *Optimizer().names):
+    config = complete(config)
+    fields = flatten(json.loads(json.dumps(config.to_dict())))
+    optimizer, _ = optimizer_of(config)
+    for name in ("seed", *optimizer.names):
         fields.pop(name, None)
     return json.dumps(fields, sort_keys=True)
 

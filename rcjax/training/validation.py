@@ -2,20 +2,22 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import rcjax.data
 import rcjax.models
 from rcjax.configuration import flatten
 from rcjax.data import Dataset
 from rcjax.errors import UserError
-from rcjax.fields import NUMBERS, RUN_FIELDS
+from rcjax.fields import RUN_FIELDS
 from rcjax.models.classical import CLASSICAL_NAMES
+from rcjax.training import recipe_validation
 from rcjax.training.classical import check_classical, is_classical
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "network": (*rcjax.models.NAMES, *CLASSICAL_NAMES),
     "precision": ("float32", "bfloat16"),
+    **recipe_validation.CHOICES,
     "regions.anchors": ("train", "test"),
     "regions.sampling": ("between_points", "random_directions"),
     "regions.method": ("grid", "adaptive", "exact"),
@@ -32,6 +34,16 @@ _RANGES: dict[str, tuple[float, float]] = {
     "epochs": (1, _MANY),
     "batch_size": (1, _MANY),
     "weight_decay": (0, math.inf),
+    "epsilon": (0, math.inf),
+    "warmup_epochs": (0, _MANY),
+    "random_erasing": (0, 1),
+    "mixup": (0, 1000),
+    "cutmix": (0, 1000),
+    "schedule_final_rate": (0, math.inf),
+    "schedule_factor": (0, math.inf),
+    "schedule_step_epochs": (0, _MANY),
+    "schedule_restart_epochs": (0, _MANY),
+    "schedule_restart_multiplier": (1, 1000),
     "checkpoint_every": (1, _MANY),
     "keep_checkpoints": (1, _MANY),
     "regions.every": (1, _MANY),
@@ -56,10 +68,11 @@ def check_config(config: Mapping[str, Any]) -> None:
     fields = flatten(config)
     _check_names(fields)
     for name, (kind, _) in RUN_FIELDS.items():
-        values = fields[name] if kind == NUMBERS else [fields[name]]
+        several = get_origin(kind) is tuple
+        values = fields[name] if several else [fields[name]]
         if not isinstance(values, tuple | list):
             raise UserError(f"config field {name} must be numbers between commas, got {values!r}")
-        item_kind = float if kind == NUMBERS else kind
+        item_kind = get_args(kind)[0] if several else kind
         for value in values:
             _check_kind(name, value, item_kind)
             if item_kind is float:
@@ -75,10 +88,7 @@ def check_config(config: Mapping[str, Any]) -> None:
     for name in ("learning_rate", "regions.length"):
         if fields[name] <= 0:
             raise UserError(f"config field {name} must be positive, got {fields[name]}")
-    if not 0 <= fields["momentum"] < 1:
-        raise UserError(
-            f"config field momentum must be at least 0 and below 1, got {fields['momentum']}"
-        )
+    recipe_validation.check_recipe(fields)
     _check_slices(fields)
     if is_classical(config):
         check_classical(config)

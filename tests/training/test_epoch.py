@@ -12,6 +12,7 @@ from rcjax.models import functional
 from rcjax.training.devices import local_mesh
 from rcjax.training.epoch import EpochSettings, epoch_function, make_epoch
 from rcjax.training.experiment import Experiment
+from rcjax.training.inputs import InputSettings
 from rcjax.training.optimizer import Optimizer
 from rcjax.training.state import create_state
 
@@ -40,7 +41,7 @@ def epochs():
     optimizer = Optimizer()
     # With a learning rate of zero the parameters stay, so the metrics are known.
     numbers = dict.fromkeys(optimizer.names, jnp.float32(0.0))
-    settings = EpochSettings(BATCH_SIZE, (0.0,), (1.0,), random_crop=False, random_flip=False)
+    settings = EpochSettings(BATCH_SIZE, InputSettings(mean=(0.0,), std=(1.0,)))
     run_epoch = make_epoch(record_batches, optimizer, settings, local_mesh())
     images = np.tile(np.arange(EXAMPLES, dtype=np.uint8)[:, None, None, None], (1, 2, 2, 1))
     labels = np.arange(EXAMPLES, dtype=np.int32) % 2
@@ -86,7 +87,7 @@ def test_runs_of_other_seeds_and_numbers_share_one_program():
 
 def test_mapped_runs_are_the_single_ones():
     dataset = load("digits", train_examples=70)
-    settings = EpochSettings(32, (0.3,), (0.4,), random_crop=False, random_flip=False)
+    settings = EpochSettings(32, InputSettings(mean=(0.3,), std=(0.4,)))
     init, apply = functional("mlp", width=8, channels=1, image_size=8)
     optimizer = Optimizer()
     run_epoch = epoch_function(apply, optimizer, settings, local_mesh())

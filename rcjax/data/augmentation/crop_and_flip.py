@@ -1,4 +1,4 @@
-"""Random crop and horizontal flip of whole batches, made to run inside a compiled training step."""
+"""Random crop and horizontal flip of whole batches."""
 
 from typing import NamedTuple
 

@@ -1,0 +1,102 @@
+"""What a step is shown: augmented, normalised images of a batch, and their labels."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from rcjax.data import augment, normalize
+from rcjax.data.augmentation import MixedLabels, cutmix, erase, mixup
+from rcjax.training.optimizer import Hyperparameters
+
+Labels = jax.Array | MixedLabels
+_MIXING = {"mixup": mixup, "cutmix": cutmix}
+
+
+class InputSettings(NamedTuple):
+    """What is fixed when an epoch is compiled. How strong an augmentation is, is not.
+
+    Attributes:
+        mean, std: of pixel / 255, for each channel.
+        random_crop, random_flip, random_erasing: which of them are on.
+        mixing: "", "mixup" or "cutmix".
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    random_crop: bool = False
+    random_flip: bool = False
+    random_erasing: bool = False
+    mixing: str = ""
+
+
+class InputKeys(NamedTuple):
+    """Keys of an epoch, or of a step of it.
+
+    Attributes:
+        moving: of crop and flip.
+        others: of erasing and mixing.
+    """
+
+    moving: jax.Array
+    others: jax.Array
+
+    def of_step(self, number: jax.Array | int) -> "InputKeys":
+        """The keys of a step of the epoch by its number."""
+        return InputKeys(*(jax.random.fold_in(key, number) for key in self))
+
+
+def input_settings_of(config: Any, dataset: Any) -> tuple[InputSettings, dict[str, float]]:
+    """What a config says about inputs: what is fixed, and the numbers of `hyperparameters`."""
+    strengths = {
+        "random_erasing": config.random_erasing,
+        "mixup": config.mixup,
+        "cutmix": config.cutmix,
+    }
+    numbers = {name: float(value) for name, value in strengths.items() if value > 0}
+    settings = InputSettings(
+        mean=tuple(map(float, dataset.mean)),
+        std=tuple(map(float, dataset.std)),
+        random_crop=config.random_crop,
+        random_flip=config.random_flip,
+        random_erasing="random_erasing" in numbers,
+        mixing=next((name for name in _MIXING if name in numbers), ""),
+    )
+    return settings, numbers
+
+
+def training_inputs(
+    settings: InputSettings,
+    keys: InputKeys,
+    images: jax.Array,
+    labels: jax.Array,
+    hyperparameters: Hyperparameters,
+) -> tuple[jax.Array, Labels]:
+    """Augments and normalises a batch: crop, flip, normalisation, erasing, mixing, in this order.
+
+    Args:
+        settings: which augmentations are on.
+        keys: of the step.
+        images: uint8 `[n, height, width, channels]`.
+        labels: int32 `[n]`.
+        hyperparameters: float scalars by name; of augmentations that are on, "random_erasing" (the
+            probability), "mixup" and "cutmix" (their alpha).
+
+    Returns:
+        Float images of the same shape, and their labels, mixed ones where images are.
+    """
+    if settings.random_crop or settings.random_flip:
+        images = augment(
+            keys.moving,
+            images,
+            random_crop=settings.random_crop,
+            random_flip=settings.random_flip,
+        )
+    batch = normalize(images, jnp.array(settings.mean), jnp.array(settings.std))
+    erasing_key, mixing_key = jax.random.split(keys.others)
+    if settings.random_erasing:
+        batch = erase(erasing_key, batch, hyperparameters["random_erasing"])
+    if settings.mixing:
+        mix = _MIXING[settings.mixing]
+        return mix(mixing_key, batch, labels, hyperparameters[settings.mixing])
+    return batch, labels
