@@ -28,6 +28,7 @@ RUN_FIELDS: dict[str, Field] = {
     "image_size": Field(int, 0),
     "network": Field(str, "resnet18"),
     "width": Field(int, 0),
+    "checkpoint": Field(str, ""),
     "epochs": Field(int, 200),
     "batch_size": Field(int, 256),
     "learning_rate": Field(float, 0.1),

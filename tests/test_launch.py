@@ -20,14 +20,14 @@ from .training.small_runs import REPOSITORY, launch, small_arguments
 DIGITS = str(REPOSITORY / "configs" / "digits.py")
 
 BAD_FIELDS = [
-    ("epochs=0", "epochs must be at least 1, at most 1000000, got 0"),
+    ("epochs=-1", "epochs must be at least 0, at most 1000000, got -1"),
     ("batch_size=-1", "batch_size must be at least 1, at most 1000000, got -1"),
     ("learning_rate=0", "learning_rate must be positive, got 0"),
     ("learning_rate=nan", "learning_rate must be a finite number, at most 3.4e+38, got nan"),
     ("weight_decay=inf", "weight_decay must be a finite number, at most 3.4e+38, got inf"),
     ("momentum=-inf", "momentum must be a finite number, at most 3.4e+38, got -inf"),
     ("regions.length=1e39", "regions.length must be a finite number"),
-    ("epochs=1000000000", "epochs must be at least 1, at most 1000000, got 1000000000"),
+    ("epochs=1000000000", "epochs must be at least 0, at most 1000000, got 1000000000"),
     ("width=1000000000", "width must be at least 0, at most 100000, got 1000000000"),
     ("regions.slices=1000000000", "regions.slices must be at least 1, at most 100000, got"),
     ("regions.points=1000000000", "regions.points must be at least 2, at most 1000000, got"),
@@ -71,7 +71,7 @@ BAD_FIELDS = [
     ("slices=10", "no config field 'slices'; did you mean regions.slices?"),
     ("region.slices=10", "no config field 'region.slices'; did you mean regions.slices"),
     ("regions=10", "config field 'regions' is a section; its fields are regions.anchors"),
-    ("zzzz=1", "no config field 'zzzz'; the fields are batch_size, check"),
+    ("zzzz=1", "no config field 'zzzz'; the fields are batch_size, beta1, beta2, check"),
 ]
 
 
@@ -239,8 +239,8 @@ def test_no_such_device(tmp_path):
 
 def test_config_is_found_beside_the_package(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    arguments = ["rcjax", "--config=configs/digits.py", "--workdir=w", "--config.epochs=0"]
-    assert_refused(launch(capsys, arguments), "epochs must be at least 1")
+    arguments = ["rcjax", "--config=configs/digits.py", "--workdir=w", "--config.epochs=-1"]
+    assert_refused(launch(capsys, arguments), "epochs must be at least 0")
 
 
 def test_overrides_are_split_off():

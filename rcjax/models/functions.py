@@ -96,6 +96,19 @@ def functional(
     return _definition(shape, settings)[1], _apply(shape, settings)
 
 
+def arrays_of(model: Network) -> tuple[Arrays, Arrays]:
+    """The (parameters, state) of a network, as `functional(...)[1]` takes them; not copied.
+
+    >>> parameters, state = arrays_of(create("mlp", width=8, image_size=4))
+    >>> sorted(parameters["layers"])
+    ['0', '2', '4']
+    """
+    return (
+        nnx.to_pure_dict(nnx.state(model, nnx.Param)),
+        nnx.to_pure_dict(nnx.state(model, nnx.Not(nnx.Param))),
+    )
+
+
 def predictor(
     name: str,
     *,
@@ -165,10 +178,7 @@ def _definition(shape: Shape, settings: Settings) -> tuple[nnx.GraphDef, Init]:
             number_key, (counter.used,), settings.parameter_dtype, minval=-1, maxval=1
         )
         model = shape.build(Builder(settings, numbers, training_key))
-        return (
-            nnx.to_pure_dict(nnx.state(model, nnx.Param)),
-            nnx.to_pure_dict(nnx.state(model, nnx.Not(nnx.Param))),
-        )
+        return arrays_of(model)
 
     return definition, jax.jit(init)
 

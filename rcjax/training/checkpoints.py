@@ -11,7 +11,7 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from rcjax.errors import UserError
 from rcjax.training.state import TrainState
 
 # What a checkpoint holds beside its arrays, generously.
@@ -70,7 +71,11 @@ class Checkpoints:
             OSError: the disk has no room for it; nothing was written.
         """
         epoch = int(state["epoch"])
-        notes = {"progress": copy.deepcopy(progress), "checksum": checksum(state)}
+        notes = {
+            "progress": copy.deepcopy(progress),
+            "checksum": checksum(state),
+            "network": checksum(_network(state)),
+        }
         arguments = ocp.args.Composite(
             state=ocp.args.StandardSave(state), notes=ocp.args.JsonSave(notes)
         )
@@ -140,6 +145,64 @@ class Checkpoints:
     def close(self) -> None:
         """Waits for what is being written and lets go of the folder."""
         self._manager.close()
+
+
+def newest_network(folder: Path) -> tuple[dict[str, np.ndarray], str]:
+    """Reads parameters and model state of the newest whole checkpoint of any run. Changes nothing.
+
+    Args:
+        folder: of the run, or the folder `checkpoints` in it.
+
+    Returns:
+        Arrays by their names, such as "parameters.linear.weight", and the checksum over them.
+
+    Raises:
+        UserError: the folder holds no checkpoint of rcjax, or none that is whole.
+    """
+    folder = folder.absolute()
+    inner = folder / "checkpoints"
+    folder = inner if inner.is_dir() else folder
+    found = [path for path in folder.iterdir() if path.name.isdigit() and path.is_dir()]
+    if not found:
+        raise UserError(f"{folder} holds no checkpoint of rcjax; give the folder of a run")
+    messages = []
+    for checkpoint in sorted(found, key=lambda path: int(path.name), reverse=True):
+        try:
+            with _quiet():
+                return _read_network(checkpoint)
+        # Orbax lets any kind of exception through: JSON, key, value and storage errors.
+        except Exception as error:
+            messages.append(f"checkpoint {checkpoint.name}: {_first_line(error)}")
+    raise UserError(f"{folder} holds no checkpoint that can be read ({'; '.join(messages)})")
+
+
+def _read_network(checkpoint: Path) -> tuple[dict[str, np.ndarray], str]:
+    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
+        # As NumPy arrays: the devices that the run had need not be here.
+        tree = reader.metadata(checkpoint / "state").item_metadata.tree
+        wanted = {name: tree[name] for name in ("parameters", "model_state")}
+        kinds = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), wanted)
+        arrays = reader.restore(
+            checkpoint / "state",
+            args=ocp.args.PyTreeRestore(item=wanted, restore_args=kinds, partial_restore=True),
+        )
+    with ocp.Checkpointer(ocp.JsonCheckpointHandler()) as reader:
+        notes = reader.restore(checkpoint / "notes", args=ocp.args.JsonRestore())
+    found = checksum(_network(arrays))
+    if found != notes["network"]:
+        raise ValueError("its arrays differ from those that were saved")
+    return _network(arrays), found
+
+
+def _network(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a state is the network, with a structure that orbax gives back."""
+    return arrays_by_name({name: state[name] for name in ("parameters", "model_state")})
+
+
+def arrays_by_name(tree: Any) -> dict[str, Any]:
+    """The arrays of nested dicts (or tuples with names) by their dotted names."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
 
 def _check_room(folder: Path, state: TrainState) -> None:

@@ -15,6 +15,7 @@ from rcjax.training.counting import make_counter, sample_slices
 from rcjax.training.devices import local_mesh, replicate
 from rcjax.training.epoch import EpochMetrics, EpochSettings, make_epoch
 from rcjax.training.evaluation import compile_evaluation
+from rcjax.training.initial_weights import Network, read_network
 from rcjax.training.inputs import input_settings_of
 from rcjax.training.optimizer import optimizer_of
 from rcjax.training.schedules import schedule_of
@@ -41,19 +42,20 @@ class Experiment:
         inputs, strengths = input_settings_of(config, dataset)
         self._numbers = {**numbers, **strengths}
         self._schedule = schedule_of(config)
-        self._init, apply = self._network(dataset, jnp.float32)
+        self._network_shape = self._shape(dataset)
+        self._init, apply = self._functions(jnp.float32)
         self.apply = apply
         apply_training = apply
         if config.precision == "bfloat16":
-            apply_training = self._network(dataset, jnp.bfloat16)[1]
+            apply_training = self._functions(jnp.bfloat16)[1]
         settings = EpochSettings(config.batch_size, inputs)
-        self._check_images_fit(apply_training, dataset)
+        self._check_images_fit(apply_training, dataset, training=config.epochs > 0)
         # Equal for runs that may be trained together, see `rcjax.training.together`.
         self.epoch_parts = (apply_training, self._optimizer, settings, self._mesh)
         self._epoch = make_epoch(*self.epoch_parts)
         self._evaluate = compile_evaluation(apply, inputs.mean, inputs.std, self._mesh)
         self.anchors = sample_slices(dataset, config.regions, config.seed)
-        self._predict = models.predictor(config.network, **self._shape(dataset))
+        self._predict = models.predictor(config.network, **self._network_shape)
         self._count = make_counter(self._predict, self.anchors, config.regions)
         self._mean, self._std = dataset.mean, dataset.std
         train = (dataset.train_images, dataset.train_labels)
@@ -61,13 +63,13 @@ class Experiment:
         self._arrays: Any = resident._arrays if resident else replicate(self._mesh, (train, test))
         self.train_arrays, self._test = self._arrays
 
-    def _check_images_fit(self, apply: Any, dataset: Dataset) -> None:
+    def _check_images_fit(self, apply: Any, dataset: Dataset, *, training: bool) -> None:
         """Lets the network refuse the images' size or the smallest batch. Computes nothing."""
         parameters, model_state = jax.eval_shape(self._init, jax.random.key(0))
         examples, *image = dataset.train_images.shape
         smallest = examples % self._config.batch_size or self._config.batch_size
         images = jax.ShapeDtypeStruct((smallest, *image), jnp.float32)
-        jax.eval_shape(functools.partial(apply, train=True), parameters, model_state, images)
+        jax.eval_shape(functools.partial(apply, train=training), parameters, model_state, images)
 
     def _shape(self, dataset: Dataset) -> dict[str, Any]:
         _, height, _, channels = dataset.train_images.shape
@@ -78,14 +80,25 @@ class Experiment:
             "image_size": height,
         }
 
-    def _network(self, dataset: Dataset, compute_dtype: Any) -> tuple[Any, Any]:
-        shape = self._shape(dataset)
-        return models.functional(self._config.network, **shape, compute_dtype=compute_dtype)
+    def _functions(self, compute_dtype: Any) -> tuple[Any, Any]:
+        """The network's init and apply."""
+        return models.functional(
+            self._config.network, **self._network_shape, compute_dtype=compute_dtype
+        )
 
     def initial_state(self) -> TrainState:
-        """The state before the first epoch, on all devices."""
+        """The state before the first epoch, on all devices.
+
+        Raises:
+            UserError: the config's checkpoint cannot be read, or is of another network.
+        """
         create = jax.jit(functools.partial(create_state, self._init, self._optimizer))
-        return replicate(self._mesh, create(np.uint32(self._config.seed)))
+        state = create(np.uint32(self._config.seed))
+        if path := self._config.checkpoint:
+            like = Network(state["parameters"], state["model_state"])
+            network = read_network(path, self._config.network, self._network_shape, like)
+            state.update(parameters=network.parameters, model_state=network.model_state)
+        return replicate(self._mesh, state)
 
     def compile(self, state: TrainState) -> float:
         """Compiles an epoch ahead of the first one; returns the seconds it took."""

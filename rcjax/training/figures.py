@@ -19,11 +19,13 @@ def draw_figures(record: dict[str, Any], experiment: Any, state: TrainState, fol
         experiment: the run's compiled parts; brings the slices.
         state: the trained network.
         folder: receives `loss_and_accuracy.png`, `region_count.png` and, when the run completed,
-            `segment.png`.
+            `segment.png`. The first two need more than one evaluation, so a run of no epochs has
+            none of them.
     """
     folder.mkdir(exist_ok=True)
-    plot_learning(record["epochs"], record["history"], folder / "loss_and_accuracy.png")
-    plot_region_count(record["history"], folder / "region_count.png")
+    if record["config"]["epochs"] > 0:
+        plot_learning(record["epochs"], record["history"], folder / "loss_and_accuracy.png")
+        plot_region_count(record["history"], folder / "region_count.png")
     if record["status"] != "completed":
         return
     counts = record["region_count"]["counts"]

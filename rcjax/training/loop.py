@@ -14,6 +14,7 @@ from rcjax.training.devices import check_devices, describe_devices
 from rcjax.training.experiment import Experiment
 from rcjax.training.figures import draw_figures
 from rcjax.training.files import finite, write_json
+from rcjax.training.initial_weights import check_unchanged, fingerprint
 from rcjax.training.interruption import Interrupted, stop_requests
 from rcjax.training.metrics import MetricsWriter
 from rcjax.training.progress import ProgressDisplay, closing_table
@@ -51,6 +52,8 @@ def train(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
     check_devices()
     folder = Workdir(workdir, plain)
     record = folder.finished_record()
+    if record is not None:
+        check_unchanged(config.checkpoint, record.get("checkpoint"), folder.path)
     if record is None and is_classical(plain):
         with folder.claimed():
             record = folder.finished_record() or run_classical(config, folder)
@@ -116,12 +119,16 @@ class Run:
         self._experiment = experiment
         self._folder = folder
         self.state: TrainState = experiment.initial_state()
+        self._source: dict[str, str] | None = None
+        if path := config.checkpoint:
+            self._source = {"path": path, "sha256": fingerprint(path)}
         self._history: list[dict[str, Any]] = []
         self._epochs: list[dict[str, Any]] = []
         self._counts: list[int] = []  # of the newest evaluation, slice by slice
         self._checkpoints = Checkpoints(folder.checkpoints, config.keep_checkpoints)
         restored, messages = self._checkpoints.restore_newest(self.state)
         if restored is not None:
+            check_unchanged(config.checkpoint, restored.progress.get("source"), folder.path)
             self.state = restored.state
             self._history, self._epochs, self._counts = (
                 restored.progress[name] for name in ("history", "epochs", "counts")
@@ -162,6 +169,9 @@ class Run:
         self._metrics = MetricsWriter(
             self._folder.metrics, self._folder.tensorboard, self._history, self.completed
         )
+        # Without an epoch after which to save, what was evaluated is saved at once.
+        if self._config.epochs == 0 and not self._diverged():
+            self.save()
 
     def note_epoch(
         self, entry: dict[str, Any], seconds: float, state: Callable[[], TrainState]
@@ -213,7 +223,12 @@ class Run:
 
     def save(self) -> None:
         """Writes a checkpoint of `state`, which must be the one after the newest epoch."""
-        progress = {"history": self._history, "epochs": self._epochs, "counts": self._counts}
+        progress: dict[str, Any] = {
+            "history": self._history,
+            "epochs": self._epochs,
+            "counts": self._counts,
+            "source": self._source,
+        }
         self._checkpoints.save(self.state, progress)
 
     def _record(self) -> dict[str, Any]:
@@ -224,6 +239,8 @@ class Run:
         regions = {**newest["region_count"], "counts": self._counts}
         return {
             "config": self._config.to_dict(),
+            # What the run began with, if not with random weights.
+            **({"checkpoint": self._source} if self._source else {}),
             "status": "diverged" if diverged else "completed",
             # A network whose parameters are not numbers has no accuracy and no regions.
             **{name: None if diverged else newest[name] for name in accuracies},

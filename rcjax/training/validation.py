@@ -31,7 +31,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "label_noise": (0, 1),
     "image_size": (0, 10_000),
     "width": (0, 100_000),
-    "epochs": (1, _MANY),
+    "epochs": (0, _MANY),
     "batch_size": (1, _MANY),
     "weight_decay": (0, math.inf),
     "epsilon": (0, math.inf),
@@ -155,7 +155,7 @@ def check_fits(config: Mapping[str, Any], dataset: Dataset) -> None:
         UserError: a batch, or a slice's anchors, need more images than there are.
     """
     examples = len(dataset.train_images)
-    if config["batch_size"] > examples:
+    if config["batch_size"] > examples and config["epochs"] > 0:
         raise UserError(
             f"config field batch_size must be at most the {examples} training examples of "
             f"{dataset.name}, got {config['batch_size']}"

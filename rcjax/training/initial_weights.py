@@ -1,0 +1,120 @@
+"""A run that begins with the weights of a checkpoint: a file of PyTorch's, or another run's."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from rcjax import models
+from rcjax.errors import UserError
+from rcjax.training.checkpoints import arrays_by_name, newest_network
+
+_SHOWN = 5  # tensors named in an error message, for each kind of error
+
+
+class Network(NamedTuple):
+    """Parameters and model state, nested dicts of arrays."""
+
+    parameters: Any
+    model_state: Any
+
+
+def read_network(path: str, name: str, shape: Mapping[str, Any], like: Network) -> Network:
+    """Reads a network's weights and running statistics.
+
+    Args:
+        path: a file that `rcjax.models.load_torch_checkpoint` reads, or a folder: that of a run of
+            rcjax or the folder `checkpoints` in it, of which the newest whole checkpoint is read.
+        name: of the network.
+        shape: its other arguments in `rcjax.models.create`.
+        like: the network with other weights.
+
+    Returns:
+        The network, on one device.
+
+    Raises:
+        UserError: there is no such file, it holds no checkpoint, or that of another network; names
+            the tensors that differ.
+    """
+    if not Path(path).is_dir():
+        _check_exists(path)
+        model = models.create(name, **shape)
+        models.load_torch_checkpoint(model, path)
+        # Random words of dropout are not in the file.
+        return _like(like, arrays_by_name(Network(*models.arrays_of(model))), path)
+    arrays, _ = newest_network(Path(path))
+    return _like(like, arrays, path)
+
+
+def fingerprint(path: str) -> str:
+    """SHA-256 of a file, or of the arrays that a folder's newest checkpoint would give a network.
+
+    Errors as in `read_network`.
+    """
+    if Path(path).is_dir():
+        return newest_network(Path(path))[1]
+    _check_exists(path)
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"cannot read the checkpoint {path}: {error.strerror}") from error
+
+
+def check_unchanged(path: str, noted: Mapping[str, Any] | None, workdir: Path) -> None:
+    """Checks that a run goes on from what it began with.
+
+    Args:
+        path: the config's field `checkpoint`.
+        noted: what the run noted of its checkpoint: "path" and "sha256".
+        workdir: of the run.
+
+    Raises:
+        UserError: another checkpoint is there now. That there is none any more is no error.
+    """
+    if noted and Path(path).exists() and fingerprint(path) != noted["sha256"]:
+        raise UserError(
+            f"the checkpoint {path} is not the one any more that workdir {workdir} began with (its "
+            "sha256 differs); choose another workdir"
+        )
+
+
+def _check_exists(path: str) -> None:
+    if not Path(path).exists():
+        raise UserError(
+            f"config field checkpoint: there is no file or folder {path}; give a file of PyTorch "
+            "or safetensors, or the folder of a run"
+        )
+
+
+def _like(like: Network, arrays: Mapping[str, Any], path: str) -> Network:
+    """The arrays in the structure of `like`, or an error that names what is different."""
+    expected = arrays_by_name(like)
+    problems = [
+        _listed("missing", expected.keys() - arrays.keys()),
+        _listed("unexpected", arrays.keys() - expected.keys()),
+        _listed(
+            "mis-shaped",
+            (
+                f"{name} {list(np.shape(arrays[name]))} instead of {list(expected[name].shape)}"
+                for name in expected.keys() & arrays.keys()
+                if np.shape(arrays[name]) != expected[name].shape
+            ),
+        ),
+    ]
+    if any(problems):
+        raise UserError(
+            f"the checkpoint {path} does not fit this network: {'; '.join(filter(None, problems))};"
+            " check the network's name, width and data set"
+        )
+    leaves = [jax.numpy.asarray(arrays[name], leaf.dtype) for name, leaf in expected.items()]
+    return jax.tree.unflatten(jax.tree.structure(like), leaves)
+
+
+def _listed(what: str, items: Any) -> str:
+    items = sorted(items)
+    more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
+    return f"{what} {', '.join(items[:_SHOWN])}{more}" if items else ""
