@@ -103,10 +103,31 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
     return tree
 
 
+def find_file(name: str, kind: str) -> Path:
+    """Looks a file up from the current folder first, then beside the package.
+
+    Args:
+        name: its path.
+        kind: what it is, for the message.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    found = _lookup(name)
+    if found is None:
+        raise UserError(f"no {kind} {name!r}; give the path of a file")
+    return found
+
+
+def _lookup(name: str) -> Path | None:
+    candidates = (Path(name), _REPOSITORY / name)
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
 def _find(name: str) -> Path:
-    for candidate in (Path(name), _REPOSITORY / name):
-        if candidate.is_file():
-            return candidate
+    found = _lookup(name)
+    if found is not None:
+        return found
     known = ", ".join(known_configs()) or "none beside the package; give the path of your own"
     raise UserError(f"no config file {name!r}; known configs: {known}")
 

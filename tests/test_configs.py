@@ -11,6 +11,7 @@ from rcjax.data import load
 from rcjax.models.classical import CLASSICAL_NAMES
 from rcjax.study import run_experiment
 from rcjax.study.edge_of_stability.validation import check_config as check_edge_of_stability
+from rcjax.study.external import check_analysis
 from rcjax.study.validation import check_study
 from rcjax.training import train
 from rcjax.training.counting import sample_slices
@@ -27,6 +28,7 @@ KINDS = {path: load_config(str(path)).get("experiment", "training") for path in 
 CHECKS = {
     "training": check_config,
     "study": check_study,
+    "analyze": check_analysis,
     "edge_of_stability": check_edge_of_stability,
 }
 
@@ -44,6 +46,8 @@ def test_header_gives_command_cost_and_expectation(path):
 @pytest.mark.parametrize("path", CONFIGS, ids=NAMES)
 def test_fields_are_valid(path, size):
     config = load_config(f"{path}:{size}" if size else str(path))
+    if KINDS[path] == "analyze" and not size:
+        config.table = "of_yours.csv"
     CHECKS[KINDS[path]](config.to_dict())
     if size == "quick" and KINDS[path] in ("training", "study"):
         assert config.epochs <= 3 or config.network in CLASSICAL_NAMES

@@ -6,7 +6,7 @@ from typing import Any
 
 from rcjax.errors import UserError
 
-NAMES = ("study", "edge_of_stability")
+NAMES = ("study", "analyze", "edge_of_stability")
 
 
 def run_experiment(
@@ -32,6 +32,10 @@ def run_experiment(
         from rcjax.study.loop import run_study
 
         return run_study(config, workdir, command)
+    if config.experiment == "analyze":
+        from rcjax.study.external import run_analysis
+
+        return run_analysis(config, workdir)
     from rcjax.study.edge_of_stability import run_edge_of_stability
 
     return run_edge_of_stability(config, workdir)

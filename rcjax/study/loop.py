@@ -48,10 +48,13 @@ def run_study(
     runs = check_study(plain)
     path = Path(workdir)
     _check_is_no_run(path)
-    check_devices()
+    executor = plain["executor"]["name"]
+    # Where workers have the devices, the driver must not reserve their memory.
+    if config.run or executor == "in_process":
+        check_devices()
     if config.run:
         return _single(find(runs, config.run), path, plain)
-    if plain["executor"]["name"] == "commands":
+    if executor == "commands":
         return _print_commands(runs, path, plain, command)
     with Workdir(path, {}).claimed(), stop_requests() as stop:
         return Study(runs, path, plain).to_the_end(stop)

@@ -18,12 +18,22 @@ def report_study(rows: Sequence[Row], config: Mapping[str, Any], folder: Path) -
         config: of the study, nested.
         folder: of the study.
     """
-    report = {
-        **analyze(rows, **config["report"]),
-        "definition": definition(config),
-        "variants": {name: {"regions": changes} for name, changes in config["variants"].items()},
-        "config": config,
-    }
+    variants = {name: {"regions": changes} for name, changes in config["variants"].items()}
+    return report_rows(rows, config, folder, definition=definition(config), variants=variants)
+
+
+def report_rows(
+    rows: Sequence[Row], config: Mapping[str, Any], folder: Path, **about: Any
+) -> dict[str, Any]:
+    """Writes the report of any rows, and returns it as `report.json` holds it.
+
+    Args:
+        rows: all runs.
+        config: of the experiment, nested; its section `report` decides the statistics.
+        folder: receives the report.
+        about: "definition" and "variants" of the count, where known.
+    """
+    report = {**analyze(rows, **config["report"]), **about, "config": config}
     write_report(report, rows, folder)
     return finite(report)
 

@@ -37,20 +37,9 @@ def check_study(config: Mapping[str, Any]) -> list[Run]:
     """
     _check_names(config)
     fields = flatten(config)
-    for name, (kind, _) in STUDY_FIELDS.items():
-        value = fields[name]
-        # bool is a kind of int to Python, and an integer is welcome where a number is asked for.
-        if type(value) is not kind and not (kind is float and type(value) is int):
-            raise UserError(f"config field {name} must be of type {kind.__name__}, got {value!r}")
-    for name, (smallest, largest) in _RANGES.items():
-        if not smallest <= fields[name] <= largest:
-            bounds = f"at least {smallest}" + (f", at most {largest}" * (largest < math.inf))
-            raise UserError(f"config field {name} must be {bounds}, got {fields[name]}")
-    if not 0 < fields["report.confidence"] < 1:
-        raise UserError(
-            "config field report.confidence must be above 0 and below 1, got "
-            f"{fields['report.confidence']}"
-        )
+    for name in STUDY_FIELDS:
+        _check_field(name, fields[name])
+    check_report(fields)
     gpus = fields["executor.gpus_per_run"]
     if gpus != 0 and not float(gpus if gpus >= 1 else 1 / gpus).is_integer():
         raise UserError(
@@ -82,6 +71,33 @@ def check_study(config: Mapping[str, Any]) -> list[Run]:
             except UserError as error:
                 raise UserError(f"variant {name} of run {run.name}: {error}") from error
     return runs
+
+
+def check_report(fields: Mapping[str, Any]) -> None:
+    """Checks the section `report`, given by dotted names.
+
+    Raises:
+        UserError: the first field that is wrong.
+    """
+    for name in STUDY_FIELDS:
+        if name.startswith("report."):
+            _check_field(name, fields[name])
+    if not 0 < fields["report.confidence"] < 1:
+        raise UserError(
+            "config field report.confidence must be above 0 and below 1, got "
+            f"{fields['report.confidence']}"
+        )
+
+
+def _check_field(name: str, value: Any) -> None:
+    kind = STUDY_FIELDS[name].kind
+    # bool is a kind of int to Python, and an integer is welcome where a number is asked for.
+    if type(value) is not kind and not (kind is float and type(value) is int):
+        raise UserError(f"config field {name} must be of type {kind.__name__}, got {value!r}")
+    smallest, largest = _RANGES.get(name, (-math.inf, math.inf))
+    if name in _RANGES and not smallest <= value <= largest:
+        bounds = f"at least {smallest}" + (f", at most {largest}" * (largest < math.inf))
+        raise UserError(f"config field {name} must be {bounds}, got {value}")
 
 
 def _check_names(config: Mapping[str, Any]) -> None:

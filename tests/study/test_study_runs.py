@@ -7,12 +7,19 @@ import pytest
 
 from rcjax.errors import UserError
 from rcjax.launch import main
-from rcjax.study import reporting, run_experiment, runs
+from rcjax.study import probes, reporting, run_experiment, runs
 from rcjax.training.files import write_json
 from rcjax.training.interruption import Interrupted
 from rcjax.training.workdir import Workdir
 
-from .small_studies import leave_record, make_record, pretend_to_train, small_study, write_config
+from .small_studies import (
+    REPOSITORY,
+    leave_record,
+    make_record,
+    pretend_to_train,
+    small_study,
+    write_config,
+)
 
 
 def write_only_numbers(report, rows, folder):
@@ -48,13 +55,16 @@ def statuses(workdir):
 
 
 def test_real_runs_and_their_variants(tmp_path):
-    config = small_study(**{"grid.learning_rate": (0.1,), "variants.finer.points": 20})
+    fields = {"variants.finer.points": 20, "measures.names": "parameter_norm,output_margin"}
+    config = small_study(**{"grid.learning_rate": (0.1,), **fields})
     report = run_experiment(config, tmp_path)
     assert report["status"] == "completed"
     (first, second) = report["runs"]
     assert (first["seed"], second["seed"]) == (0, 1)
     assert first["settings"]["learning_rate"] == 0.1
-    assert set(first["measures"]) == {"region_count", "region_count: finer"}
+    measures = {"region_count", "region_count: finer", "parameter_norm", "output_margin"}
+    assert set(first["measures"]) == measures
+    assert first["measures"]["parameter_norm"] > 0
 
     folder = tmp_path / "runs" / first["name"]
     record = json.loads((folder / "record.json").read_text())
@@ -209,6 +219,73 @@ def test_a_run_in_use_is_left_to_the_other_process(tmp_path, monkeypatch, traine
         assert statuses(tmp_path)[name] == "missing"
     run_experiment(config, tmp_path)
     assert set(statuses(tmp_path).values()) == {"completed"}
+
+
+def test_measures_are_computed_when_they_are_missing_and_only_then(
+    tmp_path, trained, monkeypatch, capsys
+):
+    computed = []
+
+    def measure(network, names, settings):
+        computed.append((tuple(names), settings["examples"]))
+        return dict.fromkeys(names, 7.0) | ({"path_norm": None} if "path_norm" in names else {})
+
+    monkeypatch.setattr(probes, "load_trained", lambda config, folder: None)
+    monkeypatch.setattr(probes, "_measure", measure)
+    one = {"grid.seed": (0,), "grid.learning_rate": (0.1,)}
+
+    def study(**fields):
+        computed.clear()
+        (run,) = run_experiment(small_study(**one, **fields), tmp_path)["runs"]
+        return run["measures"].keys() - {"region_count"}
+
+    first = {"measures.names": "path_norm,hessian_trace"}
+    assert study(**first) == {"hessian_trace"}  # the path norm is not defined
+    assert computed == [(("path_norm", "hessian_trace"), 1000)]
+    study(**first)
+    assert computed == []
+    assert study(**{"measures.names": "hessian_trace,sam_sharpness"}) == {
+        "hessian_trace",
+        "sam_sharpness",
+    }
+    assert computed == [(("sam_sharpness",), 1000)]
+    study(**first)
+    assert computed == []
+    study(**first, **{"measures.examples": 5})
+    assert computed == [(("path_norm", "hessian_trace"), 5)]
+    (file,) = tmp_path.glob("runs/*/measures.json")
+    file.write_text('{"measures":')
+    study(**first, **{"measures.examples": 5})
+    assert computed == [(("path_norm", "hessian_trace"), 5)]
+    assert file.with_name("measures.json.damaged1").read_text() == '{"measures":'
+    assert len(trained) == 1 + 3  # looked at four times, made once
+    with pytest.raises(UserError, match=r"measures.names: unknown measure 'norm'; known: all, par"):
+        study(**{"measures.names": "norm"})
+
+
+def test_a_table_is_analysed_like_a_study(tmp_path, capsys):
+    rates = (0.1, 0.05, 0.02, 0.01)
+    lines = [f"mlp,{rate},100,{90 + 20 * rate},{3 - 5 * rate}" for rate in rates]
+    table = tmp_path / "table.csv"
+    header = "network,learning_rate,train_accuracy,test_accuracy,region_count"
+    table.write_text("\n".join([header, *lines]))
+    command = ["launch.py", f"--config={REPOSITORY}/configs/analyze.py:quick"]
+    command += [f"--workdir={tmp_path / 'report'}", f"--config.table={table}"]
+    assert main(command) == 0
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["networks"]["mlp"]["pearson"] == pytest.approx(1)
+    assert report["networks"]["mlp"]["settings"] == 4
+    assert (tmp_path / "report" / "report.html").exists()
+
+    assert main([*command, "--config.table=nowhere.csv"]) == 2
+    assert "no table 'nowhere.csv'" in capsys.readouterr().err
+    assert main([*command, "--config.report.confidence=2"]) == 2
+    assert "report.confidence must be above 0 and below 1" in capsys.readouterr().err
+    (tmp_path / "other.csv").write_text(table.read_text())
+    assert main([*command, f"--config.table={tmp_path / 'other.csv'}"]) == 2
+    assert "was made with another config (table: " in capsys.readouterr().err
+    assert main(["launch.py", f"--config={REPOSITORY}/configs/analyze.py", "--workdir=w"]) == 2
+    assert "config field table names no file; set --config.table=FILE" in capsys.readouterr().err
 
 
 def test_two_drivers_do_not_share_a_study(tmp_path, trained):

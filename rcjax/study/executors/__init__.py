@@ -38,7 +38,7 @@ def executor_of(name: str) -> Executor:
     """The executor called `name`.
 
     Raises:
-        UserError: it needs a package that is not installed.
+        UserError: there is none that does runs and is called so.
     """
     if name == "processes":
         from rcjax.study.executors.processes import execute as processes
@@ -48,4 +48,8 @@ def executor_of(name: str) -> Executor:
         from rcjax.study.executors.in_process import execute as in_process
 
         return in_process
+    if name == "ray":
+        from rcjax.study.executors.ray import execute as ray
+
+        return ray
     raise UserError(f"unknown executor {name!r}; known: {', '.join(NAMES)}")

@@ -34,7 +34,7 @@ def commands(missing: Sequence[Run], total: int, argv: Sequence[str]) -> list[st
     words = without_fields(argv)
     program = [argv[0]] if os.access(argv[0], os.X_OK) else [sys.executable, argv[0]]
     base = shlex.join([*program, *words[1:]])
-    numbers = ",".join(str(run.number) for run in missing) or "none"
+    numbers = ranges([run.number for run in missing]) or "none"
     lines = [
         f"# {len(missing)} of {total} runs are missing. Run these commands in any order, anywhere",
         "# that sees the same files, any number of them at once; then the study's own command.",
@@ -42,6 +42,21 @@ def commands(missing: Sequence[Run], total: int, argv: Sequence[str]) -> list[st
         f"#   {base} --config.run=$SLURM_ARRAY_TASK_ID",
     ]
     return lines + [f"{base} {shlex.quote(f'--config.run={run.name}')}" for run in missing]
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers as SLURM writes them.
+
+    >>> ranges([0, 1, 2, 5, 7, 8])
+    '0-2,5,7-8'
+    """
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and parts[-1][-1] == number - 1:
+            parts[-1][1:] = [number]
+        else:
+            parts.append([number])
+    return ",".join("-".join(map(str, part)) for part in parts)
 
 
 def without_fields(argv: Sequence[str]) -> list[str]:

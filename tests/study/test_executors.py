@@ -1,0 +1,219 @@
+"""Executors: every run is made once, whatever dies while it is made."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from rcjax.errors import UserError
+from rcjax.study.executors import processes, resources
+from rcjax.study.executors.resources import shares
+from rcjax.study.runs import Job, Outcome
+
+from .small_studies import REPOSITORY, small_study, write_config
+
+SETTINGS = {
+    "workers": 0,
+    "retries": 2,
+    "cpus_per_run": 1.0,
+    "gpus_per_run": 0.0,
+    "ray_address": "",
+}
+
+
+def test_cores_are_divided_among_workers(monkeypatch):
+    monkeypatch.setattr(resources, "usable_cores", lambda: [0, 2, 4, 5, 6])
+    assert [share.cores for share in shares(SETTINGS)] == [(0,), (2,), (4,), (5,), (6,)]
+    two = [share.cores for share in shares({**SETTINGS, "workers": 2})]
+    assert two == [(0, 2), (4, 5)]
+    assert [share.cores for share in shares({**SETTINGS, "cpus_per_run": 2.0})] == two
+    seven = [share.cores for share in shares({**SETTINGS, "workers": 7})]
+    assert seven[5:] == [(0,), (2,)]
+    assert len(shares({**SETTINGS, "cpus_per_run": 64.0})) == 1
+
+
+def test_gpus_are_divided_among_workers(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,3,GPU-7")
+
+    def devices(**settings):
+        found = [share.environment for share in shares({**SETTINGS, **settings})]
+        return [environment.get("CUDA_VISIBLE_DEVICES") for environment in found]
+
+    assert devices(gpus_per_run=1.0) == ["1", "3", "GPU-7"]
+    assert devices(gpus_per_run=2.0) == ["1,3"]
+    assert devices(gpus_per_run=0.5, workers=4) == ["1", "1", "3", "3"]
+    with pytest.raises(UserError, match=r"4 workers with executor.gpus_per_run = 1 need more GPUs"):
+        shares({**SETTINGS, "gpus_per_run": 1.0, "workers": 4})
+
+
+class Mortal:
+    """A worker that dies so many times before it does a job."""
+
+    log = Path("log")
+
+    def __init__(self, deaths):
+        self.deaths = deaths
+
+    def do(self, job):
+        self.deaths -= 1
+        return None if self.deaths >= 0 else Outcome(job.name, "completed", "")
+
+    def end(self):
+        return "was killed by signal 9 (SIGKILL)"
+
+
+@pytest.mark.parametrize(("deaths", "status"), [(0, "completed"), (2, "completed"), (3, "failed")])
+def test_a_run_is_tried_again_so_many_times(deaths, status):
+    pool = processes._Pool([], [], retries=2, stop=threading.Event())
+    outcome = pool._attempt(Mortal(deaths), Job("one", {}, ".", {}))
+    assert outcome.status == status
+    if status == "failed":
+        assert outcome.message == "its worker was killed by signal 9 (SIGKILL), 3 times; see log"
+
+
+def test_without_ray_there_is_one_line(monkeypatch):
+    from rcjax.study.executors.ray import execute
+
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(UserError, match=r"not installed: pip install 'rcjax\[ray\]'"):
+        execute([], SETTINGS, print, threading.Event())
+
+
+# What follows kills real processes.
+
+
+def start(config_file, workdir, *overrides):
+    command = [sys.executable, "launch.py", f"--config={config_file}", f"--workdir={workdir}"]
+    return subprocess.Popen(
+        [*command, *overrides],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def descendants(pid):
+    """Process numbers of all that a process has started, and of what those have."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        try:
+            children = (task / "children").read_text().split()
+        except OSError:  # it has just ended
+            continue
+        for child in children:
+            found += [int(child), *descendants(int(child))]
+    return found
+
+
+def command_line(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+def workers_of(pid, title):
+    return [child for child in descendants(pid) if title in command_line(child)]
+
+
+def kill(pid):
+    """SIGKILL, to a process that may have ended by itself."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return 0
+    return 1
+
+
+def wait_until(condition, seconds=120):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def records(workdir):
+    return {
+        path.parent.name: path.read_bytes() for path in Path(workdir).glob("runs/*/record.json")
+    }
+
+
+def longer_study(tmp_path, **fields):
+    """Four runs that take long enough to be killed."""
+    config = small_study(epochs=40, **{"regions.every": 1, "executor.retries": 50, **fields})
+    return write_config(tmp_path / "own.py", config)
+
+
+def kill_workers_now_and_then(driver, title):
+    """Three times one of the workers at work; returns how many that met."""
+    moment = random.Random(time.time_ns())  # a different moment each time, on purpose
+    kills = 0
+    for _ in range(3):
+        wait_until(lambda: workers_of(driver.pid, title) or driver.poll() is not None)
+        time.sleep(moment.uniform(1, 4))
+        workers = workers_of(driver.pid, title)
+        kills += kill(moment.choice(workers)) if workers else 0
+    return kills
+
+
+def wait_until_ended(pids, title):
+    wait_until(lambda: not any(title in command_line(pid) for pid in pids))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
+@pytest.mark.parametrize(
+    ("executor", "title"),
+    [
+        ("processes", "rcjax.study.worker"),
+        pytest.param("ray", "ray::_perform", marks=pytest.mark.ray),
+    ],
+)
+def test_killed_workers_and_drivers_lose_nothing(tmp_path, executor, title):
+    file = longer_study(tmp_path, **{"executor.name": executor, "executor.workers": 2})
+    undisturbed = start(file, tmp_path / "undisturbed")
+    output, _ = undisturbed.communicate()
+    assert undisturbed.returncode == 0, output
+
+    killed, kept, kills = tmp_path / "killed", {}, 0
+    for _ in range(2):
+        driver = start(file, killed)
+        kills += kill_workers_now_and_then(driver, title)
+        orphans = workers_of(driver.pid, title)
+        driver.kill()
+        driver.communicate()
+        wait_until_ended(orphans, title)
+        # What was recorded stays as it is.
+        assert kept.items() <= records(killed).items()
+        kept = records(killed)
+    assert kills
+    driver = start(file, killed)
+    output, _ = driver.communicate()
+    assert driver.returncode == 0, output
+    assert kept.items() <= records(killed).items()
+    assert records(killed) == records(tmp_path / "undisturbed")
+    assert len(records(killed)) == 4
+    report = json.loads((killed / "report.json").read_text())
+    assert [run["status"] for run in report["runs"]] == ["completed"] * 4
+
+
+@pytest.mark.slow
+def test_interrupted_workers_save_checkpoints(tmp_path):
+    file = longer_study(tmp_path, **{"executor.name": "processes", "executor.workers": 1})
+    driver = start(file, tmp_path / "study")
+    log = tmp_path / "study" / "logs" / "learning_rate=0.1,seed=0.txt"
+    wait_until(lambda: log.exists() and "epoch 2/40" in log.read_text())
+    driver.send_signal(signal.SIGTERM)
+    output, _ = driver.communicate()
+    assert driver.returncode == 130, output
+    assert "interrupted with 0 of 4 runs done, all saved; to resume: " in output
+    checkpoints = tmp_path / "study" / "runs" / "learning_rate=0.1,seed=0" / "checkpoints"
+    assert [path for path in checkpoints.iterdir() if path.name.isdigit()]
