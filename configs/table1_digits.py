@@ -1,44 +1,60 @@
-"""The paper's grid of runs in small: 27 settings x 3 seeds on scikit-learn's handwritten digits.
+"""The paper's grid in small: 27 settings x 3 seeds on scikit-learn's handwritten digits.
 
-python launch.py --config=configs/table1_digits.py --workdir=runs/table1_digits
+    python launch.py --config=configs/table1_digits.py --workdir=runs/table1_digits
 
-Cost: not yet measured.
-Expect: not yet measured.
-Quick size: configs/table1_digits.py:quick takes 8 runs of an mlp; it shows that all works.
+The learning rates and weight decays of the paper's Table 1 and batch sizes in its proportions. Each
+run has 200 digits to train on (the seed draws them) and 500 to test: few enough for a real
+generalization gap. All measures are computed, so that the count stands beside its competitors.
+
+Cost: about half an hour on two CPU cores, estimated from single runs: some 25 s of a core to train
+    one and 15 s to measure it, a minute and a half to compile.
+Expect: 100 % training accuracy in every run looked at (seed 0, weight decay 1e-6). Batch size 64
+    with learning rate 0.001 gave 85.8 % test accuracy and 2.5 regions, with 0.01 91.2 % and 2.4,
+    with 0.1 91.6 % and 2.4; batch size 16 gave 95.2 % and 2.2 (0.01), 94.0 % and 2.35 (0.1). The
+    standard errors of these counts are 0.07 to 0.09, so look at the intervals in the report.
+Quick size: configs/table1_digits.py:quick takes 8 runs of 2 epochs of an mlp; it shows that all
+    works, and what it counts means nothing.
 """
 
 from ml_collections import ConfigDict
 
 
 def get_config(size: str = "") -> ConfigDict:
-    """Returns the config; `size` is "" for the study or "quick" for a check of half a minute."""
+    """Returns the config; `size` is "" for the study or "quick" for half a minute's check."""
     if size not in ("", "quick"):
         raise ValueError(f"unknown size {size!r}; known sizes: quick")
     config = ConfigDict()
     config.experiment = "study"
+    # What is not named here is as in configs/cifar10.py, the run of the paper.
     config.dataset = "digits"
     config.train_examples = 200
-    config.width = 8
+    config.width = 8  # channels after the stem
     config.epochs = 60
-    config.checkpoint_every = 20
-    config.keep_checkpoints = 1
+    config.checkpoint_every = 20  # epochs
+    config.keep_checkpoints = 1  # of each of 81 runs
+
     config.regions = ConfigDict()
-    config.regions.every = 10
+    config.regions.every = 10  # epochs
+    config.regions.slices = 100
+    config.regions.points = 200
 
     config.grid = ConfigDict()
     config.grid.network = ("resnet18",)
-    config.grid.learning_rate = (0.1, 0.03, 0.01)
+    config.grid.learning_rate = (0.1, 0.01, 0.001)
     config.grid.batch_size = (16, 32, 64)
     config.grid.weight_decay = (1e-5, 1e-6, 1e-7)
     config.grid.seed = (0, 1, 2)
+
     config.executor = ConfigDict()
-    config.executor.name = "processes"
+    config.executor.name = "processes"  # one for each core
     config.measures = ConfigDict()
     config.measures.names = "all"
+    config.measures.examples = 200
 
     if size == "quick":
         config.train_examples = 100
         config.epochs = 2
+        config.checkpoint_every = 1
         config.regions.every = 1
         config.regions.slices = 10
         config.regions.points = 50
@@ -48,5 +64,8 @@ def get_config(size: str = "") -> ConfigDict:
         config.grid.weight_decay = (1e-6,)
         config.grid.seed = (0, 1)
         config.executor.name = "in_process"
+        config.measures.names = "parameter_norm,output_margin"
         config.measures.examples = 50
+        config.report = ConfigDict()
+        config.report.bootstrap_samples = 100
     return config

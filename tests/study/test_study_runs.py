@@ -1,5 +1,6 @@
 """A study as a whole: what is missing is made, what is damaged is named, nothing is lost."""
 
+import dataclasses
 import json
 import shlex
 
@@ -10,6 +11,7 @@ from rcjax.launch import main
 from rcjax.study import probes, reporting, run_experiment, runs
 from rcjax.training.files import write_json
 from rcjax.training.interruption import Interrupted
+from rcjax.training.trained import TrainedRun
 from rcjax.training.workdir import Workdir
 
 from .small_studies import (
@@ -230,7 +232,8 @@ def test_measures_are_computed_when_they_are_missing_and_only_then(
         computed.append((tuple(names), settings["examples"]))
         return dict.fromkeys(names, 7.0) | ({"path_norm": None} if "path_norm" in names else {})
 
-    monkeypatch.setattr(probes, "load_trained", lambda config, folder: None)
+    network = TrainedRun(*[None] * len(dataclasses.fields(TrainedRun)))
+    monkeypatch.setattr(probes, "load_trained", lambda config, folder: network)
     monkeypatch.setattr(probes, "_measure", measure)
     one = {"grid.seed": (0,), "grid.learning_rate": (0.1,)}
 

@@ -79,7 +79,8 @@ def _outcome(ray: Any, reference: Any, job: Job) -> Outcome | None:
     except ray.exceptions.TaskCancelledError:
         return None
     except ray.exceptions.RayError as error:
-        text = (str(error).strip().splitlines() or ["no message"])[0]
+        # The last line of what may be a traceback of the worker.
+        text = (str(error).strip().splitlines() or ["no message"])[-1].strip()
         return Outcome(job.name, FAILED, f"lost by Ray ({type(error).__name__}: {text[:300]})")
 
 
