@@ -57,7 +57,7 @@ def get_config(size: str = "") -> ConfigDict:
 
     if size == "quick":
         config.dataset = "synthetic"
-        config.train_examples = 60
+        config.train_examples = 64
         config.width = 4
         config.epochs = 2
         config.regions.every = 1
