@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from rcjax.data.names import STREAM
 from rcjax.data.pictures import EXTENSIONS, decode
 from rcjax.data.resizing import centre_square
 from rcjax.errors import UserError
@@ -137,7 +138,8 @@ def load_folder(
     if needed > LARGEST_RESIDENT_BYTES:
         raise UserError(
             f"the pictures in {path} take {needed / 2**30:.1f} GiB of memory, more than "
-            f"{LARGEST_RESIDENT_BYTES / 2**30:.0f}; choose a smaller image_size"
+            f"{LARGEST_RESIDENT_BYTES / 2**30:.0f}; choose a smaller image_size, or leave them on "
+            f"the disk: dataset = {STREAM}{path}"
         )
     splits = (folder.train, folder.test)
     train, test = (_decode_all(files.paths, image_size, first.shape) for files in splits)

@@ -8,6 +8,7 @@ import numpy as np
 from rcjax.data.dataset import Dataset
 from rcjax.data.digits import load_digits
 from rcjax.data.label_noise import label_shifts
+from rcjax.data.names import FOLDER, NPZ, RESIDENT, check_name, is_streamed
 from rcjax.data.normalization import NORMALIZATION, Normalization, measured
 from rcjax.data.npz import load_npz
 from rcjax.data.resizing import resize_images
@@ -15,24 +16,13 @@ from rcjax.data.stratify import stratified_subset
 from rcjax.data.synthetic import load_synthetic
 from rcjax.errors import UserError
 
-_NUM_CLASSES = {"cifar10": 10, "cifar100": 100, "digits": 10, "svhn_cropped": 10, "synthetic": 10}
-NAMES: tuple[str, ...] = tuple(_NUM_CLASSES)
-FOLDER = "folder:"
-NPZ = ".npz"
+NAMES: tuple[str, ...] = tuple(RESIDENT)
 
 
 class _Loaded(NamedTuple):
     arrays: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     num_classes: int
     normalization: Normalization
-
-
-def check_name(name: str) -> None:
-    """Raises `UserError` where no data set can have this name. Looks at no file."""
-    if name not in NAMES and not name.endswith(NPZ) and not name.startswith(FOLDER):
-        raise UserError(
-            f"unknown dataset {name!r}; known: {', '.join(NAMES)}, FILE{NPZ} and {FOLDER}PATH"
-        )
 
 
 def load(
@@ -76,6 +66,8 @@ def load(
         (100, 16, 16, 1)
     """
     check_name(name)
+    if is_streamed(name):
+        raise UserError(f"data set {name!r} is streamed; rcjax.data.open_stream opens it")
     arrays, num_classes, normalization = _load(name, data_dir, image_size)
     train_images, train_labels, test_images, test_labels = arrays
     if train_examples:
@@ -100,7 +92,7 @@ def load(
 
 def _load(name: str, data_dir: str | None, image_size: int) -> _Loaded:
     if name in NAMES:
-        return _Loaded(_load_named(name, data_dir), _NUM_CLASSES[name], NORMALIZATION[name])
+        return _Loaded(_load_named(name, data_dir), RESIDENT[name], NORMALIZATION[name])
     if name.endswith(NPZ):
         arrays = load_npz(name)
     else:

@@ -61,12 +61,17 @@ def stratified_subset(labels: np.ndarray, total: int, seed: int) -> np.ndarray:
     Raises:
         UserError: `total` is negative, zero or larger than the number of examples.
     """
-    if not 0 < total <= len(labels):
-        raise UserError(
-            f"train_examples must be between 1 and the {len(labels)} training examples there are "
-            f"(0 takes all of them), got {total}"
-        )
+    check_total(total, len(labels))
     shuffled = np.asarray(jax.random.permutation(jax.random.key(seed), len(labels)))
     counts = stratified_counts(np.bincount(labels), total)
     chosen = [shuffled[labels[shuffled] == label][:count] for label, count in enumerate(counts)]
     return np.sort(np.concatenate(chosen))
+
+
+def check_total(total: int, examples: int) -> None:
+    """Raises `UserError` where `total` of so many training examples cannot be drawn."""
+    if not 0 < total <= examples:
+        raise UserError(
+            f"train_examples must be between 1 and the {examples} training examples there are "
+            f"(0 takes all of them), got {total}"
+        )

@@ -261,5 +261,5 @@ def test_folder_that_cannot_be_used(tmp_path: Path, damage: Callable, message: s
 def test_folder_too_large_for_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_folder(tmp_path, size=lambda number: (40, 40))
     monkeypatch.setattr("rcjax.data.folders.LARGEST_RESIDENT_BYTES", 10_000)
-    with pytest.raises(UserError, match="choose a smaller image_size"):
+    with pytest.raises(UserError, match=f"dataset = stream:{tmp_path}"):
         load(f"folder:{tmp_path}")
