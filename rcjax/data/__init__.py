@@ -9,3 +9,5 @@ from rcjax.data.names import is_streamed as is_streamed
 from rcjax.data.normalization import normalize as normalize
 from rcjax.data.opening import open_stream as open_stream
 from rcjax.data.stream import ImageStream as ImageStream
+
+AnyDataset = Dataset | ImageStream

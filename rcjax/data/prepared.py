@@ -43,7 +43,7 @@ def _read_split(builder: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
     if split not in builder.info.splits:
         raise UserError(f"{where} is missing; {remedy}")
     try:
-        _check_record_counts(builder.info.splits[split])
+        check_record_counts(builder.info.splits[split])
         records = _read_records(builder, split)
     # The readers raise RuntimeError, ValueError, IndexError, KeyError and protobuf's own.
     except Exception as error:
@@ -62,7 +62,7 @@ def _read_split(builder: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(images), labels
 
 
-def _check_record_counts(split_info: Any) -> None:
+def check_record_counts(split_info: Any) -> None:
     """The reader takes what the description says and would not notice further records."""
     from array_record.python.array_record_data_source import ArrayRecordDataSource
 

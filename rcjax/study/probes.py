@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 
 from rcjax import measures
 from rcjax.configuration import flatten, nested
-from rcjax.data import normalize
+from rcjax.data import ImageStream, normalize
 from rcjax.errors import DamagedError, UserError
 from rcjax.study.files import set_aside
 from rcjax.training import Interrupted
@@ -189,6 +189,11 @@ def _measure(
     trained: TrainedRun, names: list[str], settings: Mapping[str, Any]
 ) -> dict[str, float | None]:
     data, state = trained.dataset, trained.state
+    if isinstance(data, ImageStream):
+        raise UserError(
+            f"the measures need all training images in memory, but {data.name} stays on the disk; "
+            "leave measures.names empty"
+        )
     network = measures.TrainedNetwork(
         trained.experiment.apply,
         state["parameters"],

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rcjax.configuration import flatten
+from rcjax.data import is_streamed
 from rcjax.errors import UserError
 from rcjax.fields import FREE_SECTIONS, RUN_FIELDS, STUDY_FIELDS, is_run_field
 from rcjax.study.executors import NAMES as EXECUTORS
@@ -64,6 +65,11 @@ def check_study(config: Mapping[str, Any]) -> list[Run]:
             raise UserError(
                 f"config field measures.names must be empty: the measures are of networks, and run "
                 f"{run.name} is of network = {run.config['network']}"
+            )
+        if wanted.measures and is_streamed(run.config["dataset"]):
+            raise UserError(
+                "config field measures.names must be empty: the measures need all training images "
+                f"in memory, and dataset = {run.config['dataset']} of run {run.name} is streamed"
             )
         for name, regions in wanted.regions(run.config).items():
             try:

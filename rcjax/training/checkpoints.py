@@ -35,7 +35,9 @@ class Restored(NamedTuple):
 
 
 class Checkpoints:
-    """The checkpoints of one run, named by the number of epochs completed.
+    """The checkpoints of one run, named by numbers that grow as it goes on.
+
+    The number is that of epochs completed; of steps, where an epoch has checkpoints within it.
 
     Args:
         folder: where they lie; made when the first one is saved.
@@ -56,21 +58,22 @@ class Checkpoints:
         with _quiet():
             return ocp.CheckpointManager(self._folder, options=options)
 
-    def _epochs(self) -> list[int]:
+    def _numbers(self) -> list[int]:
         with _quiet():
             return sorted(self._manager.all_steps())
 
-    def save(self, state: TrainState, progress: dict[str, Any]) -> None:
+    def save(self, state: TrainState, progress: dict[str, Any], number: int | None = None) -> None:
         """Saves the state, and beside it everything else that is needed to continue.
 
         Args:
-            state: arrays; `state["epoch"]` names the checkpoint.
+            state: arrays.
             progress: what JSON can hold.
+            number: names the checkpoint; None takes `state["epoch"]`.
 
         Raises:
             OSError: the disk has no room for it; nothing was written.
         """
-        epoch = int(state["epoch"])
+        number = int(state["epoch"]) if number is None else number
         notes = {
             "progress": copy.deepcopy(progress),
             "checksum": checksum(state),
@@ -79,14 +82,14 @@ class Checkpoints:
         arguments = ocp.args.Composite(
             state=ocp.args.StandardSave(state), notes=ocp.args.JsonSave(notes)
         )
-        if epoch in self._epochs():
+        if number in self._numbers():
             return
         _check_room(self._folder, state)
         with _quiet():
-            saved = self._manager.save(epoch, args=arguments)
+            saved = self._manager.save(number, args=arguments)
         # False means that a newer checkpoint is there: the loop above went wrong.
         if not saved:
-            raise RuntimeError(f"checkpoint {epoch} was not saved in {self._folder}")
+            raise RuntimeError(f"checkpoint {number} was not saved in {self._folder}")
 
     def restore_newest(self, like: TrainState) -> tuple[Restored | None, list[str]]:
         """Reads the newest checkpoint that is whole, and removes the damaged ones after it.
@@ -102,28 +105,28 @@ class Checkpoints:
         target = jax.tree.map(_abstract, like)
         damaged: list[int] = []
         messages: list[str] = []
-        for epoch in reversed(self._epochs()):
+        for number in reversed(self._numbers()):
             try:
                 with _quiet():
-                    restored = self._read(epoch, target)
+                    restored = self._read(number, target)
             # Orbax lets any kind of exception through: JSON, key, value and storage errors.
             except Exception as error:
-                damaged.append(epoch)
-                messages.append(f"checkpoint {epoch} is damaged ({_first_line(error)})")
+                damaged.append(number)
+                messages.append(f"checkpoint {number} is damaged ({_first_line(error)})")
                 continue
             with _quiet():
                 for bad in damaged:
                     self._manager.delete(bad)
             if damaged:
-                messages[-1] += f"; going back to checkpoint {epoch}"
+                messages[-1] += f"; going back to checkpoint {number}"
             return restored, messages
         if damaged:
             messages.append(f"no checkpoint is whole; they are now in {self._set_aside()}")
         return None, messages
 
-    def _read(self, epoch: int, target: TrainState) -> Restored:
+    def _read(self, number: int, target: TrainState) -> Restored:
         read = self._manager.restore(
-            epoch,
+            number,
             args=ocp.args.Composite(
                 state=ocp.args.StandardRestore(target), notes=ocp.args.JsonRestore()
             ),

@@ -16,12 +16,12 @@ import numpy as np
 
 from rcjax import RegionCounts, count_regions, on_host
 from rcjax.configuration import complete, flatten
-from rcjax.data import Dataset, normalize
+from rcjax.data import Dataset, is_streamed, normalize
 from rcjax.errors import UserError
 from rcjax.fields import RUN_FIELDS
 from rcjax.models.classical import CLASSICAL_NAMES, create_classical, refusal
 from rcjax.training.counting import sample_slices
-from rcjax.training.dataset import load_dataset
+from rcjax.training.dataset import load_resident
 from rcjax.training.files import finite, json_line, write_json
 from rcjax.training.versions import versions
 from rcjax.training.workdir import Workdir
@@ -63,6 +63,11 @@ def check_classical(config: Mapping[str, Any]) -> None:
                 f"config field {name} is read by networks only, and {network} is fitted at once: "
                 f"leave it at {RUN_FIELDS[name].default!r}, got {value!r}"
             )
+    if is_streamed(config["dataset"]):
+        raise UserError(
+            f"{network} is fitted to all images at once, but dataset = {config['dataset']} stays "
+            "on the disk; give a data set that fits into memory, such as folder:PATH"
+        )
     if config["regions"]["method"] == "exact":
         raise UserError(
             f"config field regions.method = exact needs a network, got network = {network}; use "
@@ -146,7 +151,7 @@ def fit_classical(config: Any) -> FittedClassifier:
         UserError: the data set cannot be had, or scikit-learn refuses to fit it.
     """
     config = complete(config)
-    dataset = load_dataset(config)
+    dataset = load_resident(config)
     hyperparameters = config.to_dict().get("classifier", {})
     estimator = create_classical(config.network, hyperparameters, seed=config.seed)
     with warnings.catch_warnings(record=True) as caught:

@@ -7,7 +7,8 @@ import jax
 import numpy as np
 
 from rcjax import count_regions, slices
-from rcjax.data import Dataset, normalize
+from rcjax.data import AnyDataset, ImageStream, normalize
+from rcjax.data.stream import decoded
 from rcjax.errors import UserError
 from rcjax.training.state import slices_key
 
@@ -15,7 +16,7 @@ from rcjax.training.state import slices_key
 Predict = Callable[[Any, Any, jax.Array], jax.Array]
 
 
-def sample_slices(dataset: Dataset, regions: Any, seed: int) -> np.ndarray:
+def sample_slices(dataset: AnyDataset, regions: Any, seed: int) -> np.ndarray:
     """Draws the slices that a run keeps from beginning to end.
 
     Args:
@@ -26,19 +27,38 @@ def sample_slices(dataset: Dataset, regions: Any, seed: int) -> np.ndarray:
     Returns:
         float32 anchors `[slices, dim + 1, height, width, channels]`.
     """
-    images = dataset.train_images if regions.anchors == "train" else dataset.test_images
-    points = normalize(images, dataset.mean, dataset.std)
     key = slices_key(seed)
     try:
-        if regions.sampling == "random_directions":
-            anchors = slices.random_directions(
-                key, points, count=regions.slices, length=regions.length
-            )
-        else:
-            anchors = slices.between_points(key, points, count=regions.slices, dim=regions.dim)
+        if isinstance(dataset, ImageStream):
+            return _slices_of_stream(dataset, regions, key)
+        images = dataset.train_images if regions.anchors == "train" else dataset.test_images
+        return _draw(key, normalize(images, dataset.mean, dataset.std), regions)
     except ValueError as error:
         raise UserError(f"config section regions: {error}") from error
-    return np.asarray(anchors)
+
+
+def _draw(key: jax.Array, points: Any, regions: Any) -> np.ndarray:
+    if regions.sampling == "random_directions":
+        directions = {"count": regions.slices, "length": regions.length}
+        return np.asarray(slices.random_directions(key, points, **directions))
+    return np.asarray(slices.between_points(key, points, count=regions.slices, dim=regions.dim))
+
+
+def _slices_of_stream(dataset: ImageStream, regions: Any, key: jax.Array) -> np.ndarray:
+    """The slices that the same images would give in memory; decodes no others than it needs."""
+    split = dataset.train if regions.anchors == "train" else dataset.test
+    # Points that are their own numbers: the draw tells which images it takes.
+    numbers = np.arange(len(split), dtype=np.float32)[:, None]
+    chosen = _draw(key, numbers, regions)[..., 0]
+    if regions.sampling == "random_directions":
+        chosen = chosen[:, :1]
+    needed, places = np.unique(chosen.astype(np.int64), return_inverse=True)
+    images = np.asarray(normalize(decoded(split, needed), dataset.mean, dataset.std))
+    anchors = images[places.reshape(chosen.shape)]
+    if regions.sampling == "random_directions":
+        # The draw of directions does not depend on the points: from 0 it gives them alone.
+        anchors = anchors + _draw(key, np.zeros((1, *dataset.image_shape), np.float32), regions)
+    return anchors
 
 
 def make_counter(predict: Predict, anchors: np.ndarray, regions: Any) -> Callable[[Any, Any], Any]:

@@ -5,8 +5,8 @@ from typing import Any
 from rcjax import data
 
 
-def load_dataset(config: Any) -> data.Dataset:
-    """Loads the data set of a run.
+def load_dataset(config: Any) -> data.AnyDataset:
+    """Loads the data set of a run, or opens the one that stays on the disk.
 
     Args:
         config: of the run, complete and checked; the fields that describe data are read.
@@ -14,11 +14,21 @@ def load_dataset(config: Any) -> data.Dataset:
     Raises:
         UserError: the data set cannot be had as asked for.
     """
-    return data.load(
-        config.dataset,
-        data_dir=config.data_dir or None,
-        train_examples=config.train_examples,
-        seed=config.seed,
-        label_noise=config.label_noise,
-        image_size=config.image_size,
-    )
+    if data.is_streamed(config.dataset):
+        return data.open_stream(config.dataset, **_choices(config))
+    return load_resident(config)
+
+
+def load_resident(config: Any) -> data.Dataset:
+    """The same for data sets that live in memory."""
+    return data.load(config.dataset, **_choices(config))
+
+
+def _choices(config: Any) -> dict[str, Any]:
+    return {
+        "data_dir": config.data_dir or None,
+        "train_examples": config.train_examples,
+        "seed": config.seed,
+        "label_noise": config.label_noise,
+        "image_size": config.image_size,
+    }

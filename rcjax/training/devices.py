@@ -47,6 +47,17 @@ def replicate(mesh: Mesh, tree: Any) -> Any:
     return jax.device_put(tree, replicated(mesh))
 
 
+def place_batch(mesh: Mesh, batch: Any) -> Any:
+    """Brings host arrays `[examples, ...]` to the devices, a part to each where they divide evenly.
+
+    Others go to all devices whole; a compiled function then divides them.
+    """
+    even = all(len(array) % mesh.size == 0 for array in batch)
+    return jax.device_put(
+        batch, NamedSharding(mesh, PartitionSpec(_AXIS) if even else PartitionSpec())
+    )
+
+
 def divide_batch(mesh: Mesh, batch: Any) -> Any:
     """Divides arrays `[examples, ...]` among the devices; for use inside a compiled function.
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from rcjax.training.devices import divide_batch, replicated
-from rcjax.training.inputs import InputKeys, InputSettings, training_inputs
+from rcjax.training.inputs import InputSettings, epoch_keys, training_inputs
 from rcjax.training.optimizer import Optimizer
 from rcjax.training.state import TrainState
 from rcjax.training.step import Apply, Learned, StepMetrics, train_step
@@ -55,9 +55,8 @@ def epoch_function(
     """
 
     def run_epoch(state, images, labels, hyperparameters):
-        epoch_key = jax.random.fold_in(state["key"], state["epoch"])
-        order_key, moving_key = jax.random.split(epoch_key)
-        keys = InputKeys(moving_key, jax.random.fold_in(epoch_key, 2))  # 0 and 1 are those above
+        order_key, _ = jax.random.split(jax.random.fold_in(state["key"], state["epoch"]))
+        keys = epoch_keys(state)
         examples = len(images)
         order = jax.random.permutation(order_key, examples)
         steps = examples // settings.batch_size

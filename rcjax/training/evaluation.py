@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.sharding import Mesh
 
@@ -14,6 +15,7 @@ from rcjax.training.devices import divide_batch
 from rcjax.training.step import Apply
 
 _BATCH_SIZE = 512
+Array = jax.Array | np.ndarray
 
 
 class Scores(NamedTuple):
@@ -26,7 +28,7 @@ class Scores(NamedTuple):
 @functools.lru_cache(maxsize=32)
 def compile_evaluation(
     apply: Apply, mean: tuple[float, ...], std: tuple[float, ...], mesh: Mesh
-) -> Callable[[Any, Any, jax.Array, jax.Array], Scores]:
+) -> Callable[[Any, Any, Array, Array], Scores]:
     """Returns `evaluate(parameters, model_state, images, labels) -> Scores`.
 
     Images are uint8 `[examples, height, width, channels]`, not augmented; labels int32. The network

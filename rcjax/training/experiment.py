@@ -3,23 +3,45 @@
 import functools
 import math
 import time
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from rcjax import RegionCounts, models
-from rcjax.data import Dataset
+from rcjax.data import AnyDataset
 from rcjax.training.counting import make_counter, sample_slices
 from rcjax.training.devices import local_mesh, replicate
 from rcjax.training.epoch import EpochMetrics, EpochSettings, make_epoch
-from rcjax.training.evaluation import compile_evaluation
+from rcjax.training.evaluation import Scores, compile_evaluation
 from rcjax.training.initial_weights import Network, read_network
 from rcjax.training.inputs import input_settings_of
 from rcjax.training.optimizer import optimizer_of
 from rcjax.training.schedules import schedule_of
 from rcjax.training.state import TrainState, create_state
+
+
+class Position(NamedTuple):
+    """A place within an epoch, and the figures of the steps up to it."""
+
+    step: int  # of the epoch, completed
+    loss: float  # summed over examples
+    correct: float
+
+
+class EpochPart(NamedTuple):
+    """What an epoch has come to: a position at which it pauses, or its entry when it is over."""
+
+    state: TrainState
+    position: Position | None
+    entry: dict[str, Any] | None
+
+    @property
+    def step(self) -> int:
+        """Steps of the epoch at which it pauses."""
+        return self.position.step if self.position else 0
 
 
 class Experiment:
@@ -32,9 +54,14 @@ class Experiment:
         config: the run's config, checked.
         dataset: its data set; goes to the devices once and stays there.
         resident: an experiment on the same data set, whose arrays on the devices are used.
+
+    Attributes:
+        checkpoints_per_epoch: how many places an epoch has at which a checkpoint can be saved.
     """
 
-    def __init__(self, config: Any, dataset: Dataset, resident: "Experiment | None" = None):
+    checkpoints_per_epoch = 1
+
+    def __init__(self, config: Any, dataset: AnyDataset, resident: "Experiment | None" = None):
         self._config = config
         self._dataset = dataset
         self._mesh = local_mesh()
@@ -58,21 +85,24 @@ class Experiment:
         self._predict = models.predictor(config.network, **self._network_shape)
         self._count = make_counter(self._predict, self.anchors, config.regions)
         self._mean, self._std = dataset.mean, dataset.std
+        self._place(dataset, resident)
+
+    def _place(self, dataset: Any, resident: "Experiment | None") -> None:
+        """Brings the data set to the devices."""
         train = (dataset.train_images, dataset.train_labels)
         test = (dataset.test_images, dataset.test_labels)
         self._arrays: Any = resident._arrays if resident else replicate(self._mesh, (train, test))
         self.train_arrays, self._test = self._arrays
 
-    def _check_images_fit(self, apply: Any, dataset: Dataset, *, training: bool) -> None:
+    def _check_images_fit(self, apply: Any, dataset: AnyDataset, *, training: bool) -> None:
         """Lets the network refuse the images' size or the smallest batch. Computes nothing."""
         parameters, model_state = jax.eval_shape(self._init, jax.random.key(0))
-        examples, *image = dataset.train_images.shape
-        smallest = examples % self._config.batch_size or self._config.batch_size
-        images = jax.ShapeDtypeStruct((smallest, *image), jnp.float32)
+        smallest = dataset.train_size % self._config.batch_size or self._config.batch_size
+        images = jax.ShapeDtypeStruct((smallest, *dataset.image_shape), jnp.float32)
         jax.eval_shape(functools.partial(apply, train=training), parameters, model_state, images)
 
-    def _shape(self, dataset: Dataset) -> dict[str, Any]:
-        _, height, _, channels = dataset.train_images.shape
+    def _shape(self, dataset: AnyDataset) -> dict[str, Any]:
+        height, _, channels = dataset.image_shape
         return {
             "num_classes": dataset.num_classes,
             "width": self._config.width or None,
@@ -135,13 +165,27 @@ class Experiment:
         )
         return new_state, self.entry(epoch, jax.device_get(EpochMetrics(*metrics)))
 
+    def epoch_in_parts(
+        self, state: TrainState, epoch: int, position: Position | None, stopping: Callable[[], bool]
+    ) -> Iterator[EpochPart]:
+        """Trains one epoch, with pauses in which a checkpoint can be saved. Here there are none.
+
+        Args:
+            state: at the beginning of the epoch or at `position`; it is used up.
+            epoch: epochs completed.
+            position: where in the epoch a checkpoint was saved.
+            stopping: asks for a pause as soon as there can be one.
+        """
+        new_state, entry = self.run_epoch(state, epoch)
+        yield EpochPart(new_state, None, entry)
+
     def entry(self, epoch: int, metrics: EpochMetrics) -> dict[str, Any]:
         """The record's entry for the epoch after `epoch` epochs, from its figures on the host."""
         return {
             "epoch": epoch + 1,
             "learning_rate": self.learning_rate(epoch),
             "train_loss": float(metrics.loss),
-            "train_accuracy": 100.0 * float(metrics.correct) / len(self.train_arrays[0]),
+            "train_accuracy": 100.0 * float(metrics.correct) / self._dataset.train_size,
         }
 
     def evaluate(self, state: TrainState, epoch: int) -> tuple[dict[str, Any], list[int]]:
@@ -150,8 +194,7 @@ class Experiment:
         A network whose loss is not finite has no regions: its counts are missing, their mean NaN.
         """
         network = (state["parameters"], state["model_state"])
-        train = self._evaluate(*network, *self.train_arrays)
-        test = self._evaluate(*network, *self._test)
+        train, test = self._scores(network)
         mean = standard_error = math.nan
         counts: list[int] = []
         if math.isfinite(train.loss):
@@ -169,6 +212,11 @@ class Experiment:
             "region_count": {"mean": mean, "standard_error": standard_error},
         }
         return entry, counts
+
+    def _scores(self, network: tuple[Any, Any]) -> tuple[Scores, Scores]:
+        """On clean training images and on test images."""
+        train, test = self.train_arrays, self._test
+        return self._evaluate(*network, *train), self._evaluate(*network, *test)
 
     def count_on(self, state: TrainState, regions: Any) -> RegionCounts:
         """Counts the regions of a network on other slices than its run did.

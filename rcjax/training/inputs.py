@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from rcjax.data import augment, normalize
 from rcjax.data.augmentation import MixedLabels, cutmix, erase, mixup
 from rcjax.training.optimizer import Hyperparameters
+from rcjax.training.state import TrainState
 
 Labels = jax.Array | MixedLabels
 _MIXING = {"mixup": mixup, "cutmix": cutmix}
@@ -44,6 +45,13 @@ class InputKeys(NamedTuple):
     def of_step(self, number: jax.Array | int) -> "InputKeys":
         """The keys of a step of the epoch by its number."""
         return InputKeys(*(jax.random.fold_in(key, number) for key in self))
+
+
+def epoch_keys(state: TrainState) -> InputKeys:
+    """The keys of the epoch that a state stands at, or in. Another key gives the order."""
+    epoch_key = jax.random.fold_in(state["key"], state["epoch"])
+    _, moving_key = jax.random.split(epoch_key)
+    return InputKeys(moving_key, jax.random.fold_in(epoch_key, 2))  # the split has 0 and 1
 
 
 def input_settings_of(config: Any, dataset: Any) -> tuple[InputSettings, dict[str, float]]:

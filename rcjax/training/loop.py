@@ -11,7 +11,7 @@ from rcjax.training.checkpoints import Checkpoints
 from rcjax.training.classical import is_classical, run_classical
 from rcjax.training.dataset import load_dataset
 from rcjax.training.devices import check_devices, describe_devices
-from rcjax.training.experiment import Experiment
+from rcjax.training.experiment import Experiment, Position
 from rcjax.training.figures import draw_figures
 from rcjax.training.files import finite, write_json
 from rcjax.training.initial_weights import check_unchanged, fingerprint
@@ -19,6 +19,7 @@ from rcjax.training.interruption import Interrupted, stop_requests
 from rcjax.training.metrics import MetricsWriter
 from rcjax.training.progress import ProgressDisplay, closing_table
 from rcjax.training.state import TrainState
+from rcjax.training.streaming import make_experiment
 from rcjax.training.validation import check_config, check_fits
 from rcjax.training.versions import versions
 from rcjax.training.workdir import Workdir
@@ -60,12 +61,12 @@ def train(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
     if record is None:
         dataset = load_dataset(config)
         check_fits(plain, dataset)
-        experiment = Experiment(config, dataset)
+        experiment = make_experiment(config, dataset)
         with folder.claimed(), stop_requests() as stop_requested:
             # Another process may have ended the same run since the folder was looked at.
             record = folder.finished_record()
             if record is None:
-                run = Run(config, experiment, folder, len(dataset.train_images))
+                run = Run(config, experiment, folder, dataset.train_size)
                 try:
                     record = _to_the_end(run, experiment, stop_requested)
                 finally:
@@ -80,7 +81,8 @@ def _to_the_end(run: "Run", experiment: Experiment, stop_requested: Any) -> dict
     Args:
         run: at its newest checkpoint.
         experiment: its compiled parts.
-        stop_requested: an event; once it is set the run stops after the epoch at hand.
+        stop_requested: an event; once it is set the run stops where it can next be continued:
+            after the epoch at hand, or, of a streamed data set, after the step.
     """
     if not run.over:
         run.message(f"compiled an epoch in {experiment.compile(run.state):.1f} s")
@@ -90,8 +92,18 @@ def _to_the_end(run: "Run", experiment: Experiment, stop_requested: Any) -> dict
             run.save()
             raise Interrupted(f"interrupted after {run.completed} epochs, all saved")
         start = time.monotonic()
-        run.state, entry = experiment.run_epoch(run.state, run.completed)
-        run.note_epoch(entry, time.monotonic() - start, lambda: run.state)
+        for part in experiment.epoch_in_parts(
+            run.state, run.completed, run.position, stop_requested.is_set
+        ):
+            run.state, run.position = part.state, part.position
+            if part.entry is not None:
+                run.note_epoch(part.entry, time.monotonic() - start, lambda: run.state)
+                continue
+            run.save()
+            if stop_requested.is_set():
+                raise Interrupted(
+                    f"interrupted after {run.completed} epochs and {part.step} steps, all saved"
+                )
     return run.end()
 
 
@@ -125,6 +137,7 @@ class Run:
         self._history: list[dict[str, Any]] = []
         self._epochs: list[dict[str, Any]] = []
         self._counts: list[int] = []  # of the newest evaluation, slice by slice
+        self.position: Position | None = None  # within the epoch at hand
         self._checkpoints = Checkpoints(folder.checkpoints, config.keep_checkpoints)
         restored, messages = self._checkpoints.restore_newest(self.state)
         if restored is not None:
@@ -133,6 +146,8 @@ class Run:
             self._history, self._epochs, self._counts = (
                 restored.progress[name] for name in ("history", "epochs", "counts")
             )
+            if restored.progress.get("position"):
+                self.position = Position(*restored.progress["position"])
         self._display = None if quiet else ProgressDisplay(config.epochs, self.completed, examples)
         self.message(
             f"{config.network} on {config.dataset}: {examples} training images, "
@@ -141,7 +156,8 @@ class Run:
         for message in messages:
             self.message(message)
         if restored is not None:
-            self.message(f"resuming after {self.completed} epochs")
+            within = f" and {self.position.step} steps" if self.position else ""
+            self.message(f"resuming after {self.completed} epochs{within}")
         self._metrics: MetricsWriter | None = None
         self._examples = examples
 
@@ -222,14 +238,18 @@ class Run:
         return not all(math.isfinite(entry["train_loss"]) for entry in newest)
 
     def save(self) -> None:
-        """Writes a checkpoint of `state`, which must be the one after the newest epoch."""
+        """Writes a checkpoint of `state`, the one after the newest epoch or at `position`."""
         progress: dict[str, Any] = {
             "history": self._history,
             "epochs": self._epochs,
             "counts": self._counts,
             "source": self._source,
         }
-        self._checkpoints.save(self.state, progress)
+        number = self.completed * self._experiment.checkpoints_per_epoch
+        if self.position is not None:
+            number += self.position.step
+            progress["position"] = list(self.position)
+        self._checkpoints.save(self.state, progress, number)
 
     def _record(self) -> dict[str, Any]:
         """What the run found. Holds no times: an interrupted run ends with the same record."""

@@ -18,10 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from rcjax.configuration import complete, flatten
-from rcjax.data import Dataset
+from rcjax.data import Dataset, is_streamed
 from rcjax.errors import UserError
 from rcjax.training.classical import is_classical
-from rcjax.training.dataset import load_dataset
+from rcjax.training.dataset import load_resident
 from rcjax.training.devices import check_devices, replicated
 from rcjax.training.epoch import EpochMetrics, epoch_function
 from rcjax.training.experiment import Experiment
@@ -36,14 +36,17 @@ from rcjax.training.workdir import Workdir
 def group_key(config: Any) -> str:
     """Runs of equal keys can be trained together: they differ in seed and optimizer's numbers only.
 
+    Data sets must be in memory: of runs on streamed ones, only equal runs have equal keys.
+
     Args:
         config: of a run, a `ConfigDict`.
     """
     config = complete(config)
     fields = flatten(json.loads(json.dumps(config.to_dict())))
-    optimizer, _ = optimizer_of(config)
-    for name in ("seed", *optimizer.names):
-        fields.pop(name, None)
+    if not is_streamed(config.dataset):
+        optimizer, _ = optimizer_of(config)
+        for name in ("seed", *optimizer.names):
+            fields.pop(name, None)
     return json.dumps(fields, sort_keys=True)
 
 
@@ -114,7 +117,7 @@ def _members(
         # Without a draw of its own, every seed has the same data set.
         drawn = config.seed if config.train_examples or config.label_noise else None
         if drawn not in loaded:
-            dataset = load_dataset(config)
+            dataset = load_resident(config)
             check_fits(config.to_dict(), dataset)
             loaded[drawn] = (dataset, Experiment(config, dataset))
         dataset, resident = loaded[drawn]

@@ -13,6 +13,7 @@ from rcjax.training.checkpoints import Checkpoints
 from rcjax.training.dataset import load_dataset
 from rcjax.training.experiment import Experiment
 from rcjax.training.state import TrainState
+from rcjax.training.streaming import make_experiment
 from rcjax.training.validation import check_config, check_fits
 from rcjax.training.workdir import Workdir
 
@@ -30,7 +31,7 @@ class TrainedRun:
     """
 
     config: Any
-    dataset: data.Dataset
+    dataset: data.AnyDataset
     experiment: Experiment
     state: TrainState
     initial_state: TrainState
@@ -58,7 +59,7 @@ def load_trained(config: Any, workdir: str | os.PathLike) -> TrainedRun:
         raise UserError(f"workdir {folder.path} holds no finished run; run it first")
     dataset = load_dataset(config)
     check_fits(config.to_dict(), dataset)
-    experiment = Experiment(config, dataset)
+    experiment = make_experiment(config, dataset)
     initial = experiment.initial_state()
     checkpoints = Checkpoints(folder.checkpoints, config.keep_checkpoints)
     try:

@@ -7,7 +7,7 @@ from typing import Any, get_args, get_origin
 import rcjax.data
 import rcjax.models
 from rcjax.configuration import flatten
-from rcjax.data import Dataset
+from rcjax.data import AnyDataset, ImageStream
 from rcjax.errors import UserError
 from rcjax.fields import RUN_FIELDS
 from rcjax.models.classical import CLASSICAL_NAMES
@@ -46,6 +46,9 @@ _RANGES: dict[str, tuple[float, float]] = {
     "schedule_restart_multiplier": (1, 1000),
     "checkpoint_every": (1, _MANY),
     "keep_checkpoints": (1, _MANY),
+    "streaming.processes": (0, 1_000),
+    "streaming.checkpoint_steps": (0, _MANY),
+    "streaming.evaluated_examples": (0, 1_000 * _MANY),
     "regions.every": (1, _MANY),
     "regions.slices": (1, 100_000),
     "regions.points": (2, _MANY),
@@ -148,15 +151,21 @@ def _check_names(fields: Mapping[str, Any]) -> None:
         )
 
 
-def check_fits(config: Mapping[str, Any], dataset: Dataset) -> None:
+def check_fits(config: Mapping[str, Any], dataset: AnyDataset) -> None:
     """Checks what depends on the data set.
 
     Raises:
         UserError: a batch, or a slice's anchors, need more images than there are.
     """
-    examples = len(dataset.train_images)
+    examples = dataset.train_size
     if config["batch_size"] > examples and config["epochs"] > 0:
         raise UserError(
             f"config field batch_size must be at most the {examples} training examples of "
             f"{dataset.name}, got {config['batch_size']}"
+        )
+    evaluated = config["streaming"]["evaluated_examples"]
+    if isinstance(dataset, ImageStream) and evaluated > examples:
+        raise UserError(
+            f"config field streaming.evaluated_examples must be at most the {examples} training "
+            f"examples of {dataset.name} (0 takes all), got {evaluated}"
         )

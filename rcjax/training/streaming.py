@@ -1,0 +1,192 @@
+"""Training on data sets that stay on the disk: batches are read while the devices compute."""
+
+import collections
+import contextlib
+import functools
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from rcjax.data import AnyDataset, ImageStream
+from rcjax.data.reading import Reading
+from rcjax.data.stream import Cropping, StreamedSplit, batches, epoch_order
+from rcjax.training.devices import divide_batch, place_batch, replicated
+from rcjax.training.epoch import EpochMetrics, EpochSettings
+from rcjax.training.evaluation import Scores
+from rcjax.training.experiment import EpochPart, Experiment, Position
+from rcjax.training.inputs import epoch_keys, training_inputs
+from rcjax.training.optimizer import Optimizer
+from rcjax.training.state import TrainState
+from rcjax.training.step import Apply, Learned, train_step
+
+_EVALUATION_BATCH = 512
+_STEPS_AHEAD = 2  # that the devices are given before the figures of an earlier one are fetched
+_EVALUATED = 3  # stream of random numbers under the seed; `rcjax.data` uses 0 to 2
+
+
+def make_experiment(config: Any, dataset: AnyDataset) -> Experiment:
+    """The experiment of a run, for data sets in memory and for those that are streamed."""
+    if isinstance(dataset, ImageStream):
+        return StreamedExperiment(config, dataset)
+    return Experiment(config, dataset)
+
+
+class StreamedExperiment(Experiment):
+    """An experiment whose images are read from the disk, in every epoch anew.
+
+    The order of an epoch and the crop of each picture depend on seed and epoch alone. So a run
+    that was interrupted within an epoch goes on with the batch that was next, with the same
+    pictures, however many processes read them.
+
+    Args:
+        config: the run's config, checked.
+        dataset: its data set.
+    """
+
+    def _place(self, dataset: Any, resident: Experiment | None) -> None:
+        self._stream: ImageStream = dataset
+        self._reading = Reading(self._config.streaming.processes)
+        self._step = _make_step(*self.epoch_parts)
+        self.checkpoints_per_epoch = -(-dataset.train_size // self._config.batch_size)
+
+    def lower(self, state: TrainState) -> jax.stages.Lowered:
+        """The program of a step with a full batch."""
+        size = self._config.batch_size
+        images = np.zeros((size, *self._stream.image_shape), np.uint8)
+        batch = place_batch(self._mesh, (images, np.zeros(size, np.int32)))
+        numbers = self._on_devices(self.hyperparameters(0))
+        return self._step.lower(_learned(state), *batch, numbers, epoch_keys(state).of_step(0))
+
+    def compile(self, state: TrainState) -> float:
+        """Compiles a step ahead of the first one; returns the seconds it took."""
+        start = time.monotonic()
+        self._full_step = self.lower(state).compile()
+        return time.monotonic() - start
+
+    def epoch_in_parts(
+        self, state: TrainState, epoch: int, position: Position | None, stopping: Callable[[], bool]
+    ) -> Iterator[EpochPart]:
+        """Trains one epoch, with pauses every `streaming.checkpoint_steps` steps.
+
+        Args:
+            state: at the beginning of the epoch or at `position`; it is used up.
+            epoch: epochs completed.
+            position: where in the epoch a checkpoint was saved.
+            stopping: asks for a pause as soon as there can be one.
+
+        Raises:
+            UserError: a picture cannot be decoded; the line names it.
+        """
+        config, steps = self._config, self.checkpoints_per_epoch
+        numbers = self._on_devices(self.hyperparameters(epoch))
+        learned, keys = _learned(state), epoch_keys(state)
+        figures = _Figures(position or Position(0, 0.0, 0.0))
+        with contextlib.closing(self._batches_of(epoch, figures.position.step)) as source:
+            for step, batch in enumerate(source, figures.position.step + 1):
+                full = len(batch.labels) == config.batch_size
+                run_step = self._full_step if full else self._step
+                placed = place_batch(self._mesh, batch)
+                learned, metrics = run_step(learned, *placed, numbers, keys.of_step(step - 1))
+                figures.add(len(batch.labels), metrics)
+                due = config.streaming.checkpoint_steps
+                if step < steps and ((due and step % due == 0) or stopping()):
+                    yield EpochPart(_with(state, learned, 0), figures.up_to_now(), None)
+        total, examples = figures.up_to_now(), self._stream.train_size
+        entry = self.entry(
+            epoch, EpochMetrics(jnp.asarray(total.loss / examples), jnp.asarray(total.correct))
+        )
+        yield EpochPart(_with(state, learned, 1), None, entry)
+
+    def _batches_of(self, epoch: int, first: int) -> Any:
+        config, split = self._config, self._stream.train
+        return batches(
+            split,
+            epoch_order(len(split), config.seed, epoch),
+            config.batch_size,
+            first=first,
+            cropping=Cropping(config.random_crop, config.random_flip, config.seed, epoch),
+            reading=self._reading,
+        )
+
+    def _scores(self, network: tuple[Any, Any]) -> tuple[Scores, Scores]:
+        """On clean training images, all or `streaming.evaluated_examples`, and on test images."""
+        train, test = self._stream.train, self._stream.test
+        count = self._config.streaming.evaluated_examples
+        chosen = np.arange(len(train))
+        if count:
+            random = np.random.default_rng((self._config.seed, _EVALUATED))
+            chosen = np.sort(random.permutation(chosen)[:count])
+        return self._score(network, train, chosen), self._score(network, test, np.arange(len(test)))
+
+    def _score(self, network: Any, split: StreamedSplit, chosen: np.ndarray) -> Scores:
+        parameters, model_state = network
+        loss = correct = 0.0
+        for batch in batches(split, chosen, _EVALUATION_BATCH, reading=self._reading):
+            scores = self._evaluate(parameters, model_state, batch.images, batch.labels)
+            loss += scores.loss * len(batch.labels)
+            correct += round(scores.accuracy * len(batch.labels) / 100)
+        return Scores(loss / len(chosen), 100.0 * correct / len(chosen))
+
+
+class _Figures:
+    """Sums up what steps report, a few steps late, so that the devices never wait for the host."""
+
+    def __init__(self, position: Position):
+        self.position = position
+        self._waiting: collections.deque[tuple[int, Any]] = collections.deque()
+
+    def add(self, examples: int, metrics: Any) -> None:
+        """Takes in a step that was begun."""
+        self._waiting.append((examples, metrics))
+        if len(self._waiting) > _STEPS_AHEAD:
+            self._fetch()
+
+    def up_to_now(self) -> Position:
+        """Waits for all steps that were begun."""
+        while self._waiting:
+            self._fetch()
+        return self.position
+
+    def _fetch(self) -> None:
+        examples, metrics = self._waiting.popleft()
+        loss, correct = jax.device_get(tuple(metrics))
+        step, losses, corrects = self.position
+        self.position = Position(
+            step + 1, losses + examples * float(loss), corrects + float(correct)
+        )
+
+
+def _learned(state: TrainState) -> Learned:
+    return Learned(state["parameters"], state["model_state"], state["optimizer_state"])
+
+
+def _with(state: TrainState, learned: Learned, epochs: int) -> TrainState:
+    return TrainState(
+        parameters=learned.parameters,
+        model_state=learned.model_state,
+        optimizer_state=learned.optimizer_state,
+        key=state["key"],
+        epoch=state["epoch"] + epochs,
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _make_step(apply: Apply, optimizer: Optimizer, settings: EpochSettings, mesh: Mesh) -> Any:
+    """Returns `step(learned, images, labels, hyperparameters, keys) -> (learned, metrics)`, jitted.
+
+    Images are uint8 and come cropped and mirrored; all further augmentation is done here. The keys
+    are those of the step. The first argument is donated.
+    """
+    inputs = settings.inputs._replace(random_crop=False, random_flip=False)
+
+    def step(learned, images, labels, hyperparameters, keys):
+        batch, batch_labels = training_inputs(inputs, keys, images, labels, hyperparameters)
+        batch, batch_labels = divide_batch(mesh, (batch, batch_labels))
+        return train_step(apply, optimizer, learned, batch, batch_labels, hyperparameters)
+
+    return jax.jit(step, donate_argnums=0, out_shardings=replicated(mesh))

@@ -1,0 +1,211 @@
+"""Runs on streamed data sets: the same network as from memory, and the same after interruptions."""
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from rcjax.data import Dataset, ImageStream, load, open_stream
+from rcjax.data.stream import batches, decoded
+from rcjax.errors import UserError
+from rcjax.training import Interrupted, train
+from rcjax.training.counting import sample_slices
+from rcjax.training.together import group_key
+
+from ..data.tiny_imagenet import make_folder
+from .small_runs import launch, small_arguments, small_config
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """36 training and 9 test pictures. Read only."""
+    return make_folder(tmp_path_factory.mktemp("pictures"), train=12, test=3)
+
+
+def fields(folder: Path, **changes: Any) -> dict[str, Any]:
+    """Three epochs of five batches, the last of four pictures; a checkpoint every two steps."""
+    return {
+        "dataset": f"stream:{folder}",
+        "image_size": 8,
+        "train_examples": 0,
+        "epochs": 3,
+        "batch_size": 8,
+        "random_crop": True,
+        "random_flip": True,
+        "streaming.checkpoint_steps": 2,
+        "regions.every": 1,
+        **changes,
+    }
+
+
+def record_of(workdir: Path) -> dict[str, Any]:
+    return json.loads((workdir / "record.json").read_text())
+
+
+def in_memory(stream: ImageStream) -> Dataset:
+    """The same examples, all decoded."""
+    splits = []
+    for split in (stream.train, stream.test):
+        (batch,) = batches(split, np.arange(len(split)), len(split))
+        splits += batch
+    return Dataset(stream.name, *splits, stream.num_classes, stream.mean, stream.std)
+
+
+@pytest.mark.parametrize("sampling", ["between_points", "random_directions"])
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_slices_are_those_of_the_same_images_in_memory(
+    folder: Path, sampling: str, split: str
+) -> None:
+    stream = open_stream(f"stream:{folder}", image_size=8)
+    dim = 2 if sampling == "between_points" else 1
+    changes = {"regions.sampling": sampling, "regions.anchors": split, "regions.dim": dim}
+    regions = small_config(**changes).regions
+    np.testing.assert_allclose(
+        sample_slices(stream, regions, seed=3),
+        sample_slices(in_memory(stream), regions, seed=3),
+        rtol=1e-6,
+        atol=1e-6,
+    )
+
+
+def test_only_the_images_of_slices_are_decoded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(
+        "rcjax.training.counting.decoded",
+        lambda split, numbers: (asked.append(len(numbers)), decoded(split, numbers))[1],
+    )
+    regions = small_config(**{"regions.slices": 3}).regions
+    sample_slices(open_stream(f"stream:{folder}", image_size=8), regions, seed=3)
+    assert asked[0] <= 6
+
+
+def test_interrupted_within_an_epoch_it_ends_the_same(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small_config(**fields(folder))
+    train(config, tmp_path / "whole")
+    whole = record_of(tmp_path / "whole")
+    assert len(whole["epochs"]) == 3
+    assert whole["train_accuracy"] > 60
+
+    # Broken off at the fourth step of the second epoch, without warning: a picture is damaged.
+    from rcjax.training import streaming
+
+    class Broken(Exception):
+        pass
+
+    original = streaming.batches
+
+    def breaking(split, order, batch_size, *, cropping=None, **choices):
+        source = original(split, order, batch_size, cropping=cropping, **choices)
+        for number, batch in enumerate(source, choices.get("first", 0)):
+            if cropping is not None and (cropping.epoch, number) == (1, 3):
+                raise Broken
+            yield batch
+
+    with monkeypatch.context() as patch:
+        patch.setattr(streaming, "batches", breaking)
+        with pytest.raises(Broken):
+            train(config, tmp_path / "broken")
+    assert "7" in os.listdir(tmp_path / "broken" / "checkpoints")  # 5 steps and 2
+    begun = []
+
+    def noting(split, order, batch_size, *, cropping=None, **choices):
+        if cropping is not None:
+            begun.append((cropping.epoch, choices["first"]))
+        return original(split, order, batch_size, cropping=cropping, **choices)
+
+    monkeypatch.setattr(streaming, "batches", noting)
+    train(config, tmp_path / "broken")
+    assert begun == [(1, 2), (2, 0)]
+    assert record_of(tmp_path / "broken") == whole
+
+
+def test_ctrl_c_stops_after_the_step(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    from rcjax.training import streaming
+
+    assert threading.current_thread() is threading.main_thread()
+    original = streaming._Figures.add
+    steps = []
+
+    def add(self, examples, metrics):
+        steps.append(examples)
+        if len(steps) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        original(self, examples, metrics)
+
+    config = small_config(**fields(folder, **{"streaming.checkpoint_steps": 0}))
+    with monkeypatch.context() as patch:
+        patch.setattr(streaming._Figures, "add", add)
+        with pytest.raises(Interrupted, match=r"after 0 epochs and [1-4] steps, all saved"):
+            train(config, tmp_path)
+    assert len(steps) < 5
+    train(config, tmp_path)
+    assert f"resuming after 0 epochs and {len(steps)} steps" in capsys.readouterr().out
+
+
+def test_training_accuracy_on_some_of_the_images(folder: Path, tmp_path: Path) -> None:
+    config = small_config(**fields(folder, epochs=1, **{"streaming.evaluated_examples": 7}))
+    train(config, tmp_path)
+    sevenths = record_of(tmp_path)["train_accuracy"] * 7 / 100
+    assert sevenths == pytest.approx(round(sevenths))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"streaming.evaluated_examples": 37},
+            "streaming.evaluated_examples must be at most the 36",
+        ),
+        ({"batch_size": 37}, "batch_size must be at most the 36 training examples of stream:"),
+        ({"train_examples": 37}, "train_examples must be between 1 and the 36"),
+        ({"dataset": "stream:nowhere"}, "no folder nowhere/train"),
+    ],
+)
+def test_what_cannot_be(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture, changes: dict, words: str
+) -> None:
+    outcome = launch(capsys, small_arguments(tmp_path / "run", **fields(folder, **changes)))
+    assert outcome.code == 2
+    assert words in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+def test_classical_classifiers_need_all_images_at_once(folder: Path, tmp_path: Path) -> None:
+    config = ConfigDict({"dataset": f"stream:{folder}", "network": "random_forest"})
+    with pytest.raises(UserError, match="fitted to all images at once, but dataset = stream:"):
+        train(config, tmp_path / "run")
+
+
+def test_a_damaged_picture_ends_the_run_with_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    make_folder(tmp_path / "pictures", train=12, test=3)
+    damaged = tmp_path / "pictures" / "val" / "n00000002" / "1.JPEG"
+    damaged.write_bytes(b"no picture")
+    arguments = small_arguments(tmp_path / "run", **fields(tmp_path / "pictures"))
+    outcome = launch(capsys, arguments)
+    assert outcome.code == 2
+    assert outcome.err.startswith(f"error: image {damaged} cannot be decoded (UnidentifiedImage")
+    assert outcome.err.count("\n") == 1
+
+
+def test_streamed_runs_are_not_trained_together(folder: Path) -> None:
+    keys = {
+        group_key(small_config(**fields(folder, dataset=dataset, seed=seed)))
+        for seed in (0, 1)
+        for dataset in (f"stream:{folder}", "digits")
+    }
+    assert len(keys) == 3
+    assert load("digits").train_size == 1297
