@@ -90,7 +90,7 @@ def test_only_the_images_of_slices_are_decoded(
 def test_interrupted_within_an_epoch_it_ends_the_same(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = small_config(**fields(folder))
+    config = small_config(**fields(folder, mixup=0.2))
     train(config, tmp_path / "whole")
     whole = record_of(tmp_path / "whole")
     assert len(whole["epochs"]) == 3
