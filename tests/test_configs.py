@@ -18,6 +18,7 @@ from rcjax.training.counting import sample_slices
 from rcjax.training.optimizer import OPTIMIZER_FIELDS, optimizer_of
 from rcjax.training.validation import check_config
 
+from .data.tiny_imagenet import make_folder
 from .training.small_runs import small_config
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -87,11 +88,14 @@ def test_every_field_is_read(tmp_path, monkeypatch):
     def completed_and_known(given):
         config = complete(given)
         owners.update({id(config): "", id(config.regions): "regions."})
+        owners[id(config.streaming)] = "streaming."
         return config
 
     monkeypatch.setattr("rcjax.training.loop.complete", completed_and_known)
     monkeypatch.setattr(ConfigDict, "__getattr__", note)
-    train(config, tmp_path)
+    train(config, tmp_path / "run")
+    streamed = f"stream:{make_folder(tmp_path / 'pictures', train=24)}"
+    train(small_config(dataset=streamed, image_size=8, epochs=1), tmp_path / "streamed")
     # Every optimizer has fields of its own; the length belongs to random directions only.
     for name in OPTIMIZER_FIELDS:
         other = completed_and_known(small_config(optimizer=name))
