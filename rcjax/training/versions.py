@@ -1,11 +1,16 @@
 """What a result depends on beside its config: versions, the platform, the number of cores."""
 
+import functools
+import hashlib
 import os
 import platform
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import jax
+
+import rcjax
 
 _PACKAGES = ("rcjax", "jax", "jaxlib", "flax", "optax", "numpy")
 
@@ -18,12 +23,34 @@ def versions() -> dict[str, Any]:
     device = jax.local_devices()[0]
     return {
         **{package: _version(package) for package in _PACKAGES},
+        "rcjax_source": _source(),
         "python": platform.python_version(),
         "platform": device.platform,
         "device_kind": device.device_kind,
         "devices": jax.local_device_count(),
+        "processor": processor_model(),
         "cpu_count": _usable_cores(),
     }
+
+
+def processor_model() -> str:
+    """What the system calls the processor; where it does not say, the kind of machine."""
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+@functools.cache
+def _source() -> str:
+    """A short name of rcjax's code as it is: the version alone is the same for many commits."""
+    package = Path(rcjax.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(str(path.relative_to(package)).encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _version(package: str) -> str:

@@ -17,6 +17,18 @@ from rcjax.training.progress import STATUSES, closing_table
 
 _OUTPUTS = ("record.json", "metrics.jsonl", "checkpoints", "figures", "tensorboard")
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+# Where and how a run is made, not what comes out: it may go on with other values.
+_WITHOUT_EFFECT = frozenset(
+    {
+        "checkpoint_every",
+        "data_dir",
+        "keep_checkpoints",
+        "regions.batch_size",
+        "streaming.checkpoint_steps",
+        "streaming.processes",
+    }
+)
 
 
 class Workdir:
@@ -76,16 +88,9 @@ class Workdir:
         return record
 
     def _check_same_config(self, theirs: dict[str, Any]) -> None:
-        # Through JSON and back, so that both sides have JSON's types.
-        ours = flatten(json.loads(json.dumps(self.config)))
-        fields = {} if "experiment" in ours else RUN_FIELDS
-        # A field that came into being after the folder had its default's meaning before.
-        theirs = flatten(json.loads(json.dumps(with_defaults(theirs, fields))))
-        missing = "(absent)"
         differences = [
-            f"{name}: {theirs.get(name, missing)} -> {ours.get(name, missing)}"
-            for name in sorted({*ours, *theirs})
-            if theirs.get(name, missing) != ours.get(name, missing)
+            f"{name}: {before} -> {now}"
+            for name, (before, now) in config_differences(theirs, self.config).items()
         ]
         if differences:
             raise UserError(
@@ -121,6 +126,14 @@ class Workdir:
                         f"workdir {self.path} is in use by another process; wait for it to end, or "
                         "choose another workdir"
                     ) from error
+                except OSError as error:
+                    if error.errno not in _NO_LOCKS:
+                        raise
+                    raise UserError(
+                        f"workdir {self.path} is on a file system that cannot lock files "
+                        f"({error.strerror}), so two processes could write the same run; choose a "
+                        "workdir on another one, or have it mounted with locks (Lustre: -o flock)"
+                    ) from error
                 yield
 
     def note_config(self) -> None:
@@ -147,6 +160,35 @@ class Workdir:
                     "choose another one"
                 ) from error
             raise
+
+
+def config_differences(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The fields in which two configs of a run ask for different results.
+
+    Args:
+        theirs, ours: nested; fields that say only where and how the run is made are not compared.
+
+    Returns:
+        {field with dots: (their value, our value)}, "(absent)" for a field that one of them lacks.
+
+    Example:
+        >>> from ml_collections import ConfigDict
+        >>> from rcjax.configuration import complete
+        >>> config = complete(ConfigDict()).to_dict()
+        >>> config_differences(config | {"epochs": 2, "data_dir": "there"}, config)
+        {'epochs': (2, 200)}
+    """
+    # Through JSON and back, so that both sides have JSON's types.
+    ours = flatten(json.loads(json.dumps(ours)))
+    fields = {} if "experiment" in ours else RUN_FIELDS
+    # A field that came into being after the folder had its default's meaning before.
+    theirs = flatten(json.loads(json.dumps(with_defaults(theirs, fields))))
+    missing = "(absent)"
+    pairs = {
+        name: (theirs.get(name, missing), ours.get(name, missing))
+        for name in sorted({*ours, *theirs} - _WITHOUT_EFFECT)
+    }
+    return {name: (before, now) for name, (before, now) in pairs.items() if before != now}
 
 
 def _exists(path: Path) -> bool:

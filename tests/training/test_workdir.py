@@ -1,5 +1,6 @@
 """The folder of a run: what is refused when its files are damaged or its name cannot be used."""
 
+import errno
 import json
 
 import pytest
@@ -94,3 +95,25 @@ def test_folder_from_before_a_field_came_into_being(tmp_path):
     changed = small_config(**{"regions.extent": (-1.0, 2.0)}).to_dict()
     with pytest.raises(UserError, match=r"regions.extent: \[0.0, 1.0\] -> \[-1.0, 2.0\]"):
         Workdir(tmp_path, changed).finished_record()
+
+
+def test_how_a_run_is_made_may_change_but_not_what(tmp_path):
+    config = small_config().to_dict()
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    moved = {**config, "data_dir": "elsewhere", "checkpoint_every": 7, "keep_checkpoints": 9}
+    moved["regions"] = {**config["regions"], "batch_size": 50}
+    moved["streaming"] = {**config["streaming"], "processes": 4, "checkpoint_steps": 100}
+    assert Workdir(tmp_path, moved).finished_record() is None
+    moved["regions"]["points"] = 77
+    with pytest.raises(UserError, match=r"another config \(regions.points: \d+ -> 77\); choose"):
+        Workdir(tmp_path, moved).finished_record()
+
+
+def test_a_file_system_without_locks_is_refused(tmp_path, monkeypatch):
+    def flock(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("rcjax.training.workdir.fcntl.flock", flock)
+    claim = Workdir(tmp_path, small_config().to_dict()).claimed()
+    with pytest.raises(UserError, match="cannot lock files"), claim:
+        raise AssertionError("claimed")
