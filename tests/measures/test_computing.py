@@ -23,6 +23,7 @@ def with_fields(network, **fields):
     return TrainedNetwork(**{**vars(network), **fields})
 
 
+@pytest.mark.slow
 def test_same_key_same_values_whatever_else_is_computed():
     network = tiny_network()
     together = compute_small(network)

@@ -19,7 +19,7 @@ from .reference import REFERENCE, logits_of, recipe_network, reference_shapes
 
 TRAJECTORIES = json.loads(Path(__file__).with_name("trajectories.json").read_text())
 NETWORKS = [name for name in REFERENCE if name != "source"]
-QUICK = ("resnet18", "senet18", "efficientnet_b0", "vit", "resnet18_imagenet")
+QUICK = ("resnet18", "mobilenet", "vit")
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_networks_for_imagenet_are_as_large_as_published(name, parameters):
     assert sum(array.size for array in jax.tree.leaves(shapes)) == parameters
 
 
-@pytest.mark.parametrize("name", ["senet18", "resnet18_imagenet", "efficientnet_b0_imagenet"])
+@pytest.mark.parametrize("name", ["senet18", "resnet18_imagenet"])
 def test_written_state_dict_has_the_keys_and_shapes_of_pytorch(name):
     written = {key: array.shape for key, array in torch_state_dict_of(create(name)).items()}
     expected = reference_shapes(name)

@@ -135,6 +135,7 @@ def winding_corridor(size):
     return grid
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("connectivity", CONNECTIVITIES)
 def test_many_turns_are_followed_to_the_end(connectivity):
     shapes = [make(41) for make in (spiral, serpentine, comb, staircases)]

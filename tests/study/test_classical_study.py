@@ -28,6 +28,7 @@ def study(**fields):
     return config
 
 
+@pytest.mark.slow
 def test_trees_from_grid_to_report(tmp_path):
     run_experiment(study(), tmp_path)
     report = json.loads((tmp_path / "report.json").read_text())

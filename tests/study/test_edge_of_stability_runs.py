@@ -104,10 +104,8 @@ def test_interrupted_run_ends_the_same(tmp_path, monkeypatch):
     assert lines[0] == lines[1]
 
 
-_SLOW = [pytest.param(size, marks=pytest.mark.slow) for size in ("toys_exponential", "digits")]
-
-
-@pytest.mark.parametrize("size", ["toys", "points", *_SLOW])
+@pytest.mark.slow
+@pytest.mark.parametrize("size", ["toys", "points", "toys_exponential", "digits"])
 def test_other_data(size, tmp_path):
     points = {"toys": "3", "toys_exponential": "3"}.get(size, "5")
     record = run_experiment(small_config(size, **{"data.points": points}), tmp_path)

@@ -33,7 +33,8 @@ def losses(network):
     }
 
 
-@pytest.mark.parametrize("network", ["mlp", pytest.param("resnet18", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["mlp", "resnet18"])
 def test_four_devices_equal_one(network):
     program = (
         "import json; from tests.training.test_devices import losses; "

@@ -60,6 +60,7 @@ def test_records_are_those_of_single_runs(singles, tmp_path):
     assert train_together(CONFIGS, folders_in(tmp_path), threading.Event()) == 0
 
 
+@pytest.mark.slow
 def test_group_that_was_interrupted_goes_on(singles, tmp_path, monkeypatch):
     class AfterTwoEpochs:
         asked = 0
@@ -85,6 +86,7 @@ def test_diverged_run_does_not_touch_the_others(singles, tmp_path):
     assert_same_records(folders[1:], singles[:1])
 
 
+@pytest.mark.slow
 def test_folder_of_another_run_is_left_alone(tmp_path, capsys):
     folders = folders_in(tmp_path)
     train(small_config(epochs=1), folders[0])
