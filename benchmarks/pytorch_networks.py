@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
+from pytorch_branches import DPN92, MLP, GoogLeNet, ViT, simple_dla
 from pytorch_resnet import (
     Block,
     PreActivation,
@@ -241,8 +242,13 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "mobilenet_v2": mobilenet_v2,
     "shufflenet_v2": ShuffleNetV2,
     "regnetx_200mf": regnet,
+    "simple_dla": simple_dla,
+    "dpn92": DPN92,
+    "googlenet": GoogLeNet,
     "densenet121": DenseNet121,
     "resnext29_2x64d": resnext,
+    "vit": ViT,
+    "mlp": partial(MLP, 128),
     "resnet18_imagenet": partial(resnet, imagenet=True),
     "resnet34_imagenet": partial(resnet, imagenet=True, **_RESNET34),
     "resnet50_imagenet": partial(resnet, imagenet=True, **_RESNET50),
