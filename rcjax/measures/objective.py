@@ -75,7 +75,8 @@ def _accuracy(apply: Apply, parameters: Arrays, state: Arrays, batches: Batches)
         labels = jnp.argmax(apply(parameters, state, batch.images, False)[0], -1)
         return jnp.sum((labels == batch.labels) & batch.counts).astype(jnp.float32)
 
-    return _mean(correct, batches)
+    with jax.default_matmul_precision("highest"):
+        return _mean(correct, batches)
 
 
 def noisy_accuracy(

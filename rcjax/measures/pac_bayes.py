@@ -73,7 +73,7 @@ def largest_sigma(drop: Callable[[float], float]) -> float:
 
     exponent = _START
     upward = bearable(exponent)
-    while _SMALLEST <= exponent <= _LARGEST:
+    while _SMALLEST < exponent < _LARGEST:
         exponent += _STRIDE if upward else -_STRIDE
         if bearable(exponent) != upward:
             break

@@ -107,7 +107,8 @@ def _sums_over_paths(
     def logits(parameters: Arrays, state: Arrays, images: jax.Array) -> jax.Array:
         return apply(parameters, state, images, False)[0]
 
-    closed = jax.make_jaxpr(logits)(parameters, state, images)
+    with jax.default_matmul_precision("highest"):  # the products keep what they are traced with
+        closed = jax.make_jaxpr(logits)(parameters, state, images)
     arrays = [constant(array) for array in jax.tree.leaves((parameters, state))]
     consts = [constant(array) for array in closed.consts]
 

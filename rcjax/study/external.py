@@ -1,7 +1,7 @@
 """A table of runs that were made elsewhere, analysed like a study."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from rcjax.configuration import find_file, flatten
 from rcjax.errors import UserError
 from rcjax.fields import STUDY_FIELDS
 from rcjax.study.reporting import report_rows
+from rcjax.study.rows import Row
 from rcjax.study.table import read_table
 from rcjax.study.validation import check_report
 from rcjax.training.workdir import Workdir
@@ -24,7 +25,7 @@ def run_analysis(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
             CSV file (see `rcjax.study.table.read_table` for its columns), and the section `report`
             of a study.
         workdir: folder of the report; made if need be. The report of another table is not
-            overwritten.
+            overwritten, one of the same table is, whatever its section `report`.
 
     Returns:
         The report, as `report.json` holds it, with "status" "completed".
@@ -35,12 +36,21 @@ def run_analysis(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
     plain = config.to_dict()
     check_analysis(plain)
     rows = read_table(find_file(plain["table"], "table"))
-    folder = Workdir(workdir, plain)
+    # The section report may change, as that of a study may: the report is made anew.
+    folder = Workdir(workdir, {name: plain[name] for name in ("experiment", "table")})
     folder.finished_record()  # refuses a folder that is not this analysis's
+    print(_columns_read(rows), flush=True)
     with folder.claimed():
         folder.note_config()
         report = report_rows(rows, plain, Path(workdir))
     return {**report, "status": "completed"}
+
+
+def _columns_read(rows: Sequence[Row]) -> str:
+    """What the columns were taken for: a hyperparameter read as a measure would go unnoticed."""
+    # All rows of a table have the same columns.
+    hyperparameters, measures = (", ".join(names) for names in (rows[0].settings, rows[0].measures))
+    return f"read as hyperparameters: {hyperparameters or 'none'}; as measures: {measures}"
 
 
 def check_analysis(config: Mapping[str, Any]) -> None:

@@ -3,35 +3,25 @@
 import csv
 import math
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rcjax.errors import UserError
-from rcjax.fields import RUN_FIELDS
+from rcjax.study.columns import (
+    ACCURACIES,
+    COUNT,
+    OUTCOMES,
+    check_header,
+    count_columns,
+    is_hyperparameter,
+    measure_columns,
+)
 from rcjax.study.rows import Row
 
-NETWORK = ("network", "architecture")
-ACCURACIES = ("train_accuracy", "test_accuracy")
-COUNT = "region_count"
-# Follow from the accuracies, and are no measures: checked, then left.
-OUTCOMES = ("generalization_gap", "test_error")
-RESERVED = ("null", "trivial_predictor")  # names that the report gives to predictors of its own
 # Percentage points that rounded columns may differ from the accuracies.
 _ROUNDING = 0.1
-_COUNT_AT_EPOCH = re.compile(r"regions_epoch_(\d+)")
-# Hyperparameters that other trainings have, besides the fields of a config.
-OTHER_HYPERPARAMETERS = (
-    "augmentation",
-    "depth",
-    "dropout",
-    "label_noise",
-    "label_smoothing",
-    "optimizer",
-    "schedule",
-)
-HYPERPARAMETERS = (set(RUN_FIELDS) | set(OTHER_HYPERPARAMETERS)) - {"seed", "network"}
+_MOST_SHOWN = 60  # characters of a cell
 
 
 def read_table(path: str | os.PathLike) -> tuple[Row, ...]:
@@ -42,10 +32,12 @@ def read_table(path: str | os.PathLike) -> tuple[Row, ...]:
     last is then the count and all are the history. Columns called like a field of a run config
     (learning_rate, batch_size, weight_decay, momentum, epochs, ...; docs/statistics.md lists them)
     are the settings of the run, numbers or text; `seed` tells the runs of a setting apart, without
-    it the lines of one setting are its repetitions; `name` names the run. Every other column is a
-    measure and must be numeric. An empty cell, or nan, is an unknown value: without accuracies the
-    run counts as missing, without a measure it is left out of that measure. Columns
-    `generalization_gap` and `test_error` must agree with the accuracies, from which they follow.
+    it the lines of one setting are its repetitions; `name` names the run, each by a name of its
+    own; `status` says completed or diverged. Every other column is a measure and must be numeric,
+    unless its name is nearly that of a known column (lr, Batch-Size), which is refused. An empty
+    cell, or nan, is an unknown value: without accuracies the run counts as missing, without a
+    measure (NaN in the row) it is left out of that measure. Columns `generalization_gap` and
+    `test_error` must agree with the accuracies, from which they follow.
 
     Args:
         path: of the file, UTF-8, separated by commas.
@@ -54,8 +46,9 @@ def read_table(path: str | os.PathLike) -> tuple[Row, ...]:
         The runs in the order of the file, called "row 2" (the line after the header) and so on.
 
     Raises:
-        UserError: no such file, not a table, missing or repeated columns, text where a number is
-            needed, accuracies that are no percentages.
+        UserError: no such file, not a table, missing, repeated or misspelt columns, text where a
+            number is needed, infinite hyperparameters, accuracies that are no percentages, two runs
+            of one name.
 
     Example:
         >>> import tempfile
@@ -69,11 +62,12 @@ def read_table(path: str | os.PathLike) -> tuple[Row, ...]:
     """
     path = Path(path)
     header, lines = _read_cells(path)
-    _check_header(path, header)
+    check_header(path, header)
     cells = [_Cells(path, number, header, line) for number, line in lines]
     if not cells:
         raise UserError(f"the table {path} has a header but no runs; add a line per run")
     rows = tuple(_row(line, header) for line in cells)
+    _check_names(path, cells, rows)
     _check_percentages(path, rows)
     return rows
 
@@ -104,9 +98,9 @@ class _Cells:
         return None if math.isnan(number) else number
 
     def error(self, column: str, rule: str) -> UserError:
-        return UserError(
-            f"{self.row} of {self._path}, column {column}: {rule}, got {self._cells[column]!r}"
-        )
+        text = self._cells[column]
+        shown = text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+        return UserError(f"{self.row} of {self._path}, column {column}: {rule}, got {shown!r}")
 
 
 def _read_cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -134,26 +128,6 @@ def _read_cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     return header, filled[1:]
 
 
-def _check_header(path: Path, header: list[str]) -> None:
-    if repeated := sorted({name or "(empty)" for name in header if header.count(name) > 1}):
-        raise UserError(f"{path} has several columns called {', '.join(repeated)}; rename them")
-    if "" in header:
-        raise UserError(f"column {header.index('') + 1} of {path} has no name; give it one")
-    if all(name in header for name in NETWORK):
-        raise UserError(f"{path} has the columns network and architecture; keep one of them")
-    if taken := [name for name in RESERVED if name in header]:
-        raise UserError(f"{path} has a column {taken[0]}, a name of the report; rename it")
-    missing = [name for name in ACCURACIES if name not in header]
-    if not any(name in header for name in NETWORK):
-        missing.insert(0, "network (or architecture)")
-    if COUNT not in header and not _epochs(header):
-        missing.append("region_count (or regions_epoch_N)")
-    if missing:
-        raise UserError(
-            f"{path} lacks the columns {', '.join(missing)}; it has {', '.join(header)}"
-        )
-
-
 def _row(cells: _Cells, header: list[str]) -> Row:
     network = cells.text("network") or cells.text("architecture")
     if not network:
@@ -163,19 +137,34 @@ def _row(cells: _Cells, header: list[str]) -> Row:
     if train is not None and test is not None:
         gap = round(train - test, 10)  # without the rounding errors of the subtraction
         _check_outcomes(cells, header, dict(zip(OUTCOMES, (gap, 100 - test), strict=True)))
+    status = _status(cells, gap is not None)
     return Row(
         name=cells.text("name") or cells.row,
         network=network,
-        settings={name: _setting(cells.text(name)) for name in header if name in HYPERPARAMETERS},
+        settings={name: _setting(cells, name) for name in header if is_hyperparameter(name)},
         seed=_seed(cells) if "seed" in header else None,
-        status="missing" if gap is None else "completed",
+        status=status,
         train_accuracy=train,
         test_accuracy=test,
         generalization_gap=gap,
         measures=_measures(cells, header),
         history=_history(cells, header),
-        message="its accuracies are not in the table" if gap is None else "",
+        message="its accuracies are not in the table" if status == "missing" else "",
     )
+
+
+def _status(cells: _Cells, known: bool) -> str:
+    """What became of a run.
+
+    Args:
+        known: whether both of its accuracies are.
+    """
+    given = cells.text("status").lower()
+    if given not in ("", "completed", "diverged"):
+        raise cells.error("status", "must be completed, diverged or empty")
+    if given == "completed" and not known:
+        raise cells.error("status", "without its accuracies a run is missing; leave it empty")
+    return given or ("completed" if known else "missing")
 
 
 def _check_outcomes(cells: _Cells, header: list[str], expected: dict[str, float]) -> None:
@@ -185,50 +174,45 @@ def _check_outcomes(cells: _Cells, header: list[str], expected: dict[str, float]
             raise cells.error(name, f"the accuracies of this row give {value:g} percentage points")
 
 
-def _setting(text: str) -> Any:
-    """A number where it is one; None for an empty cell."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return {"": None, "true": True, "false": False}.get(text.lower(), text)
+def _setting(cells: _Cells, column: str) -> Any:
+    """A number where it is one; None for an empty cell and nan."""
+    text = cells.text(column)
+    try:
+        number = float(text)
+    except ValueError:
+        return {"": None, "true": True, "false": False}.get(text.lower(), text)
+    if math.isnan(number):
+        return None
+    if math.isinf(number):  # whole numbers of many digits too
+        raise cells.error(column, "a hyperparameter must be text or a finite number below 1e308")
+    try:
+        return int(text)
+    except ValueError:
+        return number
 
 
 def _seed(cells: _Cells) -> int | None:
     number = cells.number("seed")
-    if number is not None and number != int(number):
+    if number is None:
+        return None
+    if math.isinf(number) or number != int(number):
         raise cells.error("seed", "must be a whole number")
-    return None if number is None else int(number)
+    return int(number)
 
 
 def _measures(cells: _Cells, header: list[str]) -> dict[str, float]:
-    """The count and every other numeric column, where known."""
-    epochs = _epochs(header)
-    known = {
-        *NETWORK,
-        *ACCURACIES,
-        *OUTCOMES,
-        COUNT,
-        "seed",
-        "name",
-        *HYPERPARAMETERS,
-        *epochs.values(),
-    }
-    counts = [name for name in (COUNT, *epochs.values()) if name in header]
-    for name in counts:
-        number = cells.number(name)
+    """The count and every other measure; NaN where unknown."""
+    for name in (COUNT, *count_columns(header).values()):
+        number = cells.number(name) if name in header else None
         if number is not None and not 1 <= number < math.inf:
-            raise cells.error(name, "a region count is at least 1")
-    columns = {COUNT: COUNT if COUNT in header else epochs[max(epochs)]}
-    columns |= {name: name for name in header if name not in known}
-    values = {name: cells.number(column) for name, column in columns.items()}
-    return {name: value for name, value in values.items() if value is not None}
+            raise cells.error(name, "a region count is at least 1 and finite")
+    found = {name: cells.number(column) for name, column in measure_columns(header).items()}
+    return {name: math.nan if value is None else value for name, value in found.items()}
 
 
 def _history(cells: _Cells, header: list[str]) -> tuple[dict[str, Any], ...]:
     entries = []
-    for epoch, column in _epochs(header).items():
+    for epoch, column in count_columns(header).items():
         count = cells.number(column)
         if count is not None:
             entries.append(
@@ -237,27 +221,41 @@ def _history(cells: _Cells, header: list[str]) -> tuple[dict[str, Any], ...]:
     return tuple(entries)
 
 
-def _epochs(header: Sequence[str]) -> dict[int, str]:
-    """epoch -> column of its count, first epochs first."""
-    found = [(match, name) for name in header if (match := _COUNT_AT_EPOCH.fullmatch(name))]
-    return dict(sorted((int(match.group(1)), name) for match, name in found))
+def _check_names(path: Path, cells: Sequence[_Cells], rows: Sequence[Row]) -> None:
+    """The report tells runs apart by their names."""
+    first: dict[str, str] = {}
+    for line, row in zip(cells, rows, strict=True):
+        other = first.setdefault(row.name, line.row)
+        if other != line.row:
+            raise UserError(
+                f"{other} and {line.row} of {path} are both called {row.name[:_MOST_SHOWN]!r}; "
+                "give every run a name of its own, or remove the column name"
+            )
 
 
 def _check_percentages(path: Path, rows: Sequence[Row]) -> None:
-    accuracies = [
-        (row.name, name, value)
-        for row in rows
-        for name in ACCURACIES
-        if (value := getattr(row, name)) is not None
-    ]
-    for row, name, value in accuracies:
-        if not 0 <= value <= 100:
-            raise UserError(
-                f"{row} of {path}, column {name}: an accuracy is a percentage, 0 to 100, "
-                f"got {value:g}"
-            )
-    if accuracies and max(value for _, _, value in accuracies) <= 1:
+    for name in ACCURACIES:
+        by_network: dict[str, list[float]] = {}
+        for row in rows:
+            value = getattr(row, name)
+            if value is None:
+                continue
+            if not 0 <= value <= 100:
+                raise UserError(
+                    f"{row.name} of {path}, column {name}: an accuracy is a percentage, 0 to 100, "
+                    f"got {value:g}"
+                )
+            if row.status != "diverged":
+                by_network.setdefault(row.network, []).append(value)
+        for network, values in by_network.items():
+            _check_no_fractions(path, name, network, max(values))
+
+
+def _check_no_fractions(path: Path, column: str, network: str, largest: float) -> None:
+    # A column or a network alone may be in other units than the rest.
+    if largest <= 1:
         raise UserError(
-            f"all accuracies of {path} are at most 1, they look like fractions; give percentages, "
-            "100 times as much"
+            f"column {column} of {path} is at most {largest:g} for network "
+            f"{network[:_MOST_SHOWN]}, that looks like fractions; give percentages, 100 times as "
+            "much, or say diverged in a column status for runs that learned nothing"
         )

@@ -7,6 +7,9 @@ import pytest
 
 from rcjax.errors import UserError
 from rcjax.measures import NAMES, Settings, TrainedNetwork, compute, undefined
+from rcjax.measures.network import make_batches
+from rcjax.measures.objective import _accuracy
+from rcjax.measures.path_norm import _sums_over_paths
 
 from .tiny import apply, tiny_network
 
@@ -48,6 +51,26 @@ def test_networks_of_one_shape_are_compiled_once():
     compute_small(with_fields(tiny_network(1), apply=counting), seed=5)
     assert before > 0
     assert traces == before
+
+
+@pytest.mark.parametrize("what", ["path norm", "noisy accuracy"])
+def test_products_are_not_rounded_to_fewer_bits(what):
+    """Which a GPU does by itself. One of the products is of parameters alone."""
+
+    def factored(parameters, state, images, train):
+        first, second = parameters
+        return images.reshape(len(images), -1) @ (first @ second), state
+
+    network = tiny_network()
+    parameters = (jnp.ones((network.images[0].size, 2)), jnp.ones((2, 3)))
+    if what == "path norm":
+        image = network.images.shape[1:]
+        traced = jax.make_jaxpr(lambda p: _sums_over_paths(factored, p, {}, image))(parameters)
+    else:
+        batches = make_batches(network, SMALL, jax.random.key(0))
+        traced = jax.make_jaxpr(lambda p: _accuracy(factored, p, {}, batches))(parameters)
+    assert str(traced).count("dot_general[") == 2
+    assert str(traced).count("precision=(Precision.HIGHEST, Precision.HIGHEST)") == 2
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])

@@ -74,10 +74,15 @@ def test_flatness_and_bounds_of_a_linear_classifier(linear, magnitude):
         assert found[name] == pytest.approx(math.sqrt(total / (EXAMPLES - 1)), rel=1e-4)
 
 
-@pytest.mark.parametrize("limit", [2.0**-18.5, 0.01, 2.0**-6, 3.0, 50.0])
+@pytest.mark.parametrize("limit", [2.0**-19.9, 2.0**-18.5, 0.01, 2.0**-6, 3.0, 2.0**5.9])
 def test_search_finds_where_the_drop_passes_a_tenth(limit):
     found = largest_sigma(lambda sigma: 0.1 * sigma / limit)
     assert found <= limit < found * 2 ** (1 / 32 + 1e-9)
+
+
+@pytest.mark.parametrize("limit", [2.0**-21.5, 2.0**-20.1, 2.0**6.1, 2.0**7.5])
+def test_a_limit_outside_the_range_of_the_search_is_not_given(limit):
+    assert math.isnan(largest_sigma(lambda sigma: 0.1 * sigma / limit))
 
 
 @pytest.mark.parametrize("drop", [0.0, 0.2])

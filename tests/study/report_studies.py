@@ -32,7 +32,9 @@ def statistics(pearson: float | None, low: float = 0.5, high: float = 0.99) -> d
         "granulated_kendall": {"learning_rate": 0.91, "batch_size": 0.62, "mean": 0.765},
         "conditional_mutual_information": 31.4,
         "partial_correlation": 0.234,
+        "controls": ["learning_rate", "batch_size"],
         "partial_correlation_interval": [-0.3, 0.6],
+        "partial_rank_correlation": 0.24,
         "partial_correlation_within_cells": 0.38,
     }
 

@@ -12,6 +12,9 @@ from rcjax.errors import UserError
 from rcjax.study.rows import Row
 from rcjax.study.statistics import analyze
 from rcjax.study.statistics.averaging import identity
+from rcjax.study.statistics.grid import Grid
+from rcjax.study.statistics.measure import undefined
+from rcjax.study.statistics.notes import findings
 
 from .published_runs import lines
 
@@ -124,12 +127,19 @@ def test_constant_columns_are_said():
     assert network["pearson"] is None
     assert notes_about(network, "region_count", "the measure is constant")
     assert network["trivial_predictor"]["pearson"] is not None
-    same_gap = [replace(row, generalization_gap=0.1 + 0.2) for row in rows]
+    same_gap = [
+        replace(
+            row, generalization_gap=0.1 + 0.2, measures={**row.measures, "norm": row.test_error}
+        )
+        for row in rows
+    ]
     _, network = analyzed(same_gap)
     assert network["pearson"] is None
     assert network["null"]["pearson"] is None
     assert network["outcomes"]["test_error"]["region_count"]["pearson"] is not None
-    assert notes_about(network, "generalization gap", "the outcome is constant")
+    (note,) = notes_about(network, "the outcome is constant")
+    assert note.startswith("generalization gap: the outcome")
+    assert note.endswith("(region_count, norm, trivial_predictor)")
 
 
 def test_an_incomplete_grid_has_all_but_the_information():
@@ -162,6 +172,35 @@ def test_unknown_or_constant_learning_rate_and_batch_size():
     _, network = analyzed(study(sizes=(32,)))
     assert network["partial_correlation"] is not None  # given the learning rate
     assert network["trivial_predictor"]["pearson"] is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("batch_size", None, "unknown"),
+        ("learning_rate", 0, "0"),
+        ("learning_rate", "warm", "'warm'"),
+    ],
+)
+def test_a_control_without_logarithm_leaves_no_partial_correlation(name, value, shown):
+    rows = study()
+    for place in (4, 5):  # the two runs of one setting
+        rows[place] = replace(rows[place], settings={**rows[place].settings, name: value})
+    _, network = analyzed(rows)
+    for key in ("partial_correlation", "partial_rank_correlation"):
+        assert network[key] is None
+        assert network["null"][key] is None
+    assert network["partial_correlation_interval"] is None
+    assert network["partial_correlation_within_cells"] is None
+    assert network["controls"] == []
+    text = f"{name} varies but is no positive number in 1 of 12 settings (it is {shown} in the"
+    assert notes_about(network, "region_count", text, "no partial correlation")
+    assert network["pearson"] is not None
+
+
+def test_the_controls_are_named():
+    assert analyzed(study())[1]["controls"] == ["learning_rate", "batch_size"]
+    assert analyzed(study(rates=(0.1,)))[1]["controls"] == ["batch_size"]
 
 
 def test_runs_without_numbers_are_listed_never_dropped_silently():
@@ -240,6 +279,27 @@ def test_what_weakens_the_numbers_is_said():
     assert report["versions"] == [{"jax": "0.0", "runs": 12}, {"jax": "0.1", "runs": 12}]
 
 
+@pytest.mark.parametrize(
+    ("statistic", "value", "said"),
+    [
+        ("conditional_mutual_information", 3.0, "below the range of random predictors, 7 to 20"),
+        ("conditional_mutual_information", 19.0, "within the range of random predictors, 7 to 20"),
+        ("conditional_mutual_information", 21.0, ""),
+        ("partial_rank_correlation", 0.3, "within the range of random predictors, -0.4 to 0.4"),
+        ("partial_rank_correlation", -0.5, ""),  # a strong relation, if the other way round
+    ],
+)
+def test_what_chance_reaches_is_noted(statistic, value, said):
+    chance = {"conditional_mutual_information_interval": [7.0, 20.0]}
+    chance["partial_rank_correlation_interval"] = [-0.4, 0.4]
+    nothing = undefined(Grid([]))
+    count = {**nothing, statistic: value}
+    measures = {"region_count": count, "null": chance, "trivial_predictor": nothing}
+    notes = findings({"test_error": measures})
+    assert len(notes) == bool(said)
+    assert all(said in note and statistic.replace("_", " ") in note for note in notes)
+
+
 def test_networks_are_apart_and_pooled():
     rows = [*study(), *study(network="vgg")]
     report, network = analyzed(rows)
@@ -265,6 +325,8 @@ def test_options_out_of_range(options, words):
 def test_values_of_hyperparameters_are_told_apart():
     values = [0, 1.5, True, False, "a", "1.5", None, (1, 2), [1, 3]]
     assert len({identity(value) for value in values}) == len(values)
+    unknown = [replace(row, settings={**row.settings, "depth": float("nan")}) for row in lines()]
+    assert analyze(unknown, **QUICK)["networks"]["resnet18"]["settings"] == 27
     rows = [replace(row, settings={**row.settings, "extent": [0, 1.0]}) for row in lines()]
     rows[::2] = [replace(row, settings={**row.settings, "extent": (0.0, 1)}) for row in rows[::2]]
     assert analyze(rows, **QUICK)["networks"]["resnet18"]["settings"] == 27

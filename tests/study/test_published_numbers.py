@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from rcjax.study.report.findings import finding
 from rcjax.study.statistics import analyze
 from rcjax.study.table import read_table
 
@@ -73,6 +74,35 @@ def test_the_trivial_predictor_is_printed_beside(report):
     said = [note for note in report["networks"]["senet18"]["notes"] if "at least as strong" in note]
     assert len(said) == 2  # of the gap and of the test error
     assert not [n for n in report["networks"]["resnet18"]["notes"] if "at least as strong" in n]
+
+
+def test_the_lead_over_the_trivial_predictor_is_that_of_the_same_resamples(report):
+    key = "pearson_minus_trivial"
+    leads = {name: found[key] for name, found in report["networks"].items()}
+    intervals = {name: found[f"{key}_interval"] for name, found in report["networks"].items()}
+    for name, found in report["networks"].items():
+        trivial = found["trivial_predictor"]
+        assert leads[name] == pytest.approx(found["pearson"] - trivial["pearson"], abs=1e-9)
+        assert (trivial[key], trivial[f"{key}_interval"]) == (0, [0, 0])
+    assert intervals["resnet18"][0] > 0
+    for name in ("senet18", "efficientnet_b0"):
+        low, high = intervals[name]
+        assert low < 0 < high
+    # Of independent resamples the interval would be wider.
+    found = report["networks"]["senet18"]
+    spread = np.hypot(*(np.ptp(s["pearson_interval"]) for s in (found, found["trivial_predictor"])))
+    assert np.ptp(intervals["senet18"]) < 0.8 * spread
+
+
+def test_the_sentences_show_where_ranks_disagree(report):
+    """SENet18: partial r 0.96, but given the ranks of the controls no more than chance."""
+    found = report["networks"]["senet18"]
+    assert found["partial_correlation"] == pytest.approx(0.96, abs=0.01)
+    assert found["partial_rank_correlation"] == pytest.approx(0.24, abs=0.01)
+    said = " ".join(finding("senet18", found).remarks)
+    assert "Given the logarithms of learning rate and batch size, r = 0.96" in said
+    assert "\N{GREEK SMALL LETTER RHO} = 0.24, within the [" in said
+    assert any("partial rank correlation of the region count, 0.241" in n for n in found["notes"])
 
 
 def test_intervals_contain_the_value_and_are_as_wide_as_known(report):

@@ -216,9 +216,13 @@ def test_all_diverged_is_said():
         ({"trivial_predictor": statistics(-0.97)}, "does as well or better"),
         ({"trivial_predictor": statistics(0.6)}, "which these runs do not separate"),
         (
-            {"pearson_interval": [0.9, 0.95], "trivial_predictor": statistics(0.6, 0.5, 0.7)},
-            "less than the count",
+            {"pearson_minus_trivial": 0.06, "pearson_minus_trivial_interval": [0.01, 0.1]},
+            "less than the count (|r| of the count minus |r| of it: 0.060 [0.010, 0.100])",
         ),
+        ({"pearson_minus_trivial_interval": [-0.1, -0.01]}, "does better: 0.87"),
+        ({"controls": ["batch_size"]}, "Given the logarithm of batch size, r = 0.23"),
+        ({}, "Given the logarithms of learning rate and batch size, r = 0.23"),
+        ({}, "given those of learning rate and batch size, \N{GREEK SMALL LETTER RHO} = 0.24."),
         ({"trivial_predictor": statistics(None)}, "has no correlation here"),
         (
             {"partial_correlation_interval": [-0.1, 0.5]},

@@ -279,6 +279,12 @@ def test_a_table_is_analysed_like_a_study(tmp_path, capsys):
     assert report["networks"]["mlp"]["pearson"] == pytest.approx(1)
     assert report["networks"]["mlp"]["settings"] == 4
     assert (tmp_path / "report" / "report.html").exists()
+    said = "read as hyperparameters: learning_rate; as measures: region_count\n"
+    assert said in capsys.readouterr().out
+
+    assert main([*command, "--config.report.fitted_accuracy=90"]) == 0  # only the table is fixed
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["config"]["report"]["fitted_accuracy"] == 90
 
     assert main([*command, "--config.table=nowhere.csv"]) == 2
     assert "no table 'nowhere.csv'" in capsys.readouterr().err

@@ -1,8 +1,14 @@
 """External tables: what is read, and one clear line for what cannot be."""
 
+from math import nan
+
 import pytest
 
 from rcjax.errors import UserError
+from rcjax.measures import NAMES as MEASURES
+from rcjax.study.columns import HYPERPARAMETERS, meant
+from rcjax.study.statistics import analyze
+from rcjax.study.statistics.averaging import group_settings
 from rcjax.study.table import read_table
 
 from .published_runs import LINES
@@ -35,14 +41,68 @@ def test_other_columns_are_measures_and_known_names_are_settings(tmp_path):
     (row,) = read(tmp_path, header, "best,mlp,sgd,20,99.5,90,3,,9.5")
     assert row.name == "best"
     assert row.settings == {"optimizer": "sgd", "epochs": 20}
-    assert row.measures == {"region_count": 3.0}  # the norm is unknown
+    assert row.measures == pytest.approx({"region_count": 3.0, "path_norm": nan}, nan_ok=True)
 
 
 def test_a_run_without_accuracies_is_missing_and_named(tmp_path):
     rows = read(tmp_path, HEADER, LINE, "mlp,0.1,1,,,2.5,7", "", "mlp,0.1,2,100,89,2.4,nan")
     assert [row.status for row in rows] == ["completed", "missing", "completed"]
     assert [row.name for row in rows] == ["row 2", "row 3", "row 5"]
-    assert rows[2].measures == {"region_count": 2.4}
+    assert rows[2].measures == pytest.approx({"region_count": 2.4, "norm": nan}, nan_ok=True)
+
+
+def test_a_measure_without_any_value_is_noted(tmp_path):
+    rows = read(
+        tmp_path, HEADER, *(f"mlp,0.{rate},0,100,9{rate},2.{rate}," for rate in range(1, 5))
+    )
+    report = analyze(rows, bootstrap_samples=10)["networks"]["mlp"]
+    assert any(note.startswith("norm: 4 of 4 completed runs have no") for note in report["notes"])
+    assert report["pearson"] is not None
+
+
+def test_unknown_hyperparameters_are_one_value(tmp_path):
+    rows = read(
+        tmp_path,
+        HEADER,
+        *(f"mlp,{text},{i},100,90,2.5,7" for i, text in enumerate(("nan", "", "NaN"))),
+    )
+    assert [row.settings for row in rows] == [{"learning_rate": None}] * 3
+    assert len(group_settings(rows)) == 1
+
+
+def test_hyperparameters_of_classical_classifiers_are_settings(tmp_path):
+    (row,) = read(tmp_path, HEADER.replace("norm", "classifier.C"), LINE)
+    assert row.settings["classifier.C"] == 7
+
+
+def test_a_run_may_be_said_to_have_diverged(tmp_path):
+    lines = [f"{LINE},", "mlp,0.1,1,1,1,,,diverged", f"{LINE},completed", "mlp,0.1,2,,,,,"]
+    rows = read(tmp_path, HEADER + ",status", *lines)
+    assert [row.status for row in rows] == ["completed", "diverged", "completed", "missing"]
+    assert [bool(row.message) for row in rows] == [False, False, False, True]
+    assert len(group_settings(rows)[0].rows) == 2
+    # One percent, of a run that learned nothing, is no fraction.
+    assert read(tmp_path, HEADER + ",status", "mlp,0.1,1,1,1,,,Diverged")[0].train_accuracy == 1
+
+
+@pytest.mark.parametrize("aliased", ["lr", "LR", "learning rate", "Learning-Rate", "init_lr"])
+def test_other_names_of_known_columns_are_refused(tmp_path, aliased):
+    header = HEADER.replace("learning_rate", aliased)
+    with pytest.raises(UserError, match=f'rename column "{aliased}" to learning_rate'):
+        read(tmp_path, header, LINE)
+    with pytest.raises(
+        UserError, match=f'"{aliased}" and learning_rate.* remove column "{aliased}"'
+    ):
+        read(tmp_path, f"{HEADER},{aliased}", f"{LINE},1")
+
+
+def test_names_that_are_nearly_known_name_what_they_mean():
+    known = {"bs": "batch_size", "batchsize": "batch_size", "wd": "weight_decay", "Seed": "seed",
+             "Test Accuracy": "test_accuracy", "gap": "generalization_gap", "model": "network",
+             "Regions_Epoch_5": "regions_epoch_N, with the number of the epoch for N"}  # fmt: skip
+    assert {name: meant(name) for name in known} == known
+    own = [*MEASURES, *HYPERPARAMETERS, "regions_epoch_5", "train_loss", "l2", "rho", "steps"]
+    assert [name for name in own if meant(name)] == []
 
 
 @pytest.mark.parametrize(
@@ -64,6 +124,23 @@ def test_a_run_without_accuracies_is_missing_and_named(tmp_path):
         ([HEADER, "mlp,0.1,0.5,100,90,2.5,7"], "column seed: must be a whole number"),
         ([HEADER, "mlp,0.1,0,101,90,2.5,7"], "row 2 .* train_accuracy.* 0 to 100, got 101"),
         ([HEADER, "mlp,0.1,0,1.0,0.9,2.5,7"], "fractions"),
+        (
+            [HEADER, LINE, "vgg,0.1,0,99,0.9,2.5,7", "vgg,0.2,0,100,0.1,2.5,7"],
+            "column test_accuracy .* at most 0.9 for network vgg, that looks like fractions",
+        ),
+        ([HEADER, LINE, "vgg,0.1,0,1.0,90,2.5,7"], "column train_accuracy .* network vgg"),
+        ([HEADER, "mlp,0.1,inf,100,90,2.5,7"], "row 2 .* column seed: must be a whole number"),
+        ([HEADER, "mlp,inf,0,100,90,2.5,7"], "row 2 .* column learning_rate: .* got 'inf'"),
+        ([HEADER, f"mlp,{'1' * 400},0,100,90,2.5,7"], r"learning_rate: .* got '1{60}\.\.\.'$"),
+        ([HEADER, f"mlp,0.1,{'1' * 400},100,90,2.5,7"], r"column seed: .* got '1{60}\.\.\.'$"),
+        ([HEADER + ",name", LINE + ",a", LINE + ",b", LINE + ",a"], "row 2 and row 4 .* 'a'"),
+        ([HEADER + ",name", LINE + ",row 3", LINE + ","], "row 2 and row 3 .* 'row 3'"),
+        ([HEADER + ",status", LINE + ",failed"], "row 2 .* status: must be .* got 'failed'"),
+        ([HEADER + ",status", "mlp,0.1,0,,,2.5,7,completed"], "column status: without its acc"),
+        (
+            [f"{HEADER},regions_epoch_1,regions_epoch_01", f"{LINE},2,3"],
+            "regions_epoch_1 and regions_epoch_01, which are of the same epoch",
+        ),
         ([HEADER + ",null", LINE + ",1"], "column null"),
         ([HEADER + ",test_error", LINE + ",7"], "test_error: the accuracies .* give 10 .* got '7'"),
         ([HEADER, ",0.1,0,100,90,2.5,7"], "row 2 names no network"),

@@ -20,6 +20,7 @@ Hints = dict[str, Sequence[str]]
 
 _COLOURED_LEVELS = 6  # more values than this share a scale of colours
 _TICKS = 6
+_LONGEST_FILE_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -154,10 +155,17 @@ def _some(values: list[Any], most: int) -> list[Any]:
 
 
 def file_names(prefix: str, names: Sequence[str]) -> dict[str, str]:
-    """A file name for each name: letters, digits, "-", "_" and "." are kept, no two alike."""
+    """A file name for each name: letters, digits, "-", "_" and "." are kept, no two alike.
+
+    >>> file_names("effect", ["a/b", "a b"])
+    {'a/b': 'effect_a_b', 'a b': 'effect_a_b_2'}
+    >>> [len(file) for file in file_names("effect", ["a" * 300, "a" * 301]).values()]
+    [100, 102]
+    """
     found: dict[str, str] = {}
     for name in names:
         plain = f"{prefix}_{re.sub(r'[^A-Za-z0-9_.-]+', '_', name).strip('.') or 'unnamed'}"
+        plain = plain[:_LONGEST_FILE_NAME]  # file systems take 255 bytes, endings and all
         number, taken = 1, {other.lower() for other in found.values()}
         file = plain
         while file.lower() in taken:

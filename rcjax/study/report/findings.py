@@ -6,6 +6,7 @@ from typing import Any
 
 from rcjax.study.report import words
 from rcjax.study.report.readings import NULL, TRIVIAL, TRIVIAL_NAME
+from rcjax.study.statistics.measure import MINUS_TRIVIAL
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ def finding(network: str, statistics: Mapping[str, Any], confidence: float = 0.9
                 _null(statistics, confidence),
                 _trivial(statistics),
                 _partial(statistics),
+                _rank_partial(statistics, confidence),
                 _cells(statistics, confidence),
                 _fitted(statistics),
             )
@@ -55,17 +57,12 @@ def overview(networks: Mapping[str, Mapping[str, Any]], pooled: Mapping[str, Any
         and words.ends(one.get("pearson_interval"))
         and not _includes_zero(one.get("pearson_interval"))
     ]
-    trivial = [
-        one
-        for one in known
-        if words.known((one.get(TRIVIAL) or {}).get("pearson"))
-        and abs(one[TRIVIAL]["pearson"]) >= abs(one["pearson"])
-    ]
+    ahead = [one for one in known if _lead(one) > 0]
     text = (
         f"In {len(clear)} of {words.plural(len(networks), 'network')} fewer regions go with a "
         "smaller generalization gap, with an interval that excludes zero; in "
-        f"{len(trivial)} of {len(networks)} the trivial predictor {TRIVIAL_NAME} does as well or "
-        "better."
+        f"{len(ahead)} of {len(networks)} the count is clearly ahead of the trivial predictor "
+        f"{TRIVIAL_NAME}."
     )
     together = ((pooled or {}).get("generalization_gap") or {}).get("region_count") or {}
     if words.known(together.get("pearson")):
@@ -117,21 +114,38 @@ def _trivial(statistics: Mapping[str, Any]) -> str:
             f"The trivial predictor {TRIVIAL_NAME} has no correlation here, because it is "
             "unknown or the same for all settings."
         )
-    shown = _with_interval(trivial, "pearson")
-    if abs(value) >= abs(own):
-        return (
-            f"The trivial predictor {TRIVIAL_NAME} does as well or better: {shown}. "
-            "So this correlation by itself is no evidence that counting regions tells more than "
-            "the hyperparameters."
+    shown, lead = _with_interval(trivial, "pearson"), _lead(statistics)
+    difference = _difference(statistics)
+    if lead > 0 or (lead == 0 and abs(value) < abs(own)):
+        which = (
+            "less than the count" if lead > 0 else "which these runs do not separate from the count"
         )
-    if _within(value, statistics.get("pearson_interval")) or _within(
-        own, trivial.get("pearson_interval")
-    ):
-        return (
-            f"The trivial predictor {TRIVIAL_NAME} reaches {shown}, which these runs do not "
-            "separate from the count."
-        )
-    return f"The trivial predictor {TRIVIAL_NAME} reaches {shown}, less than the count."
+        return f"The trivial predictor {TRIVIAL_NAME} reaches {shown}, {which}{difference}."
+    better = "does better" if lead < 0 else "does as well or better"
+    return (
+        f"The trivial predictor {TRIVIAL_NAME} {better}: {shown}{difference}. "
+        "So this correlation by itself is no evidence that counting regions tells more than "
+        "the hyperparameters."
+    )
+
+
+def _lead(statistics: Mapping[str, Any]) -> int:
+    """1 where the count is clearly ahead of the trivial predictor, -1 where behind, 0 where open.
+
+    The interval of the difference decides: both correlations are over the same settings and rise
+    and fall together, so that their own intervals overlap even where one is always the larger.
+    """
+    ends = words.ends(statistics.get(f"{MINUS_TRIVIAL}_interval"))
+    return 0 if ends is None else (ends[0] > 0) - (ends[1] < 0)
+
+
+def _difference(statistics: Mapping[str, Any]) -> str:
+    value = statistics.get(MINUS_TRIVIAL)
+    ends = words.ends(statistics.get(f"{MINUS_TRIVIAL}_interval"))
+    if not words.known(value) or ends is None:
+        return ""
+    low, high = (words.decimal(end, 3) for end in ends)
+    return f" (|r| of the count minus |r| of it: {words.decimal(value, 3)} [{low}, {high}])"
 
 
 def _within(value: float, interval: Any) -> bool:
@@ -144,30 +158,51 @@ def _partial(statistics: Mapping[str, Any]) -> str:
     if not words.known(value):
         return ""
     shown = _with_interval(statistics, "partial_correlation")
-    text = f"Given the logarithms of learning rate and batch size, r = {shown}"
+    several = "s" * (len(statistics.get("controls") or ()) > 1)
+    text = f"Given the logarithm{several} of {_controls(statistics)}, r = {shown}"
     if _includes_zero(statistics.get("partial_correlation_interval")):
         text += ", an interval that includes zero"
     return text + "."
 
 
+def _rank_partial(statistics: Mapping[str, Any], confidence: float) -> str:
+    """The same of ranks: a curved effect of the controls, if it only rises, is not left in them."""
+    key = "partial_rank_correlation"
+    if not words.known(statistics.get(key)):
+        return ""
+    return (
+        f"Of ranks, given those of {_controls(statistics)}, \N{GREEK SMALL LETTER RHO} = "
+        f"{_beside_chance(statistics, key, confidence)}."
+    )
+
+
 def _cells(statistics: Mapping[str, Any], confidence: float) -> str:
     """Among settings that share learning rate and batch size, where these explain nothing."""
     key = "partial_correlation_within_cells"
-    value = statistics.get(key)
-    if not words.known(value):
+    if not words.known(statistics.get(key)):
         return ""
-    text = (
-        f"Among settings with the same learning rate and batch size, r = {words.correlation(value)}"
+    return (
+        f"Among settings with the same {_controls(statistics)}, r = "
+        f"{_beside_chance(statistics, key, confidence)}."
     )
+
+
+def _controls(statistics: Mapping[str, Any]) -> str:
+    return words.listing([words.field_name(name) for name in statistics.get("controls") or ()])
+
+
+def _beside_chance(statistics: Mapping[str, Any], key: str, confidence: float) -> str:
+    """A correlation, and whether random predictors reach it."""
+    value = statistics[key]
+    text = words.correlation(value)
     ends = (statistics.get(NULL) or {}).get(f"{key}_interval")
     if words.ends(ends):
-        share = f"{words.percent(confidence)} of random predictors"
+        where = "within" if _within(value, ends) else "outside"
         text += (
-            f", within the {words.interval(ends)} of {share}"
-            if _within(value, ends)
-            else f", outside the {words.interval(ends)} of {share}"
+            f", {where} the {words.interval(ends)} of {words.percent(confidence)} of random "
+            "predictors"
         )
-    return text + "."
+    return text
 
 
 def _fitted(statistics: Mapping[str, Any]) -> str:

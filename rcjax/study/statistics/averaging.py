@@ -26,15 +26,19 @@ class Setting:
 def identity(value: Any) -> Any:
     """A hashable stand-in for the value of a hyperparameter: 1 and 1.0 are one value.
 
+    NaN and None are one value too, the unknown one; NaN would differ from itself.
+
     >>> identity(1) == identity(1.0), identity([0, 1]) == identity((0.0, 1.0)), identity(True)
     (True, True, ('bool', True))
+    >>> identity(float("nan")) == identity(None)
+    True
     """
     if isinstance(value, list | tuple):
         return tuple(identity(part) for part in value)
     if isinstance(value, bool):
         return "bool", value
     if isinstance(value, int | float):
-        return "number", float(value)
+        return ("number", float(value)) if value == value else identity(None)
     return type(value).__name__, str(value)
 
 

@@ -1,6 +1,8 @@
 """What the statistics of one network share: its settings, their axes and the controls."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +23,9 @@ class Grid:
     Attributes:
         codes: of `averaging.axis_codes`.
         complete: whether all combinations of the axes' values are there.
-        controls: names of those of learning rate and batch size that vary.
+        controls: names of those of learning rate and batch size that vary; none if one of these has
+            no logarithm in some setting.
+        no_controls: then the reason, otherwise empty.
         control_values: float64 [settings, controls], their logarithms.
         cells: float64 [settings, combinations], 1 where a setting has this combination of
             learning rate and batch size.
@@ -31,19 +35,22 @@ class Grid:
         self.settings = tuple(settings)
         self.codes = axis_codes(settings)
         self.complete = is_complete_grid(self.codes)
-        logarithms = {name: _logarithms(settings, name) for name in CONTROLS}
-        self.controls = [
-            name for name, values in logarithms.items() if values is not None and name in self.codes
-        ]
-        columns = [values for name, values in logarithms.items() if name in self.controls]
+        varying = [name for name in CONTROLS if name in self.codes]
+        # Controlling for the other one alone would look like controlling for both.
+        self.no_controls = "; ".join(filter(None, (_lacking(settings, name) for name in varying)))
+        self.controls = [] if self.no_controls else varying
+        columns = [_logarithms(settings, name) for name in self.controls]
         self.control_values = (
-            np.stack([v for v in columns if v is not None], axis=1)
+            np.stack([values for values in columns if values is not None], axis=1)
             if columns
             else np.zeros((len(settings), 0))
         )
-        varying = [self.codes[name] for name in CONTROLS if name in self.codes]
         _, cell = (
-            np.unique(np.stack(varying, axis=1), axis=0, return_inverse=True)
+            np.unique(
+                np.stack([self.codes[name] for name in varying], axis=1),
+                axis=0,
+                return_inverse=True,
+            )
             if varying
             else (None, np.zeros(len(settings), int))
         )
@@ -78,8 +85,23 @@ class Resamples:
 
 def _logarithms(settings: Sequence[Setting], name: str) -> np.ndarray | None:
     values = [setting.settings.get(name) for setting in settings]
-    numbers = [
-        v for v in values if isinstance(v, int | float) and not isinstance(v, bool) and v > 0
-    ]
-    complete = values and len(numbers) == len(values)
-    return np.log(np.array(numbers, float)) if complete else None
+    complete = values and all(map(_has_logarithm, values))
+    return np.log(np.array(values, float)) if complete else None
+
+
+def _lacking(settings: Sequence[Setting], name: str) -> str:
+    """Why a hyperparameter has no logarithms; empty where it has."""
+    values = [setting.settings.get(name) for setting in settings]
+    lacking = [value for value in values if not _has_logarithm(value)]
+    if not lacking:
+        return ""
+    shown = "unknown" if lacking[0] is None else f"{lacking[0]!r}"
+    return (
+        f"{name} varies but is no positive number in {len(lacking)} of {len(values)} settings "
+        f"(it is {shown} in the first of them)"
+    )
+
+
+def _has_logarithm(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and 0 < value < math.inf

@@ -27,6 +27,7 @@ from rcjax.study.statistics.grid import Grid, Resamples
 FEWEST_SETTINGS = 3
 TIE_BREAKS = 200
 COEFFICIENTS = {"pearson": pearson, "spearman": spearman, "kendall": kendall}
+MINUS_TRIVIAL = "pearson_minus_trivial"
 
 
 @dataclass(frozen=True)
@@ -69,17 +70,19 @@ def measure_statistics(
             note = f"{what} is constant over the settings, nothing can be correlated with it"
             return {**counted, **undefined(grid)}, [note]
     notes: list[str] = []
-    statistics = counted | _coefficients(means_x, means_y, grid, notes)
+    statistics = counted | {"controls": list(grid.controls)}
+    statistics |= _coefficients(means_x, means_y, grid, notes)
     statistics |= _information(means_x, means_y, grid, options, notes)
     statistics |= _intervals(x, y, known, grid, resamples, options)
     return statistics, notes
 
 
 def undefined(grid: Grid) -> dict[str, Any]:
-    """Every statistic, as None."""
-    names = [*COEFFICIENTS, "partial_correlation"]
+    """Every statistic, as None, and the names of the controls."""
+    names = [*COEFFICIENTS, "partial_correlation", MINUS_TRIVIAL]
     nothing: dict[str, Any] = {key: None for name in names for key in (name, f"{name}_interval")}
     return nothing | {
+        "controls": list(grid.controls),
         "granulated_kendall": dict.fromkeys([*grid.codes, "mean"]),
         "conditional_mutual_information": None,
         "partial_rank_correlation": None,
@@ -113,12 +116,16 @@ def plain(value: Any) -> Any:
 
 def _coefficients(x: np.ndarray, y: np.ndarray, grid: Grid, notes: list[str]) -> dict[str, Any]:
     values = plain(coefficients(x, y, grid))
+    trivial = grid.trivial_predictor()
+    values[MINUS_TRIVIAL] = None if trivial is None else plain(_lead(x, trivial, y))
     if not grid.codes:
         notes.append("no hyperparameter varies: there is no granulated Kendall coefficient")
     for axis, psi in values["granulated_kendall"].items():
         if psi is None and axis != "mean":
             notes.append(f"no two settings differ in {axis} only: no granulated Kendall for it")
-    if not grid.controls:
+    if grid.no_controls:
+        notes.append(f"{grid.no_controls}: no partial correlation")
+    elif not grid.controls:
         notes.append(
             "neither learning rate nor batch size is known and varies: no partial correlation"
         )
@@ -133,6 +140,13 @@ def _coefficients(x: np.ndarray, y: np.ndarray, grid: Grid, notes: list[str]) ->
             "correlate: no partial correlation within cells"
         )
     return values
+
+
+def _lead(x: np.ndarray, trivial: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """By how much x correlates more strongly with y than the trivial predictor does."""
+    # Rounded as x and y are: the trivial predictor leads itself by exactly 0.
+    beside = average(trivial[..., None])
+    return np.abs(pearson(x, y)) - np.abs(pearson(beside, y))
 
 
 def _information(
@@ -188,7 +202,14 @@ def _intervals(
     drawn = {name: function(drawn_x, drawn_y) for name, function in COEFFICIENTS.items()}
     if basis is not None:
         drawn["partial_correlation"] = correlate_residuals(drawn_x, drawn_y, basis)
-    intervals: dict[str, Any] = {"partial_correlation_interval": None}
+    trivial = grid.trivial_predictor()
+    if trivial is not None:
+        # Of the same drawn settings: what moves both correlations moves their difference little.
+        drawn[MINUS_TRIVIAL] = _lead(drawn_x, trivial[resampling.settings], drawn_y)
+    intervals: dict[str, Any] = {
+        "partial_correlation_interval": None,
+        f"{MINUS_TRIVIAL}_interval": None,
+    }
     for name, values in drawn.items():
         intervals[f"{name}_interval"] = percentile_interval(values, options.confidence)
     return intervals

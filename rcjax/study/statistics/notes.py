@@ -14,23 +14,31 @@ _AGAINST_CHANCE = (
     "pearson",
     "conditional_mutual_information",
     "partial_correlation",
+    "partial_rank_correlation",
     "partial_correlation_within_cells",
 )
+# Of these a low value tells nothing; of the others, that can be negative, it does.
+_ONE_SIDED = ("conditional_mutual_information",)
 
 
 class Notes:
     """Reasons why statistics are undefined or special, each said once with whom it concerns."""
 
     def __init__(self) -> None:
-        self._concerned: dict[str, dict[str, None]] = {}
+        self._concerned: dict[tuple[str, str], dict[str, None]] = {}
 
     def add(self, measure: str, outcome: str, reasons: Sequence[str]) -> None:
         for reason in reasons:
-            name = measure if "outcome" not in reason else f"{measure}, {_words(outcome)}"
-            self._concerned.setdefault(reason, {})[name] = None
+            about = _words(outcome) if "outcome" in reason else ""
+            self._concerned.setdefault((reason, about), {})[measure] = None
 
     def lines(self) -> list[str]:
-        return [f"{', '.join(names)}: {reason}" for reason, names in self._concerned.items()]
+        return [
+            f"{about}: {reason} ({_listing(list(measures))})"
+            if about
+            else f"{', '.join(measures)}: {reason}"
+            for (reason, about), measures in self._concerned.items()
+        ]
 
 
 def notes_on_runs(
@@ -67,10 +75,13 @@ def findings(outcomes: dict[str, dict[str, Any]]) -> list[str]:
         for statistic in _AGAINST_CHANCE:
             value = measures[COUNT][statistic]
             chance = measures["null"].get(f"{statistic}_interval")
-            if value is not None and chance and chance[0] <= value <= chance[1]:
+            if value is None or not chance or value > chance[1]:
+                continue
+            if value >= chance[0] or statistic in _ONE_SIDED:
+                where = "within" if value >= chance[0] else "below"
                 lines.append(
                     f"{_words(name)}: the {_words(statistic)} of the region count, {value:.3g}, is "
-                    f"within the range of random predictors, {chance[0]:.3g} to {chance[1]:.3g}"
+                    f"{where} the range of random predictors, {chance[0]:.3g} to {chance[1]:.3g}"
                 )
         count, trivial = measures[COUNT]["pearson"], measures["trivial_predictor"]["pearson"]
         if count is not None and trivial is not None and abs(trivial) >= abs(count):
