@@ -124,7 +124,7 @@ def test_page_is_one_sound_file_that_loads_nothing(name, sections, pictures):
 
 def test_numbers_are_there_with_what_they_must_be_held_against():
     study = rendered("full")
-    for text in ("0.930", "[0.50, 0.99]", "[−0.41, 0.42]", "0.87", "0.23", "31.4", "0.77"):  # noqa: RUF001
+    for text in ("0.930", "[0.500, 0.990]", "[−0.410, 0.420]", "0.870", "0.234", "31.4", "0.765"):  # noqa: RUF001
         assert text in study.page.words, text
     for row in study.rows:
         assert row.name in study.page.words
@@ -222,9 +222,9 @@ def test_all_diverged_is_said():
         ({"trivial_predictor": statistics(None)}, "has no correlation here"),
         (
             {"partial_correlation_interval": [-0.1, 0.5]},
-            "0.23 [\N{MINUS SIGN}0.10, 0.50], an interval",
+            "0.234 [\N{MINUS SIGN}0.100, 0.500], an interval",
         ),
-        ({}, "batch size, r = 0.38, within the [\N{MINUS SIGN}0.45, 0.44] of 95 %"),
+        ({}, "rate and batch size, r = 0.380, within the [\N{MINUS SIGN}0.450, 0.440] of 95 %"),
         ({"fitted_only": network(0.5, 7, 17)}, "3 runs did not fit the training set; without them"),
     ],
 )

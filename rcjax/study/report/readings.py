@@ -62,8 +62,7 @@ def reading(statistics: Mapping[str, Any] | None, key: str) -> Reading:
         return Reading(words.DASH)
     number = float(value)
     if key == "conditional_mutual_information":
-        shown = f"[{words.decimal(ends[0], 0)}, {words.decimal(ends[1], 0)}]" if ends else ""
-        return Reading(words.decimal(number, 1), shown, number)
+        return Reading(words.decimal(number, 1), words.percent_interval(ends), number)
     return Reading(words.correlation(number), words.interval(ends), number)
 
 
