@@ -11,6 +11,7 @@ from rcjax.plotting.publication import Key, Legend
 from rcjax.plotting.study import Curve, draw_curves, network_colour
 from rcjax.study.report import words
 from rcjax.study.report.charts import Chart, Hints, Panel, file_names
+from rcjax.study.report.definition import VARIED
 from rcjax.study.report.grouping import COUNT, is_number, networks_of, with_numbers
 from rcjax.study.rows import Row
 
@@ -50,7 +51,7 @@ def groups_of(
             ]
     for fields, members in groups.items():
         own = tuple(definition.get(field) for field in fields)
-        if None not in own and own not in [one.values for one in members]:
+        if None not in own and VARIED not in own and own not in [one.values for one in members]:
             members.append(Variant(COUNT, _label(fields, own), own, main=True))
         members.sort(key=lambda one: [_order(value) for value in one.values])
     return groups

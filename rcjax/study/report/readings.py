@@ -95,6 +95,24 @@ def variants_of(network: Mapping[str, Any], outcome: str) -> dict[str, Mapping[s
     return {name: found[name] or {} for name in found if name.startswith(PREFIX)}
 
 
+def why_undefined(network: Mapping[str, Any]) -> list[str]:
+    """The notes that say why there is no correlation of count and gap; all if none is known to.
+
+    Example:
+        >>> notes = ["one run per setting", "region_count, path_norm: there are 2 settings"]
+        >>> why_undefined({"notes": notes})
+        ['region_count, path_norm: there are 2 settings']
+    """
+    notes = [str(note) for note in network.get("notes") or ()]
+    # A note on measures begins with their names.
+    reasons = [
+        note
+        for note in notes
+        if COUNT in note.partition(":")[0].split(", ") or "without numbers" in note
+    ]
+    return reasons or notes
+
+
 def _strength(statistics: Mapping[str, Any] | None) -> float:
     value = (statistics or {}).get("pearson")
     return abs(value) if words.known(value) else -1.0
