@@ -14,6 +14,7 @@ from rcjax.errors import DamagedError, InUseError, UserError
 from rcjax.fields import RUN_FIELDS
 from rcjax.training.files import read_json, write_json
 from rcjax.training.progress import STATUSES, closing_table
+from rcjax.training.record_content import fault_of
 
 _OUTPUTS = ("record.json", "metrics.jsonl", "checkpoints", "figures", "tensorboard")
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -65,28 +66,50 @@ class Workdir:
     def _read_record(self) -> dict[str, Any]:
         remedy = "remove it, or choose another workdir"
         record = read_json(self.record, remedy=remedy)
-        try:
-            known = record["status"] in STATUSES
-            self._summarize(record, self.path)
-        # What a record of another making lacks, or holds in another type.
-        except (KeyError, TypeError, ValueError, AttributeError):
-            known = False
-        if not known:
-            raise DamagedError(f"{self.record} is damaged (it is no record of a run); {remedy}")
+        if fault := self._fault_of(record):
+            raise DamagedError(f"{self.record} is damaged ({fault}); {remedy}")
         return record
 
-    def _check_same_config(self, theirs: dict[str, Any]) -> None:
+    def _fault_of(self, record: dict[str, Any]) -> str:
+        """What is wrong with a record, in words; empty where nothing is."""
+        if record.get("status") not in STATUSES:
+            return f"its status is none of {', '.join(STATUSES)}"
+        # Records of other experiments have a form of their own, which their summary reads.
+        if self._is_run and (fault := fault_of(record)):
+            return fault
+        try:
+            self._summarize(record, self.path)
+            differences = self._differences(record["config"])
+        # What a record of another making lacks, or holds in another type.
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return "it is no record of a run"
+        if differences:
+            fields = ", ".join(
+                f"{name}: {theirs} there, {ours} here" for name, theirs, ours in differences
+            )
+            return f"it is the record of another run, {fields}"
+        return ""
+
+    @property
+    def _is_run(self) -> bool:
+        return "experiment" not in self.config
+
+    def _differences(self, theirs: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+        """The fields in which another config differs from this one: (name, theirs, ours)."""
         # Through JSON and back, so that both sides have JSON's types.
-        ours = flatten(json.loads(json.dumps(self.config)))
-        fields = {} if "experiment" in ours else RUN_FIELDS
+        own = flatten(json.loads(json.dumps(self.config)))
         # A field that came into being after the folder had its default's meaning before.
-        theirs = flatten(json.loads(json.dumps(with_defaults(theirs, fields))))
+        fields = RUN_FIELDS if self._is_run else {}
+        other = flatten(json.loads(json.dumps(with_defaults(theirs, fields))))
         missing = "(absent)"
-        differences = [
-            f"{name}: {theirs.get(name, missing)} -> {ours.get(name, missing)}"
-            for name in sorted({*ours, *theirs})
-            if theirs.get(name, missing) != ours.get(name, missing)
+        found = [
+            (name, other.get(name, missing), own.get(name, missing))
+            for name in sorted({*own, *other})
         ]
+        return [(name, theirs, ours) for name, theirs, ours in found if theirs != ours]
+
+    def _check_same_config(self, theirs: dict[str, Any]) -> None:
+        differences = [f"{name}: {old} -> {new}" for name, old, new in self._differences(theirs)]
         if differences:
             raise UserError(
                 f"workdir {self.path} was made with another config ({'; '.join(differences)}); "
