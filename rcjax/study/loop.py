@@ -40,8 +40,8 @@ def run_study(
         `config.run` names one.
 
     Raises:
-        UserError: the config or the folder cannot be used; or runs failed, after all others were
-            made and the report was written. The line says how to mend it.
+        UserError: the config or the folder cannot be used; or runs failed or are damaged, after all
+            others were made and the report was written. The line says how to mend it.
         Interrupted: the user asked to stop; the runs at hand saved checkpoints.
     """
     plain = config.to_dict()
@@ -77,15 +77,35 @@ def _single(run: Run, path: Path, study: Mapping[str, Any]) -> dict[str, Any]:
 def _print_commands(
     runs: Sequence[Run], path: Path, study: Mapping[str, Any], command: Sequence[str]
 ) -> dict[str, Any]:
-    pending = [found for found in records.look(runs, path) if is_pending(found, path, study)]
-    lines = commands([found.run for found in pending], len(runs), command)
+    found = records.look(runs, path)
+    pending = [each.run for each in found if is_pending(each, path, study)]
+    lines = commands(pending, len(runs), command)
     print("\n".join(lines), flush=True)
+    if damaged := damaged_runs(found, "another executor with "):
+        raise UserError(damaged[0])
     return {"status": COMPLETED, "commands": lines}
 
 
 def is_pending(found: Found, path: Path, study: Mapping[str, Any]) -> bool:
     """Whether a run is still to be trained, or something to be computed of its network."""
     return found.status == MISSING or records.lacks_probes(found, path, study)
+
+
+def damaged_runs(found: Sequence[Found], means: str = "") -> list[str]:
+    """A line that says how many runs are damaged and how to make them again; none for none.
+
+    Args:
+        found: all runs.
+        means: what it takes besides the field `rerun_damaged`.
+    """
+    damaged = [each.run.name for each in found if each.status == DAMAGED]
+    if not damaged:
+        return []
+    are, them = ("are damaged, the first", "them") if len(damaged) > 1 else ("is damaged,", "it")
+    return [
+        f"{len(damaged)} of {len(found)} runs {are} {damaged[0]}; "
+        f"{means}--config.rerun_damaged=true makes {them} again, keeping what is there"
+    ]
 
 
 class Study:
@@ -172,13 +192,19 @@ class Study:
         for message in records.version_messages(rows):
             print(message, flush=True)
         report = report_study(rows, self._config, self._path)
-        incomplete = [each for each in found if self._is_pending(each)]
-        if incomplete:
-            first = incomplete[0].run.name
-            reason = self._failures[first].message if first in self._failures else "not made"
-            raise UserError(
-                f"{len(incomplete)} of {len(found)} runs are incomplete, the first {first} "
-                f"({reason}); see {self._path / 'logs'} and {self._path / 'report.json'}, and run "
-                "the same command again to make them"
-            )
+        problems = [*self._incomplete(found), *damaged_runs(found)]
+        if problems:
+            raise UserError("; ".join(problems))
         return {**report, "status": COMPLETED}
+
+    def _incomplete(self, found: Sequence[Found]) -> list[str]:
+        incomplete = [each.run.name for each in found if self._is_pending(each)]
+        if not incomplete:
+            return []
+        first = incomplete[0]
+        reason = self._failures[first].message if first in self._failures else "not made"
+        return [
+            f"{len(incomplete)} of {len(found)} runs are incomplete, the first {first} "
+            f"({reason}); see {self._path / 'logs'} and {self._path / 'report.json'}, and run "
+            "the same command again to make them"
+        ]

@@ -5,7 +5,7 @@ Each has a file beside the run's record, so that it can be computed anew without
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from rcjax.errors import DamagedError, UserError
 from rcjax.study.files import set_aside
 from rcjax.training import Interrupted
 from rcjax.training.classical import FittedClassifier, fit_classical, is_classical
-from rcjax.training.files import finite, read_json, write_json
+from rcjax.training.files import finite, is_number, read_json, write_json
 from rcjax.training.state import measures_key
 from rcjax.training.trained import TrainedRun, load_trained
 
@@ -89,20 +89,22 @@ class Probes:
 
     def measures(self) -> dict[str, float | None]:
         """Those wanted that are known with the wanted settings; None where one is undefined."""
-        content = _read(self.measures_file)
-        found = content.get("measures")
-        if content.get("settings") != self._wanted.settings or not isinstance(found, dict):
-            return {}
+        found = self._known_measures()
         return {name: found[name] for name in self._wanted.measures if name in found}
+
+    def _known_measures(self) -> dict[str, float | None]:
+        """All in the file, if they were computed with the wanted settings."""
+        content = _read(self.measures_file, _check_measures)
+        return content["measures"] if content.get("settings") == self._wanted.settings else {}
 
     def variants(self) -> dict[str, dict[str, Any]]:
         """Those wanted that are known with the wanted definition of the count."""
-        content = _read(self.variants_file)
+        content = _read(self.variants_file, _check_variants)
         as_json = json.loads(json.dumps(self._regions))
         return {
             name: content[name]
             for name in self._wanted.variants
-            if isinstance(content.get(name), dict) and content[name].get("regions") == as_json[name]
+            if name in content and content[name]["regions"] == as_json[name]
         }
 
     def complete(self) -> bool:
@@ -118,8 +120,8 @@ class Probes:
         Raises:
             Interrupted: `stop` was set; what was computed until then is kept.
         """
-        for file in (self.measures_file, self.variants_file):
-            _keep_damaged(file)
+        _keep_damaged(self.measures_file, _check_measures)
+        _keep_damaged(self.variants_file, _check_variants)
         found = self.measures()
         missing = [name for name in self._wanted.measures if name not in found]
         if missing and isinstance(trained, TrainedRun):
@@ -134,15 +136,16 @@ class Probes:
             print(f"counting regions: {name}", flush=True)
             variants[name] = _count(trained, regions)
             # Others, of an earlier config, are kept: they may be wanted again.
-            write_json(self.variants_file, {**_read(self.variants_file), **variants})
+            others = _read(self.variants_file, _check_variants)
+            write_json(self.variants_file, {**others, **variants})
 
     def _write_measures(self, values: dict[str, float | None]) -> None:
-        content = _read(self.measures_file)
-        same = content.get("settings") == self._wanted.settings
-        earlier = content["measures"] if same else {}
         write_json(
             self.measures_file,
-            {"measures": {**earlier, **values}, "settings": self._wanted.settings},
+            {
+                "measures": {**self._known_measures(), **values},
+                "settings": self._wanted.settings,
+            },
         )
 
 
@@ -169,20 +172,48 @@ def compute_probes(
         probes.compute(fit_classical(config) if fitted else load_trained(config, folder), stop)
 
 
-def _read(file: Path) -> dict[str, Any]:
+_Check = Callable[[dict[str, Any]], str]  # what is wrong with a file's content, or nothing
+
+
+def _read(file: Path, check: _Check) -> dict[str, Any]:
     """What a file of probes holds; nothing if it is not there or damaged."""
     try:
-        return read_json(file, remedy="it is computed anew") if file.exists() else {}
+        return _read_checked(file, check) if file.exists() else {}
     except DamagedError:
         return {}
 
 
-def _keep_damaged(file: Path) -> None:
+def _keep_damaged(file: Path, check: _Check) -> None:
     try:
         if file.exists():
-            read_json(file, remedy="it is computed anew")
+            _read_checked(file, check)
     except DamagedError as error:
         print(f"{error}; the damaged file is now {set_aside(file)}", flush=True)
+
+
+def _read_checked(file: Path, check: _Check) -> dict[str, Any]:
+    remedy = "it is computed anew"
+    content = read_json(file, remedy=remedy)
+    if fault := check(content):
+        raise DamagedError(f"{file} is damaged ({fault}); {remedy}")
+    return content
+
+
+def _check_measures(content: dict[str, Any]) -> str:
+    values = content.get("measures")
+    if not isinstance(values, dict):
+        return "it has no section measures"
+    wrong = [name for name, value in values.items() if not (value is None or is_number(value))]
+    return f"{wrong[0]} is no number" if wrong else ""
+
+
+def _check_variants(content: dict[str, Any]) -> str:
+    for name, count in content.items():
+        if not isinstance(count, dict) or not isinstance(count.get("regions"), dict):
+            return f"{name} does not say how it was counted"
+        if not is_number(count.get("mean")):
+            return f"the mean of {name} is no number"
+    return ""
 
 
 def _measure(

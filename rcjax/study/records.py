@@ -45,7 +45,7 @@ def _look(run: Run, workdir: Path) -> Found:
     try:
         record = Workdir(run_folder(workdir, run.name), run.config).finished_record()
     except DamagedError as error:
-        return Found(run, DAMAGED, message=str(error).partition(";")[0])
+        return Found(run, DAMAGED, message=str(error).rpartition(";")[0])
     return Found(run, record["status"] if record else MISSING, record)
 
 

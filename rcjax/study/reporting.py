@@ -1,10 +1,15 @@
 """From rows to report: the one place where a study meets its statistics and its report."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rcjax.configuration import flatten
+from rcjax.regions.arguments import check_connectivity
 from rcjax.study.report import write_report
+from rcjax.study.report.definition import VARIED
+from rcjax.study.report.readings import why_undefined
 from rcjax.study.rows import Row
 from rcjax.study.statistics import analyze
 from rcjax.training.files import finite
@@ -34,15 +39,52 @@ def report_rows(
         about: "definition" and "variants" of the count, where known.
     """
     report = {**analyze(rows, **config["report"]), **about, "config": config}
-    write_report(report, rows, folder)
-    return finite(report)
+    for line in _without_correlation(report["networks"]):
+        print(line, flush=True)
+    return finite(write_report(report, rows, folder))
+
+
+def _without_correlation(networks: Mapping[str, Any]) -> list[str]:
+    """For each network without a correlation of the count and the gap the reason, in a line."""
+    lines = []
+    for network, statistics in networks.items():
+        if statistics["pearson"] is None:
+            reasons = "; ".join(why_undefined(statistics))
+            lines.append(f"{network}: no correlation of region count and gap ({reasons})")
+    return lines
 
 
 def definition(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The definition of the count: the section `regions`, without how often it is made.
+    """The definition of the count: the fields of the section `regions` that decide it, in full.
 
-    An axis of the grid that changes it is left out: it has no one value.
+    A field that differs between the runs, by an axis of the grid, is "varied".
+
+    Example:
+        >>> regions = {"connectivity": "", "method": "grid", "sampling": "between_points",
+        ...            "length": 0.1, "every": 5}
+        >>> definition({"regions": regions, "grid": {"regions": {"dim": (2, 3)}}})
+        {'connectivity': 'varied', 'method': 'grid', 'sampling': 'between_points', 'dim': 'varied'}
     """
-    varied = set(config["grid"].get("regions", {}))
-    how = ("every", "batch_size")
-    return {name: value for name, value in config["regions"].items() if name not in {*varied, *how}}
+    axes = flatten(config["grid"].get("regions", {}))
+    found = [
+        _complete({**config["regions"], **dict(zip(axes, values, strict=True))})
+        for values in itertools.product(*axes.values())
+    ]
+    names = dict.fromkeys(name for one in found for name in one)
+    by_name = {name: [one[name] for one in found if name in one] for name in names}
+    return {
+        name: values[0] if all(value == values[0] for value in values) else VARIED
+        for name, values in by_name.items()
+    }
+
+
+def _complete(regions: Mapping[str, Any]) -> dict[str, Any]:
+    """The section `regions` of a run with its defaults, without what does not change its count."""
+    unread = {"every", "batch_size"}  # when, and how many points at a time
+    if regions["method"] == "exact":
+        unread.add("points")
+    if regions["sampling"] != "random_directions":
+        unread.add("length")
+    connectivity = check_connectivity(regions["connectivity"] or None, regions["dim"])
+    complete = {**regions, "connectivity": connectivity}
+    return {name: value for name, value in complete.items() if name not in unread}

@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from rcjax.errors import DamagedError, UserError
 
@@ -46,6 +46,15 @@ def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
             f"{path} is damaged (it holds {type(content).__name__} instead of an object); {remedy}"
         )
     return content
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether a value that was read is a finite number.
+
+    >>> [is_number(value) for value in (2, 0.5, True, float("nan"), "2", None)]
+    [True, True, False, False, False, False]
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def json_line(content: Any) -> str:

@@ -14,6 +14,7 @@ from rcjax.errors import DamagedError, InUseError, UserError
 from rcjax.fields import RUN_FIELDS
 from rcjax.training.files import read_json, write_json
 from rcjax.training.progress import STATUSES, closing_table
+from rcjax.training.record_content import fault_of
 
 _OUTPUTS = ("record.json", "metrics.jsonl", "checkpoints", "figures", "tensorboard")
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -77,15 +78,30 @@ class Workdir:
     def _read_record(self) -> dict[str, Any]:
         remedy = "remove it, or choose another workdir"
         record = read_json(self.record, remedy=remedy)
+        if fault := self._fault_of(record):
+            raise DamagedError(f"{self.record} is damaged ({fault}); {remedy}")
+        return record
+
+    def _fault_of(self, record: dict[str, Any]) -> str:
+        """What is wrong with a record, in words; empty where nothing is."""
+        if record.get("status") not in STATUSES:
+            return f"its status is none of {', '.join(STATUSES)}"
+        # Records of other experiments have a form of their own, which their summary reads.
+        if "experiment" not in self.config and (fault := fault_of(record)):
+            return fault
         try:
-            known = record["status"] in STATUSES
             self._summarize(record, self.path)
+            differences = config_differences(record["config"], self.config)
         # What a record of another making lacks, or holds in another type.
         except (KeyError, TypeError, ValueError, AttributeError):
-            known = False
-        if not known:
-            raise DamagedError(f"{self.record} is damaged (it is no record of a run); {remedy}")
-        return record
+            return "it is no record of a run"
+        if differences:
+            fields = ", ".join(
+                f"{name}: {theirs} there, {ours} here"
+                for name, (theirs, ours) in differences.items()
+            )
+            return f"it is the record of another run, {fields}"
+        return ""
 
     def _check_same_config(self, theirs: dict[str, Any]) -> None:
         differences = [

@@ -10,14 +10,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rcjax.study.report import charts_of, write_report
+from rcjax.study import reporting
+from rcjax.study.report import charts_of, readings, write_report
 from rcjax.study.report.ablations import groups_of
+from rcjax.study.report.definition import sentences
 from rcjax.study.report.findings import finding
 from rcjax.study.report.page import render
 from rcjax.study.report.readings import TRIVIAL_NAME
 from rcjax.study.report.regression import correlation_interval, regression_band
+from rcjax.study.report.words import MINUS
 
-from .report_studies import HOSTILE, STUDIES, VARIANTS, full, network, statistics
+from .report_studies import HOSTILE, STUDIES, VARIANTS, analyzed, full, network, run, statistics
+from .small_studies import small_study
 
 _VOID = {"meta", "br", "link", "img", "hr"}
 _LOADING = {"src", "href", "xlink:href", "data", "poster", "srcset", "action", "background"}
@@ -124,7 +128,7 @@ def test_page_is_one_sound_file_that_loads_nothing(name, sections, pictures):
 
 def test_numbers_are_there_with_what_they_must_be_held_against():
     study = rendered("full")
-    for text in ("0.930", "[0.50, 0.99]", "[−0.41, 0.42]", "0.87", "0.23", "31.4", "0.77"):  # noqa: RUF001
+    for text in ("0.930", "[0.500, 0.990]", "[−0.410, 0.420]", "0.870", "0.234", "31.4", "0.765"):  # noqa: RUF001
         assert text in study.page.words, text
     for row in study.rows:
         assert row.name in study.page.words
@@ -185,7 +189,22 @@ def test_same_study_gives_the_same_files(tmp_path):
         *(f"figures/{name}_mlp.{suffix}"
           for name in ("scatter", "count_over_training") for suffix in ("pdf", "png")),
     }  # fmt: skip
-    assert json.loads((tmp_path / "first/report.json").read_text()) == report
+    written = json.loads((tmp_path / "first/report.json").read_text())
+    assert written == report | {"figures": ["scatter_mlp", "count_over_training_mlp"]}
+
+
+def test_figures_of_an_earlier_report_go_and_those_of_the_user_stay(tmp_path):
+    report, rows = STUDIES["one_run"]()
+    write_report(report, rows, tmp_path)
+    figures = tmp_path / "figures"
+    (figures / "scatter_own.pdf").write_text("not ours")
+    other = [run(0, network="vgg")]
+    write_report(analyzed(other), other, tmp_path)
+    assert {path.name for path in figures.iterdir()} == {
+        "scatter_own.pdf",
+        *(f"{name}_vgg.{suffix}"
+          for name in ("scatter", "count_over_training") for suffix in ("pdf", "png")),
+    }  # fmt: skip
 
 
 def test_single_run_has_no_correlation_and_says_why():
@@ -201,8 +220,89 @@ def test_single_run_has_no_correlation_and_says_why():
 
 def test_all_diverged_is_said():
     words = rendered("all_diverged").page.words
-    assert "No run has numbers yet." in words
+    assert "No run has a count and a gap yet." in words
     assert "Of 3 runs: 3 diverged." in words
+    assert (
+        "mlp: over 0 settings (0 runs) no correlation can be given. 3 of 3 runs diverged" in words
+    )
+
+
+def test_network_without_a_usable_count_is_shown_with_the_reason():
+    rows = [run(number) for number in range(6)]
+    rows += [run(number, name=f"vgg-{number}", network="vgg", measures={}) for number in range(6)]
+    report = analyzed(rows)
+    words = Page(render(report, rows, charts_of(report, rows))).words
+    assert "vgg: over 0 settings (0 runs) no correlation can be given." in words
+    assert "vgg: predictors of the generalization gap" in words  # its statistics
+    assert words.count("6 of 6 completed runs have no finite value and are left out") == 2
+    assert words.count("one run per setting") == 2  # a note of both, and no reason
+    assert "No run has a count and a gap yet." not in words
+
+
+@pytest.mark.parametrize(
+    ("value", "ends"), [(0.9641, (0.84, 0.9644)), (0.2304, (0.2303, 0.9)), (-0.996, (-0.998, 0.1))]
+)
+def test_no_estimate_seems_to_lie_outside_its_interval(value, ends):
+    shown = readings.reading({"pearson": value, "pearson_interval": ends}, "pearson")
+    low, high = shown.interval.strip("[]").split(", ")
+    assert len({len(text.partition(".")[2]) for text in (shown.text, low, high)}) == 1
+    as_number = [float(text.replace(MINUS, "-")) for text in (low, shown.text, high)]
+    assert as_number == sorted(as_number)
+
+
+def test_percentage_has_the_decimals_of_its_interval():
+    share = {
+        "conditional_mutual_information": 4.4,
+        "conditional_mutual_information_interval": (4.36, 4.44),
+    }
+    shown = readings.reading(share, "conditional_mutual_information")
+    assert (shown.text, shown.interval) == ("4.4", "[4.4, 4.4]")
+
+
+@pytest.mark.parametrize(
+    ("fields", "definition", "said"),
+    [
+        (
+            {},
+            {"dim": 1, "connectivity": "full"},
+            "4 segments between 2 inputs of the training set, coordinates from 0 to 1 (0 and 1: "
+            "the inputs themselves), 10 points on each axis. Method: labels on a regular grid, "
+            "equal neighbours linked, connected components counted. Connectivity: points next to "
+            "each other on the segment are neighbours.",
+        ),
+        (
+            {"regions.dim": 2},
+            {"connectivity": "full"},
+            "4 triangles between 3 inputs of the training set",
+        ),
+        ({"regions.dim": 3}, {"connectivity": "face"}, "next to each other along one axis are"),
+        ({"grid.regions.dim": (3,)}, {"dim": 3, "connectivity": "face"}, "4 tetrahedra between 4"),
+        (
+            {"grid.regions.dim": (1, 3)},
+            {"dim": "varied", "connectivity": "varied", "slices": 4},
+            "4 slices of varied dimension between inputs of the training set",
+        ),
+        (
+            {"grid.regions.points": (10, 20), "grid.regions.extent": ((0.0, 1.0), (-1.0, 2.0))},
+            {"points": "varied", "extent": "varied", "dim": 1},
+            "coordinates of varied extent, a varied number of points on each axis. Method: ",
+        ),
+        (
+            {"regions.sampling": "random_directions", "regions.length": 0.5},
+            {"length": 0.5},
+            "4 segments from inputs of the training set in random directions",
+        ),
+    ],
+)
+def test_definition_of_the_count_is_complete_and_in_words(fields, definition, said):
+    found = reporting.definition(small_study(**fields).to_dict())
+    assert found.items() >= definition.items()
+    assert ("length" in found) == ("length" in definition)
+    assert not {"", None} & {str(value) for value in found.values()}
+    text = " ".join(sentences(found))
+    assert said in text
+    assert "not recorded" not in text
+    assert ("What is varied differs between the runs" in text) == ("varied" in found.values())
 
 
 @pytest.mark.parametrize(
@@ -226,9 +326,9 @@ def test_all_diverged_is_said():
         ({"trivial_predictor": statistics(None)}, "has no correlation here"),
         (
             {"partial_correlation_interval": [-0.1, 0.5]},
-            "0.23 [\N{MINUS SIGN}0.10, 0.50], an interval",
+            "0.234 [\N{MINUS SIGN}0.100, 0.500], an interval",
         ),
-        ({}, "batch size, r = 0.38, within the [\N{MINUS SIGN}0.45, 0.44] of 95 %"),
+        ({}, "rate and batch size, r = 0.380, within the [\N{MINUS SIGN}0.450, 0.440] of 95 %"),
         ({"fitted_only": network(0.5, 7, 17)}, "3 runs did not fit the training set; without them"),
     ],
 )
@@ -247,6 +347,7 @@ def test_variants_stand_in_numerical_order_with_the_own_count_among_them():
         ("extent",): ["[0, 1]", "[-1, 2]"],
     }
     assert [one.label for one in groups["dim",] if one.main] == ["1"]
+    assert not any(one.main for one in groups_of(VARIANTS, definition | {"dim": "varied"})["dim",])
 
 
 def test_regression_line_is_least_squares():

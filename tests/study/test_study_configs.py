@@ -26,6 +26,16 @@ def sizes():
             yield f"configs/{path.name}:{size}"
 
 
+@pytest.mark.parametrize(("size", "points"), [("", 200), (":cifar10", 200), (":quick", 20)])
+def test_wider_extents_keep_the_spacing_of_points(size, points):
+    variants = load_config(f"configs/ablations.py{size}").to_dict()["variants"]
+    wider = [fields for name, fields in variants.items() if name.startswith("extent_")]
+    assert wider
+    for fields in wider:
+        low, high = fields["extent"]
+        assert (high - low) / (fields["points"] - 1) == pytest.approx(1 / (points - 1))
+
+
 @pytest.mark.parametrize("argument", list(sizes()))
 def test_all_runs_of_every_size_are_valid(argument):
     config = load_config(argument).to_dict()

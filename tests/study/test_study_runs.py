@@ -27,6 +27,7 @@ from .small_studies import (
 def write_only_numbers(report, rows, folder):
     """Stands in for the report of a study, whose figures take their time."""
     write_json(folder / "report.json", report)
+    return report
 
 
 @pytest.fixture
@@ -54,6 +55,21 @@ def records(workdir):
 def statuses(workdir):
     report = json.loads((workdir / "report.json").read_text())
     return {run["name"]: run["status"] for run in report["runs"]}
+
+
+def messages(workdir):
+    report = json.loads((workdir / "report.json").read_text())
+    return {run["name"]: run["message"] for run in report["runs"] if run["message"]}
+
+
+def change(file, *names, value):
+    """Writes another value into a file of JSON."""
+    content = json.loads(file.read_text())
+    inner = content
+    for name in names[:-1]:
+        inner = inner[name]
+    inner[names[-1]] = value
+    file.write_text(json.dumps(content))
 
 
 def test_real_runs_and_their_variants(tmp_path):
@@ -115,7 +131,9 @@ def test_damaged_records_are_named_and_made_again_on_request(tmp_path, trained, 
     file = tmp_path / "runs" / name / "record.json"
     file.write_bytes(whole[name][:100])
     capsys.readouterr()
-    run_experiment(small_study(), tmp_path)
+    damaged = rf"^1 of 4 runs is damaged, {name}; --config.rerun_damaged=true makes it again"
+    with pytest.raises(UserError, match=damaged):  # exit code 2: a batch driver can tell
+        run_experiment(small_study(), tmp_path)
     out = capsys.readouterr().out
     assert f"run {name}: " in out
     assert "is damaged" in out
@@ -127,6 +145,61 @@ def test_damaged_records_are_named_and_made_again_on_request(tmp_path, trained, 
     assert records(tmp_path) == whole
     assert file.with_name("record.json.damaged1").read_bytes() == whole[name][:100]
     assert set(statuses(tmp_path).values()) == {"completed"}
+
+
+def test_record_of_another_run_is_damaged(tmp_path, trained):
+    run_experiment(small_study(), tmp_path)
+    whole = records(tmp_path)
+    name, other = "learning_rate=0.01,seed=1", "learning_rate=0.1,seed=1"
+    (tmp_path / "runs" / name / "record.json").write_bytes(whole[other])
+    with pytest.raises(UserError, match=f"1 of 4 runs is damaged, {name}"):
+        run_experiment(small_study(), tmp_path)
+    assert statuses(tmp_path)[name] == "damaged"
+    said = "(it is the record of another run, learning_rate: 0.1 there, 0.01 here)"
+    assert messages(tmp_path)[name].endswith(said)
+    run_experiment(small_study(rerun_damaged=True), tmp_path)
+    assert records(tmp_path) == whole
+
+
+def test_older_record_lacks_a_field_that_came_into_being_since(tmp_path, trained):
+    report = run_experiment(small_study(), tmp_path)
+    for file in tmp_path.glob("runs/*/record.json"):
+        content = json.loads(file.read_text())
+        del content["config"]["regions"]["connectivity"], content["config"]["mixup"]
+        file.write_text(json.dumps(content))
+    assert run_experiment(small_study(), tmp_path)["runs"] == report["runs"]
+
+
+@pytest.mark.parametrize(
+    ("names", "value", "reason"),
+    [
+        (["history"], None, "history is null, not a list"),
+        (["history"], [1], "entry 0 of history: it is 1, not a section"),
+        (["history", 0, "epoch"], "2", 'entry 0 of history: epoch is "2", not a whole number'),
+        (["history", 0, "region_count"], 3, "entry 0 of history: region_count is 3, not a section"),
+        (["versions"], [1], "versions is [1], not a section"),
+        (["test_accuracy"], 9000, "test_accuracy is 9000, not a number from 0 to 100"),
+        (["train_accuracy"], True, "train_accuracy is true, not a number from 0 to 100"),
+        (
+            ["generalization_gap"],
+            -3.0,
+            "generalization_gap is -3, but the accuracies differ",
+        ),
+        (["region_count", "mean"], "2", 'region_count.mean is "2", not a number from 1 on'),
+        (["region_count", "standard_error"], {}, "region_count.standard_error is {}, not a number"),
+        (["region_count"], [], "region_count is [], not a section"),
+        (["test_accuracy"], None, "it is no record of a run"),
+    ],
+)
+def test_record_with_wrong_content_is_damaged(tmp_path, trained, names, value, reason):
+    study = small_study(**{"grid.learning_rate": (0.1,)})
+    run_experiment(study, tmp_path)
+    name = "learning_rate=0.1,seed=0"
+    change(tmp_path / "runs" / name / "record.json", *names, value=value)
+    with pytest.raises(UserError, match=f"1 of 2 runs is damaged, {name}"):
+        run_experiment(study, tmp_path)
+    assert f"record.json is damaged ({reason}" in messages(tmp_path)[name]
+    assert list(statuses(tmp_path).values()) == ["damaged", "completed"]
 
 
 def test_damaged_config_of_a_run_sets_its_folder_aside(tmp_path, trained):
@@ -266,6 +339,59 @@ def test_measures_are_computed_when_they_are_missing_and_only_then(
         study(**{"measures.names": "norm"})
 
 
+@pytest.mark.parametrize(
+    ("names", "value", "reason"),
+    [
+        (["finer", "mean"], "2", "the mean of finer is no number"),
+        (["finer"], {"mean": 2.0}, "finer does not say how it was counted"),
+        (["measures", "path_norm"], "7", "path_norm is no number"),
+        (["measures"], None, "it has no section measures"),
+    ],
+)
+def test_probes_with_wrong_content_are_set_aside_and_computed_anew(
+    tmp_path, trained, monkeypatch, names, value, reason
+):
+    network = TrainedRun(*[None] * len(dataclasses.fields(TrainedRun)))
+    monkeypatch.setattr(probes, "load_trained", lambda config, folder: network)
+    monkeypatch.setattr(probes, "_measure", lambda network, names, _: dict.fromkeys(names, 7.0))
+    monkeypatch.setattr(probes, "_count", lambda network, regions: {"mean": 2, "regions": regions})
+    study = small_study(
+        **{"grid.seed": (0,), "grid.learning_rate": (0.1,)},
+        **{"variants.finer.points": 20, "measures.names": "path_norm"},
+    )
+    (run,) = run_experiment(study, tmp_path)["runs"]
+    assert {"path_norm", "region_count: finer"} <= run["measures"].keys()
+    kind = "variants" if names[0] == "finer" else "measures"
+    file = tmp_path / "runs" / run["name"] / f"{kind}.json"
+    whole = file.read_text()
+    change(file, *names, value=value)
+    wrong = file.read_text()
+    assert run_experiment(study, tmp_path)["runs"] == [run]
+    assert file.read_text() == whole
+    assert file.with_name(f"{file.name}.damaged1").read_text() == wrong
+    log = (tmp_path / "logs" / f"{run['name']}.txt").read_text()
+    assert f"{file.name} is damaged ({reason}); it is computed anew; the damaged file is" in log
+
+
+@pytest.mark.parametrize(
+    ("counts", "reason"),
+    [
+        ([2.0, 3.0], "region_count: correlations need at least 3 settings with numbers, there"),
+        ([2.0, 2.0, 2.0], "region_count: the measure is constant over the settings"),
+    ],
+)
+def test_why_there_is_no_correlation_is_printed(tmp_path, capsys, no_figures, counts, reason):
+    table = tmp_path / "table.csv"
+    lines = [f"mlp,{0.1 / 2**i},100,{90 - i},{count}" for i, count in enumerate(counts)]
+    lines += [f"vgg,{0.1 / 2**i},100,{90 - i},{3 + i}" for i in range(4)]
+    header = "network,learning_rate,train_accuracy,test_accuracy,region_count"
+    table.write_text("\n".join([header, *lines]))
+    command = ["launch.py", f"--config={REPOSITORY}/configs/analyze.py:quick"]
+    assert main([*command, f"--workdir={tmp_path / 'report'}", f"--config.table={table}"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "no correlation" in line]
+    assert line.startswith(f"mlp: no correlation of region count and gap ({reason}")
+
+
 def test_a_table_is_analysed_like_a_study(tmp_path, capsys):
     rates = (0.1, 0.05, 0.02, 0.01)
     lines = [f"mlp,{rate},100,{90 + 20 * rate},{3 - 5 * rate}" for rate in rates]
@@ -328,5 +454,8 @@ def test_commands_that_are_printed_make_the_runs(tmp_path, trained, capsys):
     assert trained == ["learning_rate=0.1,seed=0", "learning_rate=0.1,seed=1"]
     assert main(words) == 0
     assert len(trained) == 2
+    (tmp_path / "it is" / "runs" / trained[0] / "record.json").write_text("{")
+    assert main([*words, "--config.executor.name", "commands"]) == 2
+    assert f"1 of 2 runs is damaged, {trained[0]}; another exec" in capsys.readouterr().err
     with pytest.raises(UserError, match="there is none; start the study by launch"):
         run_experiment(small_study(**{"executor.name": "commands"}), tmp_path / "other")

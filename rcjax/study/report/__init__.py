@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rcjax.errors import UserError
 from rcjax.study.report.ablations import ablation_charts
 from rcjax.study.report.along_training import count_charts, prediction_charts
 from rcjax.study.report.charts import Chart, Palette
@@ -14,25 +15,54 @@ from rcjax.study.report.page import render
 from rcjax.study.report.scatter import scatter_charts
 from rcjax.study.report.side_by_side import measure_charts
 from rcjax.study.rows import Row
-from rcjax.training.files import write_json
+from rcjax.training.files import read_json, write_json
 
 
-def write_report(report: Mapping[str, Any], rows: Sequence[Row], folder: Path) -> None:
+def write_report(report: Mapping[str, Any], rows: Sequence[Row], folder: Path) -> dict[str, Any]:
     """Writes what a study found, for people, programs and papers.
 
     Args:
         report: what `rcjax.study.statistics.analyze` returned for these rows.
         rows: all runs, also those without numbers.
         folder: receives report.html (one file, opens without a network), report.json and
-            figures/NAME.pdf and .png. Those of an earlier report are replaced.
+            figures/NAME.pdf and .png. Those of an earlier report are replaced or removed.
+
+    Returns:
+        The content of report.json: the report with "figures", the names of its figures.
     """
     charts = charts_of(report, rows)
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
-    for chart in [chart for group in charts.values() for chart in group]:
+    drawn = [chart for group in charts.values() for chart in group]
+    for chart in drawn:
         chart.write(figures)
     _write_text(folder / "report.html", render(report, rows, charts))
-    write_json(folder / "report.json", report)
+    content = {**report, "figures": [chart.name for chart in drawn]}
+    _remove_figures(figures, _earlier_figures(folder), content["figures"])
+    write_json(folder / "report.json", content)
+    return content
+
+
+def _earlier_figures(folder: Path) -> list[str]:
+    """The names of the figures that the folder's present report.json says it made."""
+    try:
+        names = read_json(folder / "report.json", remedy="it is written anew").get("figures")
+    except UserError:  # there is none yet, or a damaged one
+        return []
+    if not isinstance(names, list):
+        return []
+    # A plain name and nothing that leads to another folder.
+    return [name for name in names if isinstance(name, str) and Path(name).name == name]
+
+
+def _remove_figures(figures: Path, earlier: Sequence[str], present: Sequence[str]) -> None:
+    """Removes earlier figures that are no longer made. Whatever else lies there is the user's."""
+    # Two names that differ in case only are one file to some file systems.
+    kept = {name.lower() for name in present}
+    for name in earlier:
+        if name.lower() not in kept:
+            for suffix in ("pdf", "png"):
+                (figures / f"{name}.{suffix}").unlink(missing_ok=True)
 
 
 def charts_of(report: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, list[Chart]]:

@@ -11,6 +11,7 @@ from rcjax.plotting.publication import Key, Legend
 from rcjax.plotting.study import Curve, draw_curves, network_colour
 from rcjax.study.report import words
 from rcjax.study.report.charts import Chart, Hints, Panel, file_names
+from rcjax.study.report.definition import VARIED
 from rcjax.study.report.grouping import COUNT, is_number, networks_of, with_numbers
 from rcjax.study.rows import Row
 
@@ -50,7 +51,7 @@ def groups_of(
             ]
     for fields, members in groups.items():
         own = tuple(definition.get(field) for field in fields)
-        if None not in own and own not in [one.values for one in members]:
+        if None not in own and VARIED not in own and own not in [one.values for one in members]:
             members.append(Variant(COUNT, _label(fields, own), own, main=True))
         members.sort(key=lambda one: [_order(value) for value in one.values])
     return groups
@@ -133,11 +134,10 @@ def _drawing(
     ]
 
     def draw(axes: Axes) -> Hints:
-        ticks = [(float(place), one.label) for place, one in enumerate(members)]
-        label = title if len(fields) == 1 else "definition"
-        draw_curves(axes, shown, x_label=label, y_label=y_label, ticks=ticks, bars=True)
-        longest = max(len(one.label) for one in members)
-        if longest * len(members) > 36:
+        labels = [_tick(fields, one) for one in members]
+        ticks = [(float(place), label) for place, label in enumerate(labels)]
+        draw_curves(axes, shown, x_label=title, y_label=y_label, ticks=ticks, bars=True)
+        if max(map(len, labels)) * len(members) > 36:
             axes.tick_params(axis="x", rotation=30)
             for text in axes.get_xticklabels():
                 text.set_horizontalalignment("right")
@@ -196,6 +196,11 @@ def _label(fields: tuple[str, ...], values: tuple[Any, ...]) -> str:
         f"{words.field_name(field)} {_value(value)}"
         for field, value in zip(fields, values, strict=True)
     )
+
+
+def _tick(fields: tuple[str, ...], variant: Variant) -> str:
+    """Values alone, below which the axis names their fields: names at every mark leave no room."""
+    return variant.label if len(fields) == 1 else ", ".join(map(_value, variant.values))
 
 
 def _value(value: Any) -> str:

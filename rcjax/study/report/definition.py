@@ -5,17 +5,22 @@ from typing import Any
 
 from rcjax.study.report import words
 
+VARIED = "varied"  # in place of the value of a field that differs between the runs
 _SLICES = {1: "segments", 2: "triangles", 3: "tetrahedra"}
-_SETS = {"train": "training"}
+_SETS = {"train": "the training set", "test": "the test set", VARIED: "a varied set"}
+_SAMPLINGS = {"random_directions": "random directions", VARIED: "varied ways"}
 _METHODS = {
     "grid": "labels on a regular grid, equal neighbours linked, connected components counted",
     "adaptive": "the regular grid's count at a higher resolution, refined where labels change",
     "exact": "the regions of the piecewise linear network itself, without a grid",
+    VARIED: "varied",
 }
 _CONNECTIVITY = {
     "full": "points that touch, diagonally too, are neighbours",
     "face": "points next to each other along one axis are neighbours",
+    VARIED: "varied",
 }
+_ON_SEGMENTS = "points next to each other on the segment are neighbours"
 _ORDER = (
     "dim", "points", "connectivity", "anchors", "sampling", "extent", "slices", "method", "length",
 )  # fmt: skip
@@ -28,43 +33,63 @@ def sentences(definition: Mapping[str, Any]) -> list[str]:
         "gives the same label. The region count of a network is the mean number of regions over "
         "its slices. These are not the linear regions of a piecewise linear network."
     ]
-    dim = definition.get("dim")
-    if not words.known(dim):
-        found.append("How these counts were made was not recorded with them.")
-        return found
-    slices = definition.get("slices")
-    number = f"{slices} " if words.known(slices) else ""
-    kind = _SLICES.get(int(dim), f"simplices of dimension {dim}")
-    text = f"Here: {number}{kind}"
-    anchors = definition.get("anchors")
-    if definition.get("sampling") in (None, "between_points") and anchors:
-        text += f" between {int(dim) + 1} inputs of the {_SETS.get(str(anchors), anchors)} set"
-    elif anchors:
-        text += (
-            f" from inputs of the {_SETS.get(str(anchors), anchors)} set in "
-            f"{words.field_name(str(definition.get('sampling')))}"
-        )
-    extent = definition.get("extent")
-    if isinstance(extent, list | tuple) and len(extent) == 2:
-        low, high = words.setting_value(extent[0]), words.setting_value(extent[1])
-        text += f", coordinates from {low} to {high} (0 and 1: the inputs themselves)"
-    points = definition.get("points")
-    if words.known(points):
-        text += f", {points} points on each axis"
-    found.append(text + ".")
+    if "dim" not in definition:
+        return [*found, "How these counts were made was not recorded with them."]
+    parts = (_slices(definition), _inputs(definition), _coordinates(definition))
+    found.append("Here: " + "".join(parts) + ".")
     method = _METHODS.get(str(definition.get("method")))
     if method:
         found.append(f"Method: {method}.")
-    connectivity = _connectivity(int(dim), definition.get("connectivity"))
+    connectivity = _connectivity(definition)
     if connectivity:
         found.append(f"Connectivity: {connectivity}.")
+    if VARIED in definition.values():
+        found.append("What is varied differs between the runs, by an axis of the grid.")
     return found
 
 
-def _connectivity(dim: int, name: Any) -> str:
-    if dim == 1:
-        return ""  # on a segment both are the same
-    return _CONNECTIVITY.get(str(name or ("full" if dim == 2 else "face")), "")
+def _slices(definition: Mapping[str, Any]) -> str:
+    dim, slices = definition["dim"], definition.get("slices")
+    kind = "slices of varied dimension"
+    if dim != VARIED:
+        kind = _SLICES.get(int(dim), f"simplices of dimension {dim}")
+    if slices == VARIED:
+        return f"a varied number of {kind}"
+    return f"{slices} {kind}" if words.known(slices) else kind
+
+
+def _inputs(definition: Mapping[str, Any]) -> str:
+    dim, anchors = definition["dim"], definition.get("anchors")
+    if not anchors:
+        return ""
+    inputs = f"inputs of {_SETS.get(str(anchors), anchors)}"
+    sampling = str(definition.get("sampling") or "between_points")
+    if sampling == "between_points":
+        return f" between {inputs}" if dim == VARIED else f" between {int(dim) + 1} {inputs}"
+    return f" from {inputs} in {_SAMPLINGS.get(sampling, words.field_name(sampling))}"
+
+
+def _coordinates(definition: Mapping[str, Any]) -> str:
+    text = ""
+    extent, points = definition.get("extent"), definition.get("points")
+    if extent == VARIED:
+        text += ", coordinates of varied extent"
+    elif isinstance(extent, list | tuple) and len(extent) == 2:
+        low, high = words.setting_value(extent[0]), words.setting_value(extent[1])
+        text += f", coordinates from {low} to {high} (0 and 1: the inputs themselves)"
+    if points == VARIED:
+        text += ", a varied number of points on each axis"
+    elif words.known(points):
+        text += f", {points} points on each axis"
+    return text
+
+
+def _connectivity(definition: Mapping[str, Any]) -> str:
+    if definition.get("method") == "exact":
+        return ""  # it has no points that could be neighbours
+    if definition["dim"] == 1:
+        return _ON_SEGMENTS  # whatever it is called
+    return _CONNECTIVITY.get(str(definition.get("connectivity")), "")
 
 
 def entries(definition: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jinja2
 
 from rcjax.plotting.study import MARKERS
-from rcjax.study.report import definition, tables, words
+from rcjax.study.report import definition, readings, tables, words
 from rcjax.study.report.charts import Chart
-from rcjax.study.report.findings import finding, overview
+from rcjax.study.report.findings import Finding, finding, overview
 from rcjax.study.report.grouping import axes_of, networks_of
 from rcjax.study.report.readings import STATISTICS, TRIVIAL, TRIVIAL_NAME
-from rcjax.study.rows import Row
+from rcjax.study.rows import STATUSES, Row
 
 _GLYPHS = dict(zip(MARKERS, "●■▲◆▼✚", strict=True)) | {"": "━"}
 _STATUSES = {
@@ -57,15 +58,16 @@ def render(
     variants = report.get("variants") or {}
     used = report.get("definition") or {}
     confidence = _confidence(report)
-    shown = {name: networks[name] for name in networks if networks[name].get("runs")}
+    # Networks without a usable count are shown too: their notes say why they have none.
+    numbers = any(statistics.get("runs") for statistics in networks.values())
     return environment.get_template("page.html.jinja").render(
         title="Region counts and the generalization gap",
         subtitle=_subtitle(report, rows),
         sections=list(present.items()),
-        findings=[finding(name, statistics, confidence) for name, statistics in shown.items()],
-        overview=overview(shown, report.get("pooled")),
-        unfinished=_unfinished(rows),
-        headline=tables.headline(shown, confidence),
+        findings=[_finding(name, statistics, confidence) for name, statistics in networks.items()],
+        overview=overview(networks, report.get("pooled")),
+        unfinished="" if numbers else _unfinished(rows),
+        headline=tables.headline(networks, confidence) if numbers else None,
         remarks=_remarks(report, rows),
         confidence=words.percent(confidence),
         pooled=tables.pooled_tables(report.get("pooled")),
@@ -75,10 +77,10 @@ def render(
                 "tables": tables.statistics_tables(name, statistics),
                 "notes": [_note(text) for text in statistics.get("notes") or ()],
             }
-            for name, statistics in shown.items()
+            for name, statistics in networks.items()
         ],
         terms=list(STATISTICS.values()),
-        ablation_tables=tables.ablation_tables(shown, variants, used),
+        ablation_tables=tables.ablation_tables(networks, variants, used),
         listed=_listed(report, rows),
         runs=_runs(report, rows),
         definition={
@@ -96,6 +98,15 @@ def _note(text: str) -> str:
     return str(text).replace(TRIVIAL, TRIVIAL_NAME)
 
 
+def _finding(network: str, statistics: Mapping[str, Any], confidence: float) -> Finding:
+    found = finding(network, statistics, confidence)
+    if words.known(statistics.get("pearson")):
+        return found
+    # The other notes stand with the statistics. Here they are sentences.
+    reasons = (_note(reason).rstrip(".") + "." for reason in readings.why_undefined(statistics))
+    return replace(found, remarks=tuple(reasons))
+
+
 def _confidence(report: Mapping[str, Any]) -> float:
     return float(((report.get("config") or {}).get("report") or {}).get("confidence", 0.95))
 
@@ -111,9 +122,10 @@ def _subtitle(report: Mapping[str, Any], rows: Sequence[Row]) -> str:
 
 
 def _unfinished(rows: Sequence[Row]) -> str:
-    counts = {status: sum(row.status == status for row in rows) for status in _STATUSES}
+    """What became of the runs of a study of which none has numbers."""
+    counts = {status: sum(row.status == status for row in rows) for status in STATUSES}
     parts = [f"{number} {status}" for status, number in counts.items() if number]
-    return f"Of {words.plural(len(rows), 'run')}: {words.listing(parts)}." if parts else ""
+    return f"Of {words.plural(len(rows), 'run')}: {words.listing(parts)}."
 
 
 def _remarks(report: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:

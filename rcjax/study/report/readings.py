@@ -62,8 +62,7 @@ def reading(statistics: Mapping[str, Any] | None, key: str) -> Reading:
         return Reading(words.DASH)
     number = float(value)
     if key == "conditional_mutual_information":
-        shown = f"[{words.decimal(ends[0], 0)}, {words.decimal(ends[1], 0)}]" if ends else ""
-        return Reading(words.decimal(number, 1), shown, number)
+        return Reading(words.decimal(number, 1), words.percent_interval(ends), number)
     return Reading(words.correlation(number), words.interval(ends), number)
 
 
@@ -94,6 +93,24 @@ def variants_of(network: Mapping[str, Any], outcome: str) -> dict[str, Mapping[s
     """The same for the variants of the count."""
     found = (network.get("outcomes") or {}).get(outcome) or {}
     return {name: found[name] or {} for name in found if name.startswith(PREFIX)}
+
+
+def why_undefined(network: Mapping[str, Any]) -> list[str]:
+    """The notes that say why there is no correlation of count and gap; all if none is known to.
+
+    Example:
+        >>> notes = ["one run per setting", "region_count, path_norm: there are 2 settings"]
+        >>> why_undefined({"notes": notes})
+        ['region_count, path_norm: there are 2 settings']
+    """
+    notes = [str(note) for note in network.get("notes") or ()]
+    # A note on measures begins with their names.
+    reasons = [
+        note
+        for note in notes
+        if COUNT in note.partition(":")[0].split(", ") or "without numbers" in note
+    ]
+    return reasons or notes
 
 
 def _strength(statistics: Mapping[str, Any] | None) -> float:

@@ -6,6 +6,7 @@ from typing import Any, TypeGuard
 
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
+_DECIMALS = 3  # of correlations and the ends of their intervals, alike
 # Fields of the section `regions`, where their own names say too little.
 _FIELDS = {
     "dim": "slice dimension",
@@ -23,10 +24,8 @@ def known(value: Any) -> TypeGuard[float]:
 
 
 def correlation(value: Any) -> str:
-    """Two decimals, three from 0.9 on, where they differ; a dash where undefined."""
-    if not known(value):
-        return DASH
-    return decimal(value, 3 if 0.9 <= abs(value) < 1 else 2)
+    """As many decimals as `interval` has, so that none seems to lie outside its own."""
+    return decimal(value, _DECIMALS)
 
 
 def ends(value: Any) -> tuple[float, float] | None:
@@ -39,12 +38,17 @@ def ends(value: Any) -> tuple[float, float] | None:
 
 def interval(value: Any) -> str:
     """[low, high] of a correlation, or nothing where it is unknown."""
+    return _interval(value, _DECIMALS)
+
+
+def percent_interval(value: Any) -> str:
+    """The same of a percentage."""
+    return _interval(value, 1)
+
+
+def _interval(value: Any, digits: int) -> str:
     found = ends(value)
-    if not found:
-        return ""
-    smaller, larger = sorted(map(abs, found))
-    digits = 3 if larger < 0.9995 and (smaller >= 0.9 or larger >= 0.995) else 2
-    return f"[{decimal(found[0], digits)}, {decimal(found[1], digits)}]"
+    return f"[{decimal(found[0], digits)}, {decimal(found[1], digits)}]" if found else ""
 
 
 def decimal(value: Any, digits: int = 2) -> str:
