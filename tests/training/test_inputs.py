@@ -38,10 +38,16 @@ def test_images_are_normalised_before_they_are_erased():
     assert labels.shape == (50,)
 
 
-def test_the_records_accuracy_is_of_clean_images(tmp_path):
+@pytest.mark.parametrize(
+    "constants", [{}, {"normalization_mean": (0.9,), "normalization_std": (3,)}]
+)
+def test_the_records_accuracy_is_of_clean_images(tmp_path, constants):
     config = small_config(epochs=1, mixup=1.0, random_erasing=1.0, random_crop=True)
+    config.update(constants)
     record = train(config, tmp_path)
     run = load_trained(config, tmp_path)
+    if constants:
+        assert (run.dataset.mean, run.dataset.std) == (np.float32(0.9), np.float32(3))
     accuracies = []
     for images, labels in (
         (run.dataset.train_images, run.dataset.train_labels),
