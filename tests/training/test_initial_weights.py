@@ -111,6 +111,23 @@ def test_changed_checkpoint_is_noticed(torch_file, tmp_path, capsys):
     assert launch(capsys, arguments).code == 0  # the record is there all the same
 
 
+def test_without_its_beginning_a_run_goes_on_from_its_own_checkpoints(torch_file, tmp_path):
+    path = tmp_path / "own.safetensors"
+    shutil.copy(torch_file, path)
+    config = small_config(checkpoint=str(path), epochs=2)
+    record, workdir = train(config, tmp_path / "run"), tmp_path / "run"
+    (workdir / "record.json").unlink()
+    shutil.rmtree(workdir / "checkpoints" / "2")
+    path.unlink()
+    assert train(config, workdir) == record  # from the first epoch on
+    run = load_trained(config, workdir)
+    with pytest.raises(UserError, match="there is no file or folder"):
+        _ = run.initial_state
+    save_file(state_dict(width=8, seed=4), path)
+    with pytest.raises(UserError, match="is not the one any more"):
+        load_trained(config, workdir)
+
+
 def test_what_is_no_checkpoint_of_this_network_is_refused(trained, torch_file, tmp_path, capsys):
     source, _ = trained
     nothing = tmp_path / "nothing"
