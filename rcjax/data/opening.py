@@ -15,12 +15,12 @@ from rcjax.data.messages import one_line
 from rcjax.data.names import IMAGENET, STREAM, is_streamed
 from rcjax.data.normalization import IMAGENET_NORMALIZATION, chosen_normalization
 from rcjax.data.prepared import check_record_counts
+from rcjax.data.random_streams import Purpose, generator
 from rcjax.data.stratify import check_total, stratified_subset
 from rcjax.data.stream import ImageStream, Picture, Pictures, StreamedSplit
 from rcjax.errors import UserError
 
 DEFAULT_IMAGE_SIZE = 224
-_SUBSET = 2  # stream of random numbers under the seed; `rcjax.data.stream` uses 0 and 1
 
 
 def open_stream(
@@ -95,7 +95,7 @@ def _random_subset(size: int, total: int, seed: int) -> np.ndarray:
     if not total:
         return np.arange(size)
     check_total(total, size)
-    return np.sort(np.random.default_rng((seed, _SUBSET)).permutation(size)[:total])
+    return np.sort(generator(seed, Purpose.SUBSET).permutation(size)[:total])
 
 
 @dataclass(frozen=True, eq=False)
