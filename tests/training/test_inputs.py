@@ -38,6 +38,16 @@ def test_images_are_normalised_before_they_are_erased():
     assert labels.shape == (50,)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_crops_are_filled_with_black_or_with_the_mean_of_floats(kind):
+    settings = InputSettings(mean=(0.5,), std=(0.25,), random_crop=True)
+    images = np.full((50, 8, 8, 1), 255 if kind == np.uint8 else 1, kind)
+    keys = InputKeys(jax.random.key(0), jax.random.key(1))
+    batch, _ = training_inputs(settings, keys, images, np.zeros(50, np.int32), {})
+    filling = -2.0 if kind == np.uint8 else 0.0
+    assert set(np.unique(batch)) == {filling, 2.0}
+
+
 @pytest.mark.parametrize(
     "constants", [{}, {"normalization_mean": (0.9,), "normalization_std": (3,)}]
 )
