@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rcjax.data import load, normalize
+from rcjax.data import label_noise, load, normalize
 from rcjax.data.folders import list_folder
 from rcjax.data.label_noise import label_shifts
 from rcjax.data.resizing import resize_images
 from rcjax.errors import UserError
+from rcjax.training import state
 
 RANDOM = np.random.default_rng(0)
 
@@ -155,6 +156,11 @@ def test_label_noise_moves_the_stated_number_to_all_other_classes() -> None:
     assert (label_shifts(10_000, 10, 0.9, seed=4) != label_shifts(10_000, 10, 0.9, seed=3)).any()
 
 
+def test_label_noise_has_random_numbers_of_its_own() -> None:
+    used = [number for name, number in vars(state).items() if name.isupper() and name[0] == "_"]
+    assert sorted([*used, label_noise._STREAM]) == list(range(len(used) + 1))
+
+
 def test_label_noise_of_a_data_set() -> None:
     clean = load("digits", train_examples=130, seed=1)
     noisy = load("digits", train_examples=130, seed=1, label_noise=0.25)
@@ -202,7 +208,8 @@ def make_folder(root: Path, size: Callable[[int], tuple[int, int]], test: str = 
                 picture = Image.fromarray((noise + 100 * label + 50).astype(np.uint8))
                 picture.save(root / split / name / f"{number}.JPEG", quality=95)
     (root / ".DS_Store").write_bytes(b"")
-    (root / "train" / "cat" / ".DS_Store").write_bytes(b"")
+    for name in (".DS_Store", "Thumbs.db", "Desktop.ini"):
+        (root / "train" / "cat" / name).write_bytes(b"")
     return root
 
 
