@@ -26,6 +26,8 @@ RUN_FIELDS: dict[str, Field] = {
     "train_examples": Field(int, 0),
     "label_noise": Field(float, 0.0),
     "image_size": Field(int, 0),
+    "normalization_mean": Field(NUMBERS, ()),
+    "normalization_std": Field(NUMBERS, ()),
     "network": Field(str, "resnet18"),
     "width": Field(int, 0),
     "checkpoint": Field(str, ""),

@@ -108,6 +108,8 @@ def test_bad_field(capsys, tmp_path, field, words):
             "from 1 on that rise, got [3, 2]",
         ),
         ({"optimizer": "sam", "sam_radius": 0}, "sam_radius must be positive, got 0"),
+        ({"normalization_std": "0.5,0"}, "positive everywhere, got (0.5, 0.0)"),
+        ({"normalization_mean": "0.1,0.2"}, "one for each of the 1 channels of the images, got 2"),
         ({"network": "vgg19"}, "the images are too small for this network"),
         # ResNet18 takes these images down to one pixel, and the last batch holds one image.
         ({"network": "resnet18", "width": 2, "train_examples": 33}, "needs more than one value"),

@@ -64,7 +64,7 @@ class Dataset:
         if kinds[0] != kinds[1]:
             raise UserError(
                 f"data set {self.name!r}: test images are {kinds[0]}, training images {kinds[1]}; "
-                "they must be equal"
+                "they must be equal (--config.image_size makes their heights and widths so)"
             )
         if self.mean.shape != (channels,) or self.std.shape != (channels,):
             raise UserError(

@@ -14,6 +14,8 @@ from rcjax.data.pictures import EXTENSIONS, decode
 from rcjax.data.resizing import centre_square
 from rcjax.errors import UserError
 
+# What file managers of Windows leave in folders, in small letters.
+_LEFT_BY_SYSTEMS = ("thumbs.db", "desktop.ini")
 # Beyond this, a set is no longer decoded into memory.
 LARGEST_RESIDENT_BYTES = 4 * 2**30
 
@@ -45,7 +47,7 @@ def list_folder(path: str) -> PictureFolder:
         path: a folder with the splits `train` and `val` (or `test`, where there is no `val`). Each
             holds a folder for each class, which holds .jpg, .jpeg or .png files. Classes are
             numbered by the order of the names of their folders in `train`. Files and folders whose
-            name begins with a dot are passed over.
+            name begins with a dot are passed over, and so are Thumbs.db and desktop.ini.
 
     Raises:
         UserError: a folder is missing or empty, a file is no picture by its extension, or a class
@@ -73,8 +75,12 @@ def list_folder(path: str) -> PictureFolder:
 
 def _visible(folder: Path) -> list[os.DirEntry]:
     with os.scandir(folder) as entries:
-        found = [entry for entry in entries if not entry.name.startswith(".")]
+        found = [entry for entry in entries if not _is_passed_over(entry.name)]
     return sorted(found, key=lambda entry: entry.name)
+
+
+def _is_passed_over(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _LEFT_BY_SYSTEMS
 
 
 def _class_folders(split: Path) -> list[os.DirEntry]:

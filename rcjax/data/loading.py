@@ -1,7 +1,8 @@
 """Data sets by name."""
 
 import dataclasses
-from typing import NamedTuple
+import functools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from rcjax.data.dataset import Dataset
 from rcjax.data.digits import load_digits
 from rcjax.data.label_noise import label_shifts
 from rcjax.data.names import FOLDER, NPZ, RESIDENT, check_name, is_streamed
-from rcjax.data.normalization import NORMALIZATION, Normalization, measured
+from rcjax.data.normalization import NORMALIZATION, Normalization, chosen_normalization, measured
 from rcjax.data.npz import load_npz
 from rcjax.data.resizing import resize_images
 from rcjax.data.stratify import stratified_subset
@@ -17,12 +18,6 @@ from rcjax.data.synthetic import load_synthetic
 from rcjax.errors import UserError
 
 NAMES: tuple[str, ...] = tuple(RESIDENT)
-
-
-class _Loaded(NamedTuple):
-    arrays: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-    num_classes: int
-    normalization: Normalization
 
 
 def load(
@@ -33,6 +28,8 @@ def load(
     seed: int = 0,
     label_noise: float = 0.0,
     image_size: int = 0,
+    normalization_mean: Sequence[float] = (),
+    normalization_std: Sequence[float] = (),
 ) -> Dataset:
     """Loads a data set into memory.
 
@@ -51,14 +48,18 @@ def load(
             replaced, each by one of the other classes, all equally likely. Test labels stay.
         image_size: pixels of a side; the middle square of every image is resized to it. 0 leaves
             the images as they are.
+        normalization_mean, normalization_std: what is subtracted from `pixel / 255` (of float
+            images from the pixel) and what the difference is divided by: one number, or one for
+            each channel. Empty: the set's own.
 
     Returns:
-        A `Dataset`. The order of the examples is always the same. Sets of your own are normalised
-        by mean and standard deviation of their whole training split, before any draw.
+        A `Dataset`. The order of the examples is always the same. A set's own normalisation is that
+        of `rcjax.data.normalization`; of sets of your own it is mean and standard deviation of
+        their whole training split, before any draw.
 
     Raises:
         UserError: unknown name; data missing, damaged or in a format that needs TensorFlow;
-            `train_examples` negative or more than there are.
+            `train_examples` negative or more than there are; a normalisation that does not fit.
 
     Example:
         >>> from rcjax.data import load
@@ -68,11 +69,17 @@ def load(
     check_name(name)
     if is_streamed(name):
         raise UserError(f"data set {name!r} is streamed; rcjax.data.open_stream opens it")
-    arrays, num_classes, normalization = _load(name, data_dir, image_size)
-    train_images, train_labels, test_images, test_labels = arrays
+    train_images, train_labels, test_images, test_labels = _arrays(name, data_dir, image_size)
+    normalization = chosen_normalization(
+        normalization_mean,
+        normalization_std,
+        train_images.shape[-1],
+        otherwise=functools.partial(_own_normalization, name, train_images),
+    )
+    num_classes = RESIDENT.get(name) or int(train_labels.max()) + 1
     if train_examples:
-        chosen = stratified_subset(train_labels, train_examples, seed)
-        train_images, train_labels = train_images[chosen], train_labels[chosen]
+        drawn = stratified_subset(train_labels, train_examples, seed)
+        train_images, train_labels = train_images[drawn], train_labels[drawn]
     if image_size:
         train_images, test_images = (
             resize_images(images, image_size) for images in (train_images, test_images)
@@ -90,16 +97,20 @@ def load(
     return _with_label_noise(dataset, label_noise, seed) if label_noise else dataset
 
 
-def _load(name: str, data_dir: str | None, image_size: int) -> _Loaded:
-    if name in NAMES:
-        return _Loaded(_load_named(name, data_dir), RESIDENT[name], NORMALIZATION[name])
-    if name.endswith(NPZ):
-        arrays = load_npz(name)
-    else:
-        from rcjax.data.folders import load_folder  # brings in tqdm
+def _own_normalization(name: str, train_images: np.ndarray) -> Normalization:
+    return NORMALIZATION[name] if name in NAMES else measured(name, train_images)
 
-        arrays = load_folder(name.removeprefix(FOLDER), image_size)
-    return _Loaded(arrays, int(arrays[1].max()) + 1, measured(name, arrays[0]))
+
+def _arrays(
+    name: str, data_dir: str | None, image_size: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    if name in NAMES:
+        return _load_named(name, data_dir)
+    if name.endswith(NPZ):
+        return load_npz(name)
+    from rcjax.data.folders import load_folder  # brings in tqdm
+
+    return load_folder(name.removeprefix(FOLDER), image_size)
 
 
 def _load_named(

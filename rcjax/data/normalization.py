@@ -1,6 +1,6 @@
 """The normalisation constants of every data set, in one table, and their use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -31,6 +31,47 @@ NORMALIZATION: dict[str, Normalization] = {
 }
 # What everybody uses for ImageNet, and here for every streamed set: to measure one would take long.
 IMAGENET_NORMALIZATION = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+def chosen_normalization(
+    mean: Sequence[float],
+    std: Sequence[float],
+    channels: int,
+    otherwise: Callable[[], Normalization],
+) -> Normalization:
+    """The constants that a caller gives; where one is empty, those of the data set.
+
+    Arguments:
+        mean, std: empty, one number for all channels, or one for each; as in `Normalization`.
+        channels: of the images.
+        otherwise: gives the data set's own; called only where it is needed.
+
+    Raises:
+        UserError: as many numbers as the images do not have channels, or a `std` that is not
+            positive.
+
+    Example:
+        >>> chosen_normalization([0.5], [], 3, lambda: IMAGENET_NORMALIZATION)
+        Normalization(mean=(0.5, 0.5, 0.5), std=(0.229, 0.224, 0.225))
+    """
+    given = {"normalization_mean": tuple(mean), "normalization_std": tuple(std)}
+    for name, values in given.items():
+        if len(values) not in (0, 1, channels):
+            raise UserError(
+                f"{name} must be one number, or one for each of the {channels} channels of the "
+                f"images, got {len(values)}: {values}"
+            )
+    check_spread(given["normalization_std"])
+    own = () if mean and std else otherwise()
+    each = [values * channels if len(values) == 1 else values for values in given.values()]
+    return Normalization(*(values or own[place] for place, values in enumerate(each)))
+
+
+def check_spread(std: Sequence[float]) -> None:
+    """Raises `UserError` where pixels cannot be divided by what the field normalization_std has."""
+    # What float32 rounds to 0 divides no better than 0.
+    if any(not np.float32(value) > 0 for value in std):
+        raise UserError(f"normalization_std must be positive everywhere, got {tuple(std)}")
 
 
 def measured(name: str, images: np.ndarray) -> Normalization:

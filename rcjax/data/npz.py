@@ -27,9 +27,9 @@ def load_npz(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
             (or, as Keras names them, `x_train`, `y_train`, `x_test`, `y_test`). A file with only
             `images` and `labels` is split once and for all: each class gives a fifth of its
             examples to the test set, taken at even distances in the order of the file.
-            Images are `[n, height, width]` or `[n, height, width, channels]`; integers must lie in
-            0 .. 255, floating-point numbers in any finite range. Labels are integers `[n]` or
-            `[n, 1]`; in training every class 0 .. K - 1 must occur.
+            Images are `[n, height, width]` or `[n, height, width, channels]`, not channels first;
+            integers must lie in 0 .. 255, floating-point numbers in any finite range. Labels are
+            integers `[n]` or `[n, 1]`; in training every class 0 .. K - 1 must occur.
 
     Returns:
         train_images, train_labels, test_images, test_labels as in `rcjax.data.Dataset`.
@@ -92,6 +92,12 @@ def _as_images(where: str, images: np.ndarray) -> np.ndarray:
         raise UserError(
             f"{where} must have shape [n, height, width] or [n, height, width, channels], nowhere "
             f"0, got {list(images.shape)}"
+        )
+    # Read as pixels of many channels, they would train a network on what nobody meant.
+    if images.shape[1] in (1, 3) and images.shape[3] > 4:
+        raise UserError(
+            f"{where} has its channels first, {list(images.shape)}; the last axis must be theirs: "
+            "store images.transpose(0, 2, 3, 1)"
         )
     if images.dtype.kind in "iu":
         smallest, largest = images.min(), images.max()

@@ -1,6 +1,7 @@
 """Streamed data sets by name: a folder of pictures, ImageNet as tensorflow-datasets keeps it."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,14 @@ from rcjax.data.folders import PictureFiles, list_folder
 from rcjax.data.label_noise import label_shifts
 from rcjax.data.messages import one_line
 from rcjax.data.names import IMAGENET, STREAM, is_streamed
-from rcjax.data.normalization import IMAGENET_NORMALIZATION
+from rcjax.data.normalization import IMAGENET_NORMALIZATION, chosen_normalization
 from rcjax.data.prepared import check_record_counts
+from rcjax.data.random_streams import Purpose, generator
 from rcjax.data.stratify import check_total, stratified_subset
 from rcjax.data.stream import ImageStream, Picture, Pictures, StreamedSplit
 from rcjax.errors import UserError
 
 DEFAULT_IMAGE_SIZE = 224
-_SUBSET = 2  # stream of random numbers under the seed; `rcjax.data.stream` uses 0 and 1
 
 
 def open_stream(
@@ -30,6 +31,8 @@ def open_stream(
     seed: int = 0,
     label_noise: float = 0.0,
     image_size: int = 0,
+    normalization_mean: Sequence[float] = (),
+    normalization_std: Sequence[float] = (),
 ) -> ImageStream:
     """Opens a data set of pictures that are read as they are needed.
 
@@ -43,15 +46,21 @@ def open_stream(
         seed: of that draw, and of the noise.
         label_noise: 0 .. 1, as in `rcjax.data.load`.
         image_size: pixels of a side of a decoded image; 0 means 224.
+        normalization_mean, normalization_std: as in `rcjax.data.load`. Empty: the usual ones of
+            ImageNet.
 
     Raises:
         UserError: unknown name; the folder or the prepared data are missing or not as they should
-            be; `train_examples` or `label_noise` are out of range.
+            be; `train_examples` or `label_noise` are out of range; a normalisation that does not
+            fit three channels.
     """
     if not is_streamed(name):
         raise UserError(f"data set {name!r} is not streamed; rcjax.data.load loads it")
     if not 0 <= label_noise <= 1:
         raise UserError(f"label_noise must be between 0 and 1, got {label_noise}")
+    normalization = chosen_normalization(
+        normalization_mean, normalization_std, 3, otherwise=lambda: IMAGENET_NORMALIZATION
+    )
     size = image_size or DEFAULT_IMAGE_SIZE
     train: Pictures
     test: Pictures
@@ -77,8 +86,8 @@ def open_stream(
         StreamedSplit(train, chosen, shifts, num_classes, size),
         StreamedSplit(test, everything, np.zeros_like(everything), num_classes, size),
         num_classes,
-        mean=np.array(IMAGENET_NORMALIZATION.mean, np.float32),
-        std=np.array(IMAGENET_NORMALIZATION.std, np.float32),
+        mean=np.array(normalization.mean, np.float32),
+        std=np.array(normalization.std, np.float32),
     )
 
 
@@ -86,7 +95,7 @@ def _random_subset(size: int, total: int, seed: int) -> np.ndarray:
     if not total:
         return np.arange(size)
     check_total(total, size)
-    return np.sort(np.random.default_rng((seed, _SUBSET)).permutation(size)[:total])
+    return np.sort(generator(seed, Purpose.SUBSET).permutation(size)[:total])
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,9 +10,8 @@ import numpy as np
 
 from rcjax.data.crops import middle, random_part
 from rcjax.data.pictures import Box, decode
+from rcjax.data.random_streams import Purpose, generator
 from rcjax.data.reading import Reading, chunks_of, read_in_background
-
-_ORDER, _CROPS = 0, 1  # streams of random numbers under seed and epoch
 
 
 class Picture(NamedTuple):
@@ -79,7 +78,7 @@ class Cropping:
 
     def random(self, number: int) -> np.random.Generator:
         """The random numbers of an example in this epoch."""
-        return np.random.default_rng((self.seed, self.epoch, _CROPS, number))
+        return generator(self.seed, Purpose.CROPS, self.epoch, number)
 
     def part(self, random: np.random.Generator, width: int, height: int) -> Box:
         """The part of a picture that becomes the image."""
@@ -123,7 +122,7 @@ class ImageStream:
 
 def epoch_order(size: int, seed: int, epoch: int) -> np.ndarray:
     """The order in which an epoch goes through `size` examples: a permutation, int `[size]`."""
-    return np.random.default_rng((seed, epoch, _ORDER)).permutation(size)
+    return generator(seed, Purpose.ORDER, epoch).permutation(size)
 
 
 def decoded(split: StreamedSplit, numbers: Sequence[int] | np.ndarray) -> np.ndarray:

@@ -235,7 +235,8 @@ class Network(nnx.Module):
         if images.shape[1:3] != (size, size):
             raise UserError(
                 f"this network takes images of {size} x {size} pixels, but got "
-                f"{images.shape[1]} x {images.shape[2]}: create it with their image_size"
+                f"{images.shape[1]} x {images.shape[2]}: create it with their image_size; in a "
+                f"run, --config.image_size={size} resizes all images"
             )
 
 
@@ -269,7 +270,8 @@ def _check_size(images: jax.Array, smallest: int) -> None:
     if min(images.shape[1:3]) < smallest:
         raise UserError(
             f"the images are too small for this network: {images.shape[1]} x {images.shape[2]} "
-            f"pixels are left where it needs {smallest} x {smallest}"
+            f"pixels are left where it needs {smallest} x {smallest}; in a run, "
+            "--config.image_size enlarges all images"
         )
 
 

@@ -12,11 +12,15 @@ import safetensors
 from rcjax.errors import UserError
 from rcjax.models.layers import Network
 from rcjax.models.torch_pickle import read_torch_file
-from rcjax.models.torch_state_dict import load_torch_state_dict
+from rcjax.models.torch_state_dict import load_torch_state_dict, torch_keys_of
 
 # Under which keys training programs keep the state_dict, and what wrappers put before its keys.
-WRAPPERS = ("state_dict", "model_state_dict", "net", "model")
+WRAPPERS = ("state_dict", "model_state_dict", "model_state", "net", "model", "network")
 PREFIXES = ("module.", "_orig_mod.")
+# Under which names other modules, such as those of Lightning, hold the network.
+ATTRIBUTES = ("model.", "net.", "network.")
+# How many networks torch.optim.swa_utils.AveragedModel has averaged; has no prefix.
+AVERAGED = "n_averaged"
 SAFETENSORS_DTYPES = {
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
@@ -36,8 +40,10 @@ def load_torch_checkpoint(model: Network, path: str | os.PathLike) -> None:
 
     path: a file of `torch.save` (.pth, .pt), which is read without executing any code in it, or of
         safetensors. It holds a state_dict, or a dictionary with one under `state_dict`,
-        `model_state_dict`, `net` or `model`; the prefixes `module.` and `_orig_mod.` of keys that
-        wrappers of modules add are taken off. Numbers become those of the model's type.
+        `model_state_dict`, `model_state`, `net`, `model` or `network`. Prefixes that all keys share
+        are taken off: `module.` and `_orig_mod.`, which wrappers of modules add, and `model.`,
+        `net.` and `network.` where the network's own keys appear below. Numbers become those of the
+        model's type.
     Raises UserError naming missing, unexpected and mis-shaped tensors, and if the file is damaged,
         is no checkpoint, or holds more than tensors and numbers (a whole pickled module does).
         The model is then unchanged.
@@ -54,6 +60,9 @@ def load_torch_checkpoint(model: Network, path: str | os.PathLike) -> None:
     """
     path = Path(path)
     state_dict = read_torch_checkpoint(path)
+    inner = _without_prefixes(state_dict, PREFIXES + ATTRIBUTES)
+    if torch_keys_of(model) & inner.keys():
+        state_dict = inner
     try:
         load_torch_state_dict(model, state_dict)
     except UserError as error:
@@ -61,7 +70,7 @@ def load_torch_checkpoint(model: Network, path: str | os.PathLike) -> None:
 
 
 def read_torch_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """The tensors of a file by their keys, without wrapper and prefixes.
+    """The tensors of a file by their keys, without wrapper and the prefixes that wrappers add.
 
     Arguments and errors as in `load_torch_checkpoint`.
     """
@@ -73,7 +82,7 @@ def read_torch_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
         raise UserError(f"cannot read the checkpoint {path}: {error.strerror}") from None
     # safetensors starts with the length of its header, 8 bytes, and the header, which is JSON.
     content = _read_safetensors(path) if start[8:] == b"{" else read_torch_file(path)
-    return _without_prefixes(_unwrapped(content, path))
+    return _without_prefixes(_unwrapped(content, path), PREFIXES)
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
@@ -92,9 +101,10 @@ def _safetensors_array(key: str, tensor: dict[str, Any], path: Path) -> np.ndarr
 
 
 def _unwrapped(content: Any, path: Path) -> Mapping[str, np.ndarray]:
-    """The dictionary of tensors, which may lie within other dictionaries."""
-    if _holds_tensors(content):
-        return content
+    """The dictionary of tensors, which may lie within another dictionary.
+
+    That is looked for first: beside it there may be further tensors, such as an accuracy.
+    """
     found = []
     if isinstance(content, Mapping):
         found = [key for key in WRAPPERS if _holds_tensors(content.get(key))]
@@ -104,6 +114,8 @@ def _unwrapped(content: Any, path: Path) -> Mapping[str, np.ndarray]:
         raise UserError(
             f"{path} holds several networks, under {', '.join(found)}: save one by itself"
         )
+    if _holds_tensors(content):
+        return content
     keys = ", ".join(map(str, list(content)[:5])) if isinstance(content, Mapping) else ""
     what = f"a dictionary with the keys {keys}" if keys else f"a {type(content).__name__}"
     raise UserError(
@@ -120,9 +132,13 @@ def _holds_tensors(content: Any) -> bool:
     )
 
 
-def _without_prefixes(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Takes off the prefixes that all keys share."""
-    tensors = dict(tensors)
-    while prefix := next((p for p in PREFIXES if all(k.startswith(p) for k in tensors)), None):
-        tensors = {key.removeprefix(prefix): array for key, array in tensors.items()}
-    return tensors
+def _without_prefixes(
+    tensors: Mapping[str, np.ndarray], prefixes: tuple[str, ...]
+) -> dict[str, np.ndarray]:
+    """Takes off those prefixes that all keys share; leaves out the number of averaged networks."""
+    tensors = {key: array for key, array in tensors.items() if key != AVERAGED}
+    prefix = next((p for p in prefixes if tensors and all(k.startswith(p) for k in tensors)), None)
+    if prefix is None:
+        return tensors
+    inner = {key.removeprefix(prefix): array for key, array in tensors.items()}
+    return _without_prefixes(inner, prefixes)

@@ -1,12 +1,13 @@
 """Files of `torch.save`, read without PyTorch and without executing what the pickle asks for.
 
 A pickle is a program that may call any function by its name. Here a name means nothing but what
-`_Reader.find_class` gives it: storages, the rebuilding of a tensor from one, ordered dictionaries,
-and a few values that checkpoints carry beside tensors, which are read as `Ignored`. Every other
-name is refused before anything is called.
+`_Reader.find_class` gives it: storages, the rebuilding of a tensor from one, parameters, ordered
+dictionaries, and a few values that checkpoints carry beside tensors, which are read as `Ignored`.
+Every other name is refused before anything is called.
 """
 
 import collections
+import itertools
 import math
 import pickle
 import struct
@@ -32,9 +33,11 @@ DTYPES = {
     "ByteStorage": np.dtype("u1"),
     "BoolStorage": np.dtype("?"),
 }
-# Names of harmless values beside the tensors: accuracies, arguments of the program, devices.
+# Names of harmless values beside the tensors: accuracies, arguments of the program, devices, what
+# optimizers and schedules keep. Protocol 2, which PyTorch writes, has Python 2's name of builtins.
 IGNORED = {
     ("argparse", "Namespace"),
+    ("collections", "Counter"),
     ("numpy", "dtype"),
     ("numpy.core.multiarray", "scalar"),
     ("numpy._core.multiarray", "scalar"),
@@ -45,6 +48,14 @@ IGNORED = {
     ("pathlib._local", "WindowsPath"),
     ("torch", "Size"),
     ("torch", "device"),
+    *itertools.product(("builtins", "__builtin__"), ("set", "frozenset", "complex", "bytearray")),
+}
+# Types of numbers by the names under which PyTorch pickles them; they are values, not classes.
+TORCH_DTYPES = {
+    *("bool", "bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz"),
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+    *(f"float{bits}" for bits in (16, 32, 64)),
+    *(f"complex{bits}" for bits in (32, 64, 128)),
 }
 # The first number of the format before PyTorch 1.6, and the protocol it came with.
 LEGACY_MAGIC, LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
@@ -62,11 +73,25 @@ class Ignored:
         """Forgets the state that the file has for it."""
 
 
+class Parameter(np.ndarray):
+    """Stands for torch.nn.Parameter: the tensor that it is made of."""
+
+    __slots__ = ()
+
+    def __new__(cls, data: Any = None, *_: Any) -> "Parameter":
+        if not isinstance(data, np.ndarray):
+            raise pickle.UnpicklingError("a parameter without a tensor")
+        return data.view(cls)
+
+    def __setstate__(self, state: Any, /) -> None:
+        """Forgets whether it is trained, and its hooks."""
+
+
 def read_torch_file(path: Path) -> Any:
     """What `torch.save` wrote: dictionaries, lists and numbers, with NumPy arrays for tensors.
 
-    bfloat16 tensors become arrays of JAX's bfloat16. Values of classes in `IGNORED` become
-    `Ignored`. Arrays may share memory where the tensors did.
+    bfloat16 tensors become arrays of JAX's bfloat16. Values of classes in `IGNORED`, and types of
+    numbers, become `Ignored`. Arrays may share memory where the tensors did.
 
     Raises UserError if the file is damaged, or holds anything else.
     """
@@ -93,8 +118,10 @@ class _Reader(pickle.Unpickler):
     ) -> None:
         super().__init__(file, encoding="utf-8")
         self._storage = storage
-        # A class of its own, since the file may set attributes of what it is given.
-        self._ignored = type("Ignored", (Ignored,), {"__slots__": ()})
+        # Classes of its own, since the file may set attributes of what it is given.
+        self._ignored, self._parameter = (
+            type(kind.__name__, (kind,), {"__slots__": ()}) for kind in (Ignored, Parameter)
+        )
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
@@ -103,10 +130,17 @@ class _Reader(pickle.Unpickler):
             return name
         if module == "torch._utils" and name in ("_rebuild_tensor", "_rebuild_tensor_v2"):
             return _RebuildTensor()
-        if (module, name) == ("torch._utils", "_rebuild_parameter"):
+        if module == "torch._utils" and name in (
+            "_rebuild_parameter",
+            "_rebuild_parameter_with_state",
+        ):
             return _RebuildParameter()
+        if (module, name) == ("torch.nn.parameter", "Parameter"):
+            return self._parameter
         if (module, name) in IGNORED:
             return self._ignored
+        if module == "torch" and name in TORCH_DTYPES:
+            return self._ignored()
         raise UserError(
             f"it holds {module}.{name}, which is no tensor, and reading it could run foreign code: "
             "save model.state_dict() instead of the model, with nothing but tensors and numbers"

@@ -18,14 +18,20 @@ def load_torch_state_dict(model: Network, state_dict: Mapping[str, Any]) -> None
     """Replaces all parameters and running statistics of `model`, in place.
 
     state_dict: {key: array}, keys and shapes as PyTorch gives them (weights of convolutions
-        [out, in, height, width], of linear layers [out, in]); NumPy or JAX arrays or CPU tensors.
-        `num_batches_tracked` is ignored. All are copied.
-    Raises UserError naming missing, unexpected and mis-shaped tensors; the model is then unchanged.
+        [out, in, height, width], of linear layers [out, in]); NumPy or JAX arrays or tensors, of
+        any type of floating-point number. `num_batches_tracked` is ignored. All are copied.
+    Raises UserError naming missing, unexpected and mis-shaped tensors, and if `state_dict` is no
+        such mapping; the model is then unchanged.
 
     >>> from rcjax.models import create
     >>> model = create("mlp", width=8, image_size=4)
     >>> load_torch_state_dict(model, torch_state_dict_of(create("mlp", width=8, image_size=4)))
     """
+    if not isinstance(state_dict, Mapping) or not all(isinstance(key, str) for key in state_dict):
+        raise UserError(
+            "a state_dict must be a mapping of texts to arrays, got "
+            f"{type(state_dict).__name__}; pass what module.state_dict() returns"
+        )
     variables = _variables(model)
     given = {key: _array(value) for key, value in state_dict.items() if not key.endswith(IGNORED)}
     expected = {key: _torch_shape(key, variable.shape) for key, variable in variables.items()}
@@ -52,6 +58,11 @@ def load_torch_state_dict(model: Network, state_dict: Mapping[str, Any]) -> None
         variable.set_value(jnp.array(array, variable.dtype, copy=True))
 
 
+def torch_keys_of(model: Network) -> set[str]:
+    """The keys that a state_dict of `model` has, without those that are ignored."""
+    return set(_variables(model))
+
+
 def torch_state_dict_of(model: Network) -> dict[str, np.ndarray]:
     """Copies of the parameters and running statistics of `model`, named and shaped by PyTorch."""
     return {
@@ -70,7 +81,12 @@ def _variables(model: Network) -> dict[str, nnx.Variable]:
 
 
 def _array(value: Any) -> np.ndarray:
-    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        # NumPy has no counterpart of bfloat16 and smaller ones.
+        if value.is_floating_point() and value.element_size() < 4:
+            value = value.float()
+    return np.asarray(value)
 
 
 def _is_weight(key: str, rank: int) -> bool:

@@ -1,4 +1,8 @@
-"""A vision transformer for small images: 8 x 8 patches, 7 layers, 12 heads, no dropout."""
+"""A vision transformer for small images: 8 x 8 patches, 7 layers, 12 heads, no dropout.
+
+The paper's "patch 8" is the number of patches per row and per column, not their size: an image of
+32 x 32 pixels becomes 64 patches of 4 x 4 pixels.
+"""
 
 import jax
 import jax.numpy as jnp

@@ -154,7 +154,8 @@ def newest_network(folder: Path) -> tuple[dict[str, np.ndarray], str]:
     """Reads parameters and model state of the newest whole checkpoint of any run. Changes nothing.
 
     Args:
-        folder: of the run, or the folder `checkpoints` in it.
+        folder: of the run, or the folder `checkpoints` in it, or a single checkpoint, a folder with
+            a number for a name in that.
 
     Returns:
         Arrays by their names, such as "parameters.linear.weight", and the checksum over them.
@@ -166,6 +167,8 @@ def newest_network(folder: Path) -> tuple[dict[str, np.ndarray], str]:
     inner = folder / "checkpoints"
     folder = inner if inner.is_dir() else folder
     found = [path for path in folder.iterdir() if path.name.isdigit() and path.is_dir()]
+    if folder.name.isdigit() and (folder / "state").is_dir():
+        found = [folder]
     if not found:
         raise UserError(f"{folder} holds no checkpoint of rcjax; give the folder of a run")
     messages = []

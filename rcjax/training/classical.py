@@ -30,8 +30,10 @@ from rcjax.training.workdir import Workdir
 # "classifier.".
 _READ = (
     "seed", "dataset", "data_dir", "train_examples", "label_noise", "image_size", "network",
+    "normalization_mean", "normalization_std",
 )  # fmt: skip
 _NOT_READ_OF_REGIONS = ("regions.every",)
+_PART = 1000  # images
 
 
 def is_classical(config: Mapping[str, Any]) -> bool:
@@ -138,7 +140,11 @@ class FittedClassifier:
 def _points(dataset: Dataset, split: str) -> np.ndarray:
     """Normalised images as float32 `[examples, features]`."""
     images = getattr(dataset, f"{split}_images")
-    return np.asarray(normalize(images, dataset.mean, dataset.std)).reshape(len(images), -1)
+    points = np.empty(images.shape, np.float32)
+    for start in range(0, len(images), _PART):  # all at once would take several times their room
+        part = images[start : start + _PART]
+        points[start : start + _PART] = normalize(part, dataset.mean, dataset.std)
+    return points.reshape(len(images), -1)
 
 
 def fit_classical(config: Any) -> FittedClassifier:

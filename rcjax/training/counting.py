@@ -29,10 +29,13 @@ def sample_slices(dataset: AnyDataset, regions: Any, seed: int) -> np.ndarray:
     """
     key = slices_key(seed)
     try:
-        if isinstance(dataset, ImageStream):
-            return _slices_of_stream(dataset, regions, key)
-        images = dataset.train_images if regions.anchors == "train" else dataset.test_images
-        return _draw(key, normalize(images, dataset.mean, dataset.std), regions)
+        if regions.sampling == "between_points":
+            numbers = _draw(key, _numbers(dataset, regions), regions)[..., 0]
+            return _normalized(dataset, regions, numbers)
+        numbers = _draw(key, _numbers(dataset, regions), regions)[:, :1, 0]
+        # The draw of directions does not depend on the points: from 0 it gives them alone.
+        directions = _draw(key, np.zeros((1, *dataset.image_shape), np.float32), regions)
+        return _normalized(dataset, regions, numbers) + directions
     except ValueError as error:
         raise UserError(f"config section regions: {error}") from error
 
@@ -44,21 +47,25 @@ def _draw(key: jax.Array, points: Any, regions: Any) -> np.ndarray:
     return np.asarray(slices.between_points(key, points, count=regions.slices, dim=regions.dim))
 
 
-def _slices_of_stream(dataset: ImageStream, regions: Any, key: jax.Array) -> np.ndarray:
-    """The slices that the same images would give in memory; decodes no others than it needs."""
-    split = dataset.train if regions.anchors == "train" else dataset.test
-    # Points that are their own numbers: the draw tells which images it takes.
-    numbers = np.arange(len(split), dtype=np.float32)[:, None]
-    chosen = _draw(key, numbers, regions)[..., 0]
-    if regions.sampling == "random_directions":
-        chosen = chosen[:, :1]
-    needed, places = np.unique(chosen.astype(np.int64), return_inverse=True)
-    images = np.asarray(normalize(decoded(split, needed), dataset.mean, dataset.std))
-    anchors = images[places.reshape(chosen.shape)]
-    if regions.sampling == "random_directions":
-        # The draw of directions does not depend on the points: from 0 it gives them alone.
-        anchors = anchors + _draw(key, np.zeros((1, *dataset.image_shape), np.float32), regions)
-    return anchors
+def _numbers(dataset: AnyDataset, regions: Any) -> np.ndarray:
+    """Points that are their own numbers: the draw tells which images it takes.
+
+    So only those are decoded, and normalised, which takes several times their room. float32 tells
+    the numbers of 16 million images apart.
+    """
+    size = dataset.train_size if regions.anchors == "train" else dataset.test_size
+    return np.arange(size, dtype=np.float32)[:, None]
+
+
+def _normalized(dataset: AnyDataset, regions: Any, numbers: np.ndarray) -> np.ndarray:
+    """The images with some numbers: float32, the shape of `numbers` and that of an image."""
+    needed, places = np.unique(numbers.astype(np.int64), return_inverse=True)
+    if isinstance(dataset, ImageStream):
+        images = decoded(dataset.train if regions.anchors == "train" else dataset.test, needed)
+    else:
+        images = getattr(dataset, f"{regions.anchors}_images")[needed]
+    images = np.asarray(normalize(images, dataset.mean, dataset.std))
+    return images[places.reshape(numbers.shape)]
 
 
 def make_counter(predict: Predict, anchors: np.ndarray, regions: Any) -> Callable[[Any, Any], Any]:

@@ -31,4 +31,6 @@ def _choices(config: Any) -> dict[str, Any]:
         "seed": config.seed,
         "label_noise": config.label_noise,
         "image_size": config.image_size,
+        "normalization_mean": config.normalization_mean,
+        "normalization_std": config.normalization_std,
     }

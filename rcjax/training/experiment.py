@@ -122,13 +122,17 @@ class Experiment:
         Raises:
             UserError: the config's checkpoint cannot be read, or is of another network.
         """
-        create = jax.jit(functools.partial(create_state, self._init, self._optimizer))
-        state = create(np.uint32(self._config.seed))
+        state = self.random_state()
         if path := self._config.checkpoint:
             like = Network(state["parameters"], state["model_state"])
             network = read_network(path, self._config.network, self._network_shape, like)
-            state.update(parameters=network.parameters, model_state=network.model_state)
+            state["parameters"], state["model_state"] = network
         return replicate(self._mesh, state)
+
+    def random_state(self) -> TrainState:
+        """The same with random weights, whatever the config's checkpoint; reads no file."""
+        create = jax.jit(functools.partial(create_state, self._init, self._optimizer))
+        return replicate(self._mesh, create(np.uint32(self._config.seed)))
 
     def compile(self, state: TrainState) -> float:
         """Compiles an epoch ahead of the first one; returns the seconds it took."""

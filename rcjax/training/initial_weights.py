@@ -1,6 +1,7 @@
 """A run that begins with the weights of a checkpoint: a file of PyTorch's, or another run's."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +28,8 @@ def read_network(path: str, name: str, shape: Mapping[str, Any], like: Network) 
 
     Args:
         path: a file that `rcjax.models.load_torch_checkpoint` reads, or a folder: that of a run of
-            rcjax or the folder `checkpoints` in it, of which the newest whole checkpoint is read.
+            rcjax or the folder `checkpoints` in it, of which the newest whole checkpoint is read,
+            or that of a single checkpoint. `~` is the home of the user.
         name: of the network.
         shape: its other arguments in `rcjax.models.create`.
         like: the network with other weights.
@@ -39,13 +41,14 @@ def read_network(path: str, name: str, shape: Mapping[str, Any], like: Network) 
         UserError: there is no such file, it holds no checkpoint, or that of another network; names
             the tensors that differ.
     """
-    if not Path(path).is_dir():
+    place = _place(path)
+    if not place.is_dir():
         _check_exists(path)
         model = models.create(name, **shape)
-        models.load_torch_checkpoint(model, path)
+        models.load_torch_checkpoint(model, place)
         # Random words of dropout are not in the file.
         return _like(like, arrays_by_name(Network(*models.arrays_of(model))), path)
-    arrays, _ = newest_network(Path(path))
+    arrays, _ = newest_network(place)
     return _like(like, arrays, path)
 
 
@@ -54,11 +57,12 @@ def fingerprint(path: str) -> str:
 
     Errors as in `read_network`.
     """
-    if Path(path).is_dir():
-        return newest_network(Path(path))[1]
+    place = _place(path)
+    if place.is_dir():
+        return newest_network(place)[1]
     _check_exists(path)
     try:
-        with open(path, "rb") as file:
+        with place.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UserError(f"cannot read the checkpoint {path}: {error.strerror}") from error
@@ -75,15 +79,20 @@ def check_unchanged(path: str, noted: Mapping[str, Any] | None, workdir: Path) -
     Raises:
         UserError: another checkpoint is there now. That there is none any more is no error.
     """
-    if noted and Path(path).exists() and fingerprint(path) != noted["sha256"]:
+    if noted and _place(path).exists() and fingerprint(path) != noted["sha256"]:
         raise UserError(
             f"the checkpoint {path} is not the one any more that workdir {workdir} began with (its "
             "sha256 differs); choose another workdir"
         )
 
 
+def _place(path: str) -> Path:
+    # Of `--config.checkpoint=~/x` no shell expands the tilde.
+    return Path(os.path.expanduser(path))
+
+
 def _check_exists(path: str) -> None:
-    if not Path(path).exists():
+    if not _place(path).exists():
         raise UserError(
             f"config field checkpoint: there is no file or folder {path}; give a file of PyTorch "
             "or safetensors, or the folder of a run"

@@ -1,5 +1,6 @@
 """What a step is shown: augmented, normalised images of a batch, and their labels."""
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -82,10 +83,13 @@ def training_inputs(
 ) -> tuple[jax.Array, Labels]:
     """Augments and normalises a batch: crop, flip, normalisation, erasing, mixing, in this order.
 
+    Bytes are padded with black before they are cropped, as in the paper. Floating-point images, of
+    which nobody knows what black is, are padded with the mean: they are normalised first.
+
     Args:
         settings: which augmentations are on.
         keys: of the step.
-        images: uint8 `[n, height, width, channels]`.
+        images: uint8 or float32 `[n, height, width, channels]`.
         labels: int32 `[n]`.
         hyperparameters: float scalars by name; of augmentations that are on, "random_erasing" (the
             probability), "mixup" and "cutmix" (their alpha).
@@ -93,14 +97,17 @@ def training_inputs(
     Returns:
         Float images of the same shape, and their labels, mixed ones where images are.
     """
-    if settings.random_crop or settings.random_flip:
-        images = augment(
-            keys.moving,
-            images,
-            random_crop=settings.random_crop,
-            random_flip=settings.random_flip,
-        )
-    batch = normalize(images, jnp.array(settings.mean), jnp.array(settings.std))
+    moved = functools.partial(
+        augment,
+        keys.moving,
+        random_crop=settings.random_crop,
+        random_flip=settings.random_flip,
+    )
+    constants = jnp.array(settings.mean), jnp.array(settings.std)
+    if jnp.issubdtype(images.dtype, jnp.floating):
+        batch = moved(normalize(images, *constants))
+    else:
+        batch = normalize(moved(images), *constants)
     erasing_key, mixing_key = jax.random.split(keys.others)
     if settings.random_erasing:
         batch = erase(erasing_key, batch, hyperparameters["random_erasing"])

@@ -130,18 +130,22 @@ class Run:
         self._config = config
         self._experiment = experiment
         self._folder = folder
-        self.state: TrainState = experiment.initial_state()
-        self._source: dict[str, str] | None = None
-        if path := config.checkpoint:
-            self._source = {"path": path, "sha256": fingerprint(path)}
+        self.state: TrainState
+        self._source: dict[str, str] | None = None  # the checkpoint that it began with
         self._history: list[dict[str, Any]] = []
         self._epochs: list[dict[str, Any]] = []
         self._counts: list[int] = []  # of the newest evaluation, slice by slice
         self.position: Position | None = None  # within the epoch at hand
         self._checkpoints = Checkpoints(folder.checkpoints, config.keep_checkpoints)
-        restored, messages = self._checkpoints.restore_newest(self.state)
-        if restored is not None:
-            check_unchanged(config.checkpoint, restored.progress.get("source"), folder.path)
+        restored, messages = self._checkpoints.restore_newest(experiment.random_state())
+        if restored is None:
+            self.state = experiment.initial_state()
+            if path := config.checkpoint:
+                self._source = {"path": path, "sha256": fingerprint(path)}
+        else:
+            # What it began with is not read again, and need not be there any more.
+            self._source = restored.progress.get("source")
+            check_unchanged(config.checkpoint, self._source, folder.path)
             self.state = restored.state
             self._history, self._epochs, self._counts = (
                 restored.progress[name] for name in ("history", "epochs", "counts")

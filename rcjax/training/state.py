@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from rcjax.training.optimizer import Optimizer
 
 # Every use of randomness has a stream of its own under the seed, so that none depends on how much
-# another one draws: the slices are the same for every network and every training setting.
+# another one draws: the slices are the same for every network and every training setting. The
+# noise of labels has number 4, in `rcjax.data.label_noise`.
 _INITIALISATION, _EPOCHS, _SLICES, _MEASURES = 0, 1, 2, 3
 
 

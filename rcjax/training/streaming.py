@@ -13,6 +13,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from rcjax.data import AnyDataset, ImageStream
+from rcjax.data.random_streams import Purpose, generator
 from rcjax.data.reading import Reading
 from rcjax.data.stream import Cropping, StreamedSplit, batches, epoch_order
 from rcjax.training.devices import divide_batch, place_batch, replicated
@@ -26,7 +27,6 @@ from rcjax.training.step import Apply, Learned, train_step
 
 _EVALUATION_BATCH = 512
 _STEPS_AHEAD = 2  # that the devices are given before the figures of an earlier one are fetched
-_EVALUATED = 3  # stream of random numbers under the seed; `rcjax.data` uses 0 to 2
 
 
 def make_experiment(config: Any, dataset: AnyDataset) -> Experiment:
@@ -119,7 +119,7 @@ class StreamedExperiment(Experiment):
         count = self._config.streaming.evaluated_examples
         chosen = np.arange(len(train))
         if count:
-            random = np.random.default_rng((self._config.seed, _EVALUATED))
+            random = generator(self._config.seed, Purpose.EVALUATED)
             chosen = np.sort(random.permutation(chosen)[:count])
         return self._score(network, train, chosen), self._score(network, test, np.arange(len(test)))
 

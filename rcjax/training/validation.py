@@ -8,6 +8,7 @@ import rcjax.data
 import rcjax.models
 from rcjax.configuration import flatten
 from rcjax.data import AnyDataset, ImageStream
+from rcjax.data.normalization import check_spread
 from rcjax.errors import UserError
 from rcjax.fields import RUN_FIELDS
 from rcjax.models.classical import CLASSICAL_NAMES
@@ -91,6 +92,7 @@ def check_config(config: Mapping[str, Any]) -> None:
     for name in ("learning_rate", "regions.length"):
         if fields[name] <= 0:
             raise UserError(f"config field {name} must be positive, got {fields[name]}")
+    check_spread(fields["normalization_std"])
     recipe_validation.check_recipe(fields)
     _check_slices(fields)
     if is_classical(config):

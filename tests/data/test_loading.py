@@ -1,8 +1,10 @@
 """Data sets that need no download, subsets, normalisation, and how bad input is refused."""
 
 import dataclasses
+import math
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -84,6 +86,32 @@ def test_normalize_against_numpy() -> None:
     result = jax.jit(normalize)(images, mean, std)
     assert result.dtype == np.float32
     np.testing.assert_allclose(result, (images / 255 - mean) / std, rtol=1e-5, atol=1e-6)
+
+
+def test_constants_of_the_caller_take_the_place_of_the_sets(tmp_path: Path) -> None:
+    data = load("synthetic", normalization_mean=[0.25])
+    np.testing.assert_array_equal(data.mean, np.float32([0.25] * 3))
+    np.testing.assert_array_equal(data.std, load("synthetic").std)
+    # Of one's own images nothing is measured then, so a channel may be constant.
+    images, labels = np.zeros((10, 2, 2, 3), np.uint8), np.arange(10) % 2
+    np.savez(tmp_path / "own.npz", images=images, labels=labels)
+    given = {"normalization_mean": (0.1, 0.2, 0.3), "normalization_std": (1.0, 2.0, 3.0)}
+    own = load(str(tmp_path / "own.npz"), **given)
+    np.testing.assert_array_equal([own.mean, own.std], np.float32(list(given.values())))
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "message"),
+    [
+        ("normalization_mean", [0.5, 0.5], "each of the 3 channels of the images, got 2"),
+        ("normalization_std", [0.5, -0.5, 0.5], "must be positive everywhere"),
+        ("normalization_std", [1e-60], "must be positive everywhere"),
+        ("normalization_std", [math.nan], "must be positive everywhere"),
+    ],
+)
+def test_constants_that_cannot_be(field: str, values: list, message: str) -> None:
+    with pytest.raises(UserError, match=f"{field} .*{message}"):
+        load("synthetic", **{field: values})
 
 
 def test_subset_is_stratified_seeded_and_of_the_training_set(digits: Dataset) -> None:

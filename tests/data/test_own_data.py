@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rcjax.data import load, normalize
+from rcjax.data import label_noise, load, normalize
 from rcjax.data.folders import list_folder
 from rcjax.data.label_noise import label_shifts
 from rcjax.data.resizing import resize_images
 from rcjax.errors import UserError
+from rcjax.training import state
 
 RANDOM = np.random.default_rng(0)
 
@@ -86,6 +87,10 @@ NAN[7, 2, 2] = np.nan
         ({"train_images": np.zeros((12, 0, 4))}, r"nowhere 0, got \[12, 0, 4, 1\]"),
         ({"train_images": np.full((12, 4, 4), 256)}, "integers from 256 to 256, but bytes go"),
         ({"train_images": np.zeros((12, 4, 4), complex)}, "or floats, got complex128"),
+        (
+            {"train_images": np.zeros((12, 3, 32, 32), np.uint8)},
+            r"channels first, \[12, 3, 32, 32\]; .* store images.transpose\(0, 2, 3, 1\)",
+        ),
         ({"train_images": NAN}, "train_images: image 7 has pixels that are no finite numbers"),
         ({"train_images": np.full((12, 4, 4), 1e300)}, "image 0 has pixels that are no finite"),
         ({"train_images": np.zeros((11, 4, 4))}, "has 11 examples, train_labels has 12"),
@@ -93,7 +98,10 @@ NAN[7, 2, 2] = np.nan
             {"train_images": np.eye(60).reshape(12, 4, 5, 15)},
             r"test images are uint8 \[4, 5, 3\], tr",
         ),
-        ({"test_images": np.zeros((6, 9, 9, 3), np.uint8)}, "they must be equal"),
+        (
+            {"test_images": np.zeros((6, 9, 9, 3), np.uint8)},
+            r"must be equal \(--config\.image_size",
+        ),
         ({"train_labels": np.arange(12) % 3 + 1.0}, "train_labels must be integers, got float64"),
         ({"train_labels": np.eye(12)[:, :3].astype(int)}, r"got \[12, 3\]; one-hot labels become"),
         ({"train_labels": -np.arange(12)}, "labels from -11 to 0; they must be 0 .. K - 1"),
@@ -107,6 +115,13 @@ def test_npz_that_cannot_be_used(tmp_path: Path, changes: dict, message: str) ->
     with pytest.raises(UserError, match=message) as error:
         load(save(tmp_path, arrays(**changes)))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("shape", [(12, 3, 3, 3), (12, 3, 8, 4), (12, 1, 8), (12, 4, 32, 32)])
+def test_npz_of_unusual_shapes_whose_channels_are_last(tmp_path: Path, shape: tuple) -> None:
+    images = RANDOM.integers(0, 256, shape).astype(np.uint8)
+    dataset = load(save(tmp_path, arrays(train_images=images, test_images=images[:6])))
+    assert dataset.image_shape == (*shape[1:], 1)[:3]
 
 
 def test_npz_constant_damaged_or_missing(tmp_path: Path) -> None:
@@ -139,6 +154,11 @@ def test_label_noise_moves_the_stated_number_to_all_other_classes() -> None:
     # 90 cells of 100 on average; the sum of the squared deviations has some 80 degrees of freedom.
     assert ((others - 100) ** 2 / 100).sum() < 80 + 5 * np.sqrt(2 * 80)
     assert (label_shifts(10_000, 10, 0.9, seed=4) != label_shifts(10_000, 10, 0.9, seed=3)).any()
+
+
+def test_label_noise_has_random_numbers_of_its_own() -> None:
+    used = [number for name, number in vars(state).items() if name.isupper() and name[0] == "_"]
+    assert sorted([*used, label_noise._STREAM]) == list(range(len(used) + 1))
 
 
 def test_label_noise_of_a_data_set() -> None:
@@ -188,7 +208,8 @@ def make_folder(root: Path, size: Callable[[int], tuple[int, int]], test: str = 
                 picture = Image.fromarray((noise + 100 * label + 50).astype(np.uint8))
                 picture.save(root / split / name / f"{number}.JPEG", quality=95)
     (root / ".DS_Store").write_bytes(b"")
-    (root / "train" / "cat" / ".DS_Store").write_bytes(b"")
+    for name in (".DS_Store", "Thumbs.db", "Desktop.ini"):
+        (root / "train" / "cat" / name).write_bytes(b"")
     return root
 
 

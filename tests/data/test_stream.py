@@ -13,6 +13,7 @@ from PIL import Image
 from rcjax.data import ImageStream, load, open_stream
 from rcjax.data.crops import middle, random_part
 from rcjax.data.label_noise import label_shifts
+from rcjax.data.random_streams import Purpose, generator
 from rcjax.data.reading import Reading
 from rcjax.data.stream import Batch, Cropping, batches, decoded, epoch_order
 from rcjax.errors import UserError
@@ -61,6 +62,15 @@ def test_an_epoch_shows_every_picture_once_in_an_order_of_its_own(folder: Path) 
     assert_equal(first, read(stream))
     other = np.concatenate([batch.labels for batch in read(stream, epoch=1)])
     assert (labels != other).any()
+
+
+def test_no_two_uses_of_random_numbers_draw_the_same() -> None:
+    """Padded with zeros, the seeds (s, 3), (s, 3, 0) and (s, 3, 0, 0) would be one."""
+    few = range(len(Purpose) + 1)
+    uses = [(Purpose.SUBSET,), (Purpose.EVALUATED,), *((Purpose.ORDER, epoch) for epoch in few)]
+    uses += [(Purpose.CROPS, epoch, number) for epoch in few for number in few]
+    draws = {int(generator(7, *use).integers(2**62)) for use in uses}
+    assert len(draws) == len(uses)
 
 
 def test_going_on_within_an_epoch(folder: Path) -> None:

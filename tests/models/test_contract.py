@@ -32,7 +32,8 @@ COMPILER = {
     "xla_cpu_use_fusion_emitters": False,
     "xla_cpu_parallel_codegen_split_count": 1,
 }
-QUICK = ("resnet18", "vgg19", "mlp")  # whose training compiles in a few seconds
+# Whose training compiles in a few seconds.
+QUICK = {"float32": ("resnet18", "vgg19", "mlp"), "bfloat16": ("resnet18",)}
 every_network = pytest.mark.parametrize("name", NAMES)
 
 
@@ -108,30 +109,37 @@ def test_evaluation(name):
     assert np.any(rough != logits)
     np.testing.assert_allclose(rough, logits, rtol=0, atol=0.1 * scale)
 
-    def scores(points):
-        """In batches of one size, for which the network is compiled already."""
+    def raw(points):
+        """Logits in batches of one size, for which the network is compiled already."""
         padded = np.resize(points, (-(-len(points) // BATCH) * BATCH, *points.shape[1:]))
         parts = [evaluate(*arrays, padded[at : at + BATCH]) for at in range(0, len(padded), BATCH)]
         return np.concatenate(parts)[: len(points)]
 
-    anchors = images(name, count=4).reshape(2, 2, *batch.shape[1:])
+    # Far apart, and less their mean: with the recipe's weights one class mostly wins everywhere.
+    ends = 4 * images(name, count=4)
+    mean = raw(ends).mean(axis=0)
+    anchors = ends.reshape(2, 2, *batch.shape[1:])
     dense, adaptive = (
-        count_regions(on_host(scores), anchors, points=33, method=method)
+        count_regions(on_host(lambda points: raw(points) - mean), anchors, points=33, method=method)
         for method in ("grid", "adaptive")
     )
     np.testing.assert_array_equal(dense.counts, adaptive.counts)
-    assert dense.counts.min() >= 1
+    assert dense.counts.max() > 1
     assert len(traces) == 1
 
 
 @pytest.mark.parametrize(
-    "name",
-    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NAMES],
+    ("name", "precision"),
+    [
+        pytest.param(name, precision, marks=() if name in quick else pytest.mark.slow)
+        for precision, quick in QUICK.items()
+        for name in NAMES
+    ],
 )
-def test_training(name):
+def test_training(name, precision):
     """Two steps: finite gradients of all parameters, a new state like the old one."""
     parameters, state = recipe_arrays(name)
-    _, apply = functional(name, **options(name))
+    _, apply = functional(name, compute_dtype=precision, **options(name))
 
     def step(parameters, state, batch):
         def loss(parameters):
@@ -144,7 +152,11 @@ def test_training(name):
     train, traces = compiled(step)
     (loss, new_state), gradients = train(parameters, state, images(name))
     assert np.isfinite(loss)
-    assert all(np.isfinite(slope).all() for slope in jax.tree.leaves(gradients))
+    for parameter, slope in zip(
+        jax.tree.leaves(parameters), jax.tree.leaves(gradients), strict=True
+    ):
+        assert slope.dtype == parameter.dtype == np.float32
+        assert np.isfinite(slope).all()
     assert jax.tree.structure(gradients) == jax.tree.structure(parameters)
     # Some ReLUs of tiny networks let nothing through.
     learning = [bool(np.any(slope)) for slope in jax.tree.leaves(gradients)]

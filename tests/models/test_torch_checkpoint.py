@@ -1,8 +1,10 @@
 """Checkpoint files into networks: what is read, what is refused, and that no code of theirs runs.
 
 The files in checkpoints/ were written by torch.save of PyTorch 2.13: the recipe's weights (see
-tests/recipe.py) of a small mlp under "net" with the prefix "module.", one weight not contiguous,
-two biases in one storage, beside an accuracy and an epoch.
+tests/recipe.py) of a small mlp. mlp*.pth have them under "net" with the prefix "module.", one
+weight not contiguous, two biases in one storage, beside an accuracy and an epoch; example.pth as
+PyTorch's ImageNet example has them, under "state_dict" beside an accuracy that is a tensor, with
+the states of SGD and MultiStepLR and with sets, a type of numbers, a device and the like.
 """
 
 import io
@@ -20,12 +22,12 @@ from rcjax.errors import UserError
 from rcjax.models import create, load_torch_checkpoint
 from rcjax.models.torch_checkpoint import read_torch_checkpoint
 from rcjax.models.torch_pickle import LEGACY_MAGIC, LEGACY_PROTOCOL
-from rcjax.models.torch_state_dict import torch_state_dict_of
+from rcjax.models.torch_state_dict import load_torch_state_dict, torch_state_dict_of
 
 from ..recipe import recipe_state_dict
 
 FOLDER = Path(__file__).with_name("checkpoints")
-FILES = ("mlp.pth", "mlp_legacy.pth")
+FILES = ("mlp.pth", "mlp_legacy.pth", "example.pth")
 
 
 def small_network():
@@ -62,13 +64,29 @@ def test_files_of_pytorch_are_read_without_pytorch(name):
     assert_recipe(model)
 
 
-@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod."])
-def test_safetensors_and_prefixes(prefix, tmp_path):
+PREFIXES = ("", "module.", "_orig_mod.", "module._orig_mod.", "model.", "net._orig_mod.")
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("averaged", [{}, {"n_averaged": np.array(7)}], ids=["plain", "averaged"])
+def test_safetensors_and_prefixes(prefix, averaged, tmp_path):
     path = tmp_path / "model.safetensors"
-    save_file({prefix + key: array for key, array in recipe_weights().items()}, path)
+    save_file({prefix + key: array for key, array in recipe_weights().items()} | averaged, path)
     model = small_network()
     load_torch_checkpoint(model, str(path))
     assert_recipe(model)
+
+
+def test_prefixes_that_lead_to_another_network_stay(tmp_path):
+    path = tmp_path / "other.safetensors"
+    save_file({"model.conv.weight": np.zeros(3), "model.conv.bias": np.zeros(3)}, path)
+    assert "unexpected model.conv.bias, model.conv.weight" in refused(path)
+
+
+@pytest.mark.parametrize("given", [[1, 2], None, {1: np.zeros(3)}])
+def test_what_is_no_state_dict_is_refused(given):
+    with pytest.raises(UserError, match=r"must be a mapping of texts to arrays, got .*state_dict"):
+        load_torch_state_dict(small_network(), given)
 
 
 @pytest.mark.parametrize(
@@ -154,9 +172,37 @@ def test_code_in_a_file_is_refused_and_not_run(wrap, protocol, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("builtins", "eval"),
+        ("__builtin__", "getattr"),
+        ("torch", "load"),
+        ("torch.nn.parameter", "Parameter.__base__"),
+        ("torch._utils", "_rebuild_parameter.__call__"),
+        ("collections", "OrderedDict.fromkeys"),
+    ],
+)
+def test_neighbours_of_what_is_allowed_are_refused(module, name, tmp_path):
+    texts = [b"\x8c" + bytes([len(text)]) + text.encode() for text in (module, name)]
+    (tmp_path / "bad.pth").write_bytes(as_zip(b"\x80\x04" + b"".join(texts) + b"\x93."))
+    assert f"it holds {module}.{name}, which is no tensor" in refused(tmp_path / "bad.pth")
+
+
 # Pickles by hand, protocol 2: what a file could do with the names that it may use.
 STORAGE = b"X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x02tQ"
-TENSOR = b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n((" + STORAGE
+TENSOR = b"ctorch._utils\n_rebuild_tensor_v2\n((" + STORAGE
+WHOLE = TENSOR + b"K\x00K\x02\x85K\x01\x85\x89)tR"
+COUNTER, PARAMETER = b"ccollections\nCounter\n", b"ctorch.nn.parameter\nParameter\n"
+SET_NEW = b"N}X\x07\0\0\0__new__" + COUNTER + b"s\x86b."  # BUILD: setattr(..., "__new__", ...)
+
+
+def written(path: Path, content: bytes) -> Path:
+    """A file with a pickle of protocol 2 and a storage of the numbers 1 and 2."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02" + content)
+        archive.writestr("archive/data/0", np.float32([1, 2]).tobytes())
+    return path
 
 
 @pytest.mark.parametrize(
@@ -165,24 +211,35 @@ TENSOR = b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n((" + STORAGE
         TENSOR + b"K\x00K\x03\x85K\x01\x85\x89)tR.",  # three numbers of a storage of two
         TENSOR + b"K\x02K\x01\x85K\x01\x85\x89)tR.",  # begins after its end
         TENSOR + b"K\x00K\x02\x85J\xff\xff\xff\xff\x85\x89)tR.",  # a negative stride
-        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n}X\x08\0\0\0__code__K\x01sb.",
-        b"\x80\x02ccollections\nOrderedDict\n(N}X\x04\0\0\0keysK\x01stb.",
+        b"ctorch._utils\n_rebuild_tensor_v2\n}X\x08\0\0\0__code__K\x01sb.",
+        b"ccollections\nOrderedDict\n(N}X\x04\0\0\0keysK\x01stb.",
+        PARAMETER + SET_NEW,
+        COUNTER + SET_NEW,
+        PARAMETER + b")R.",  # without a tensor
+        PARAMETER + b"K\x01\x85\x81.",  # of a number
+        b"ctorch\nfloat32\nK\x01\x85R.",  # a type of numbers is called
+        b"c__builtin__\nset\n)RK\x01\x85R.",  # what stands for a set is called
     ],
 )
 def test_forged_pickles_are_refused(content, tmp_path):
-    with zipfile.ZipFile(tmp_path / "bad.pth", "w") as archive:
-        archive.writestr("archive/data.pkl", content)
-        archive.writestr("archive/data/0", np.float32([1, 2]).tobytes())
-    assert "is damaged, or is no checkpoint" in refused(tmp_path / "bad.pth")
+    assert "is damaged, or is no checkpoint" in refused(written(tmp_path / "bad.pth", content))
 
 
-def test_a_forged_tensor_within_its_storage_is_read(tmp_path):
+@pytest.mark.parametrize(
+    "content",
+    [
+        WHOLE,
+        # As PyTorch 0.3 writes a parameter: made of its tensor, then given a state.
+        PARAMETER + WHOLE + b"\x85R(\x88\x89Ntb",
+        PARAMETER + WHOLE + b"\x85\x81",
+        # As PyTorch 2 does where a parameter has attributes.
+        b"ctorch._utils\n_rebuild_parameter_with_state\n(" + WHOLE + b"\x88N}tR",
+    ],
+)
+def test_forged_tensors_and_parameters_within_their_storage_are_read(content, tmp_path):
     """The pickles above are refused for what they ask, not for how they are written."""
-    content = b"\x80\x02}X\x01\0\0\0x" + TENSOR[2:] + b"K\x00K\x02\x85K\x01\x85\x89)tRs."
-    with zipfile.ZipFile(tmp_path / "good.pth", "w") as archive:
-        archive.writestr("archive/data.pkl", content)
-        archive.writestr("archive/data/0", np.float32([1, 2]).tobytes())
-    assert read_torch_checkpoint(tmp_path / "good.pth")["x"].tolist() == [1, 2]
+    path = written(tmp_path / "good.pth", b"}X\x01\0\0\0x" + content + b"s.")
+    assert read_torch_checkpoint(path)["x"].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(

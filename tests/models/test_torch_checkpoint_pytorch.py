@@ -8,6 +8,7 @@ import pytest
 from rcjax.errors import UserError
 from rcjax.models import create, load_torch_checkpoint
 from rcjax.models.torch_checkpoint import read_torch_checkpoint
+from rcjax.models.torch_state_dict import load_torch_state_dict, torch_state_dict_of
 
 pytestmark = pytest.mark.torch
 FORMATS = pytest.mark.parametrize("new_format", [True, False], ids=["zip", "legacy"])
@@ -70,6 +71,7 @@ def test_a_training_programs_checkpoint_gives_the_same_network(new_format, wrapp
 
     module = make_module()
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9)
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [2, 4])
     module(torch.ones(2, 3, 2, 2)).sum().backward()
     optimizer.step()
     content = torch.nn.DataParallel(module).state_dict()
@@ -77,8 +79,11 @@ def test_a_training_programs_checkpoint_gives_the_same_network(new_format, wrapp
         content = {
             wrapper: content,
             "optimizer": optimizer.state_dict(),
+            "schedule": schedule.state_dict(),
             "epoch": 3,
             "accuracy": np.float64(91.5),
+            "best": torch.tensor(91.5),
+            "frozen": {"layers.0", torch.float16},
             "device": torch.device("cpu"),
             "arguments": argparse.Namespace(rate=0.1, size=torch.Size([2])),
         }
@@ -89,6 +94,34 @@ def test_a_training_programs_checkpoint_gives_the_same_network(new_format, wrapp
     expected = module(torch.from_numpy(numbers)).detach().numpy()
     actual = model(numbers.reshape(5, 2, 2, 3))
     np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
+
+
+@FORMATS
+@pytest.mark.parametrize("attribute", ["", "model.", "net."])
+def test_averaged_weights_and_attributes_of_other_modules(new_format, attribute, tmp_path):
+    import torch
+
+    module = make_module()
+    tensors = {attribute + key: tensor for key, tensor in module.state_dict().items()}
+    if not attribute:
+        tensors = torch.optim.swa_utils.AveragedModel(module).state_dict()
+        assert "n_averaged" in tensors
+    content = {"state_dict": tensors, "hyper_parameters": {"rate": 0.1}}
+    model = create("mlp", width=4, image_size=2, num_classes=3)
+    load_torch_checkpoint(model, save(tmp_path / "file.ckpt", content, new_format))
+    expected = module.layers[4].weight.detach().numpy()
+    np.testing.assert_array_equal(torch_state_dict_of(model)["layers.4.weight"], expected)
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "float16", "float64"])
+def test_tensors_of_other_types_become_those_of_the_network(kind):
+    import torch
+
+    module = make_module().to(getattr(torch, kind))
+    model = create("mlp", width=4, image_size=2, num_classes=3)
+    load_torch_state_dict(model, module.state_dict())
+    for key, array in torch_state_dict_of(model).items():
+        np.testing.assert_array_equal(array, module.state_dict()[key].float().numpy())
 
 
 @FORMATS

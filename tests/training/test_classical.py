@@ -29,9 +29,9 @@ def small_config(**fields):
     return config
 
 
-def digits(split):
+def digits(split, **constants):
     """Normalised, flattened images and labels, by this file's own arithmetic."""
-    dataset = load("digits", train_examples=60, seed=3)
+    dataset = load("digits", train_examples=60, seed=3, **constants)
     images, labels = getattr(dataset, f"{split}_images"), getattr(dataset, f"{split}_labels")
     points = (images.astype(np.float32) / np.float32(255) - dataset.mean) / dataset.std
     return points.reshape(len(points), -1), labels
@@ -56,15 +56,21 @@ def test_record_has_the_form_of_a_networks(tmp_path, name):
 
 def test_regions_are_counted_on_the_slices_of_a_network(tmp_path):
     config = small_config(
-        network="logistic_regression", **{"classifier.C": "10", "regions.slices": "30"}
+        network="logistic_regression",
+        normalization_mean="0.2",
+        normalization_std="0.7",
+        **{"classifier.C": "10", "regions.slices": "30"},
     )
     record = train(config, tmp_path)
-    points, labels = digits("train")
+    constants = {"normalization_mean": [0.2], "normalization_std": [0.7]}
+    points, labels = digits("train", **constants)
     reference = LogisticRegression(C=10, random_state=3).fit(points, labels)
     assert record["train_accuracy"] == pytest.approx(100 * reference.score(points, labels))
-    assert record["test_accuracy"] == pytest.approx(100 * reference.score(*digits("test")))
+    assert record["test_accuracy"] == pytest.approx(
+        100 * reference.score(*digits("test", **constants))
+    )
     # One plus the changes of label along each slice that a network with this seed meets.
-    dataset = load("digits", train_examples=60, seed=3)
+    dataset = load("digits", train_examples=60, seed=3, **constants)
     anchors = sample_slices(dataset, config.regions, 3).reshape(30, 2, -1)
     t = np.linspace(0, 1, 40, dtype=np.float32)[:, None]
     predicted = [reference.predict((1 - t) * first + t * second) for first, second in anchors]

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -44,9 +45,11 @@ def outcome_of(record):
     return [record[name] for name in ("train_accuracy", "test_accuracy", "region_count")]
 
 
-@pytest.mark.parametrize("inner", ["", "checkpoints"])
-def test_count_of_another_run_is_that_runs_count(trained, tmp_path, capsys, inner):
+@pytest.mark.parametrize("inner", ["", "checkpoints", "checkpoints/2"])
+def test_count_of_another_run_is_that_runs_count(trained, tmp_path, capsys, monkeypatch, inner):
     source, original = trained
+    monkeypatch.setenv("HOME", str(source.parent))
+    source = Path("~", source.name)
     # The optimizer need not be that of the run.
     arguments = small_arguments(tmp_path, checkpoint=source / inner, optimizer="adam", **COUNT)
     outcome = launch(capsys, arguments)
@@ -111,6 +114,23 @@ def test_changed_checkpoint_is_noticed(torch_file, tmp_path, capsys):
     assert launch(capsys, arguments).code == 0  # the record is there all the same
 
 
+def test_without_its_beginning_a_run_goes_on_from_its_own_checkpoints(torch_file, tmp_path):
+    path = tmp_path / "own.safetensors"
+    shutil.copy(torch_file, path)
+    config = small_config(checkpoint=str(path), epochs=2)
+    record, workdir = train(config, tmp_path / "run"), tmp_path / "run"
+    (workdir / "record.json").unlink()
+    shutil.rmtree(workdir / "checkpoints" / "2")
+    path.unlink()
+    assert train(config, workdir) == record  # from the first epoch on
+    run = load_trained(config, workdir)
+    with pytest.raises(UserError, match="there is no file or folder"):
+        _ = run.initial_state
+    save_file(state_dict(width=8, seed=4), path)
+    with pytest.raises(UserError, match="is not the one any more"):
+        load_trained(config, workdir)
+
+
 def test_what_is_no_checkpoint_of_this_network_is_refused(trained, torch_file, tmp_path, capsys):
     source, _ = trained
     nothing = tmp_path / "nothing"
@@ -135,6 +155,7 @@ def test_what_is_no_checkpoint_of_this_network_is_refused(trained, torch_file, t
 def test_damaged_newest_checkpoint_is_passed_over_and_left(trained, tmp_path):
     source = shutil.copytree(trained[0], tmp_path / "copy")
     before, _ = newest_network(source / "checkpoints" / ".." / "checkpoints")
+    first, _ = newest_network(source / "checkpoints" / "1")
     newest = source / "checkpoints" / "2"
     files = [path for path in newest.rglob("*") if path.is_file()]
     largest = max(files, key=lambda path: path.stat().st_size)
@@ -144,6 +165,9 @@ def test_damaged_newest_checkpoint_is_passed_over_and_left(trained, tmp_path):
     after, _ = newest_network(source)
     name = "parameters.layers.0.weight"
     assert (before[name] != after[name]).any()
+    np.testing.assert_array_equal(first[name], after[name])
+    with pytest.raises(UserError, match="holds no checkpoint that can be read"):
+        newest_network(newest)
     assert newest.is_dir()
     shutil.rmtree(source / "checkpoints" / "1")
     with pytest.raises(UserError, match="holds no checkpoint that can be read"):

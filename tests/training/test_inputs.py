@@ -38,10 +38,26 @@ def test_images_are_normalised_before_they_are_erased():
     assert labels.shape == (50,)
 
 
-def test_the_records_accuracy_is_of_clean_images(tmp_path):
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_crops_are_filled_with_black_or_with_the_mean_of_floats(kind):
+    settings = InputSettings(mean=(0.5,), std=(0.25,), random_crop=True)
+    images = np.full((50, 8, 8, 1), 255 if kind == np.uint8 else 1, kind)
+    keys = InputKeys(jax.random.key(0), jax.random.key(1))
+    batch, _ = training_inputs(settings, keys, images, np.zeros(50, np.int32), {})
+    filling = -2.0 if kind == np.uint8 else 0.0
+    assert set(np.unique(batch)) == {filling, 2.0}
+
+
+@pytest.mark.parametrize(
+    "constants", [{}, {"normalization_mean": (0.9,), "normalization_std": (3,)}]
+)
+def test_the_records_accuracy_is_of_clean_images(tmp_path, constants):
     config = small_config(epochs=1, mixup=1.0, random_erasing=1.0, random_crop=True)
+    config.update(constants)
     record = train(config, tmp_path)
     run = load_trained(config, tmp_path)
+    if constants:
+        assert (run.dataset.mean, run.dataset.std) == (np.float32(0.9), np.float32(3))
     accuracies = []
     for images, labels in (
         (run.dataset.train_images, run.dataset.train_labels),

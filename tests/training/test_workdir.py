@@ -88,7 +88,7 @@ def test_run_that_another_process_ended_meanwhile_is_not_run_again(tmp_path, mon
 
 def test_folder_from_before_a_field_came_into_being(tmp_path):
     older = json.loads(json.dumps(small_config().to_dict()))
-    del older["regions"]["extent"]
+    del older["regions"]["extent"], older["normalization_mean"]
     folder_of_a_run(tmp_path, json.dumps(RECORD))
     (tmp_path / "config.json").write_text(json.dumps(older))
     assert Workdir(tmp_path, small_config().to_dict()).finished_record() == RECORD

@@ -28,17 +28,17 @@ def augment(
     """Crops and mirrors every image of a batch at random, each image on its own.
 
     The crop has the size of the image and a uniformly random place in the image padded with 4
-    zeros on every side (black pixels: this comes before normalisation). The mirroring is left to
-    right, with probability 1/2.
+    zeros on every side: black in bytes, which are normalised after this, the mean in floating-point
+    images, which are normalised before. The mirroring is left to right, with probability 1/2.
 
     Arguments:
         key: a key of `jax.random.key`; the same key gives the same result.
-        images: uint8 `[images, height, width, channels]`, pixels in 0 .. 255, not normalised.
+        images: `[images, height, width, channels]`, bytes or normalised floating-point numbers.
         random_crop: whether to crop; a Python bool, fixed when the step is compiled.
         random_flip: whether to mirror; likewise. With both off the images are returned untouched.
 
     Returns:
-        uint8, the shape of `images`. Works inside `jax.jit`.
+        The type and shape of `images`. Works inside `jax.jit`.
 
     Example:
         >>> import jax
