@@ -322,7 +322,7 @@ def test_definition_of_the_count_is_complete_and_in_words(fields, definition, sa
         ({"pearson_minus_trivial_interval": [-0.1, -0.01]}, "does better: 0.87"),
         ({"controls": ["batch_size"]}, "Given the logarithm of batch size, r = 0.23"),
         ({}, "Given the logarithms of learning rate and batch size, r = 0.23"),
-        ({}, "given those of learning rate and batch size, \N{GREEK SMALL LETTER RHO} = 0.24."),
+        ({}, "given those of learning rate and batch size, \N{GREEK SMALL LETTER RHO} = 0.240."),
         ({"trivial_predictor": statistics(None)}, "has no correlation here"),
         (
             {"partial_correlation_interval": [-0.1, 0.5]},
