@@ -41,6 +41,8 @@ def _draw(key: jax.Array, points: Any, regions: Any) -> np.ndarray:
     if regions.sampling == "random_directions":
         directions = {"count": regions.slices, "length": regions.length}
         return np.asarray(slices.random_directions(key, points, **directions))
+    if regions.sampling == "random_convex_pairs":
+        return np.asarray(slices.random_convex_pairs(key, points, count=regions.slices))
     return np.asarray(slices.between_points(key, points, count=regions.slices, dim=regions.dim))
 
 
@@ -49,7 +51,11 @@ def _slices_of_stream(dataset: ImageStream, regions: Any, key: jax.Array) -> np.
     split = dataset.train if regions.anchors == "train" else dataset.test
     # Points that are their own numbers: the draw tells which images it takes.
     numbers = np.arange(len(split), dtype=np.float32)[:, None]
-    chosen = _draw(key, numbers, regions)[..., 0]
+    pairs_key, positions_key = jax.random.split(key)  # as slices.random_convex_pairs splits it
+    if regions.sampling == "random_convex_pairs":
+        chosen = np.asarray(slices.between_points(pairs_key, numbers, count=regions.slices))[..., 0]
+    else:
+        chosen = _draw(key, numbers, regions)[..., 0]
     if regions.sampling == "random_directions":
         chosen = chosen[:, :1]
     needed, places = np.unique(chosen.astype(np.int64), return_inverse=True)
@@ -58,6 +64,8 @@ def _slices_of_stream(dataset: ImageStream, regions: Any, key: jax.Array) -> np.
     if regions.sampling == "random_directions":
         # The draw of directions does not depend on the points: from 0 it gives them alone.
         anchors = anchors + _draw(key, np.zeros((1, *dataset.image_shape), np.float32), regions)
+    if regions.sampling == "random_convex_pairs":
+        anchors = np.asarray(slices.convex_combinations(positions_key, anchors))
     return anchors
 
 

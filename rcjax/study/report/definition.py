@@ -39,6 +39,11 @@ def sentences(definition: Mapping[str, Any]) -> list[str]:
     anchors = definition.get("anchors")
     if definition.get("sampling") in (None, "between_points") and anchors:
         text += f" between {int(dim) + 1} inputs of the {_SETS.get(str(anchors), anchors)} set"
+    elif definition.get("sampling") == "random_convex_pairs" and anchors:
+        text += (
+            " between two random points of the segment that joins two inputs of the "
+            f"{_SETS.get(str(anchors), anchors)} set"
+        )
     elif anchors:
         text += (
             f" from inputs of the {_SETS.get(str(anchors), anchors)} set in "
