@@ -1,6 +1,7 @@
 """Every config: its header, its quick size, and that each of its fields is read."""
 
 import ast
+import itertools
 import re
 import runpy
 from pathlib import Path
@@ -154,6 +155,26 @@ def test_numbers_may_be_integers_in_the_config_and_fractions_on_the_command_line
     apply_overrides(config, {"learning_rate": "0.5", "regions.length": "1e-3", "epochs": "7"})
     check_config(config.to_dict())
     assert (config.learning_rate, config.regions.length, config.epochs) == (0.5, 1e-3, 7)
+
+
+def test_commands_of_every_experiment_of_the_paper_are_valid():
+    """The table of docs/reproducing.md: its configs, each with the fields beside it."""
+    page = (REPOSITORY / "docs" / "reproducing.md").read_text()
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| E")]
+    assert [row[0] for row in rows] == [f"| E{number}" for number in range(1, 32)]
+    checked = 0
+    for _, _, cell, *_ in rows:
+        parts = re.findall(r"configs/\w+\.py(?::\w+)?|--config\.[\w.]+=[^\s`]+", cell)
+        for place, argument in enumerate(parts):
+            if argument.startswith("--"):
+                continue
+            flags = itertools.takewhile(lambda part: part.startswith("--"), parts[place + 1 :])
+            config = load_config(argument)
+            apply_overrides(config, dict(f.removeprefix("--config.").split("=", 1) for f in flags))
+            if "classifier" not in config.get("grid", {}):  # those take their time; see above
+                CHECKS[config.get("experiment", "training")](config.to_dict())
+            checked += 1
+    assert checked >= 30
 
 
 @pytest.mark.slow

@@ -1,21 +1,22 @@
 """Every config of a study, in every size: all runs of its grid are checked."""
 
+import json
 import re
 import runpy
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from rcjax.configuration import load_config
 from rcjax.regions.arguments import ADAPTIVE_POINTS
 from rcjax.study import run_experiment
 from rcjax.study.probes import Wanted
+from rcjax.study.rows import Row
+from rcjax.study.statistics import analyze
 from rcjax.study.table import read_table
 from rcjax.study.validation import check_study
 
 from ..data.tiny_imagenet import make_folder
-from .small_studies import leave_record, make_record, small_study
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -112,22 +113,34 @@ def test_the_lines_that_pool_two_studies(tmp_path, monkeypatch):
     """The snippet of docs/reproducing.md, on the runs of two studies."""
     page = (REPOSITORY / "docs" / "reproducing.md").read_text()
     (snippet,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    studies = dict(re.findall(r'"(\w+)": "runs/(\w+)"', snippet))
+    studies = dict(re.findall(r'"(\w+)": "(runs/\w+)"', snippet))
     assert len(studies) == 2
     monkeypatch.chdir(tmp_path)
     expected = []
-    for label, folder in studies.items():
-        for run in check_study(small_study().to_dict()):
-            record = make_record(small_study(**run.axes, experiment=None), status="completed")
-            leave_record(small_study(), tmp_path / "runs" / folder / "runs" / run.name, record)
-            expected.append((label, run.axes["learning_rate"], record["region_count"]["mean"]))
-    diverged = make_record(small_study(), status="diverged")
-    leave_record(small_study(), tmp_path / "runs" / folder / "runs" / "diverged", diverged)
+    for augmentation, folder in studies.items():
+        rows = [
+            Row(
+                name=f"run {number}",
+                network="mlp",
+                settings={"learning_rate": 0.1 * number, "batch_size": 8, "weight_decay": 0.0},
+                seed=3,
+                status="completed",
+                train_accuracy=100.0,
+                test_accuracy=90.0 - number,
+                generalization_gap=10.0 + number,
+                measures={"region_count": 2.0 + number + 0.5 * len(augmentation)},
+            )
+            for number in range(1, 5)
+        ]
+        expected += [(augmentation, row) for row in rows]
+        rows.append(Row(name="another", network="mlp", settings={}, seed=4, status="diverged"))
+        report = analyze(rows, bootstrap_samples=10)
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "report.json").write_text(json.dumps(report))
     exec(compile(snippet, "docs/reproducing.md", "exec"), {})
-    rows = read_table("pooled.csv")
-    found = [
-        (row.settings["augmentation"], row.settings["learning_rate"], row.measures["region_count"])
-        for row in rows
-    ]
-    assert sorted(found) == sorted(expected)
-    assert np.isfinite([row.generalization_gap for row in rows]).all()
+    found = read_table("pooled.csv")
+    assert len(found) == 8
+    for row, (augmentation, first) in zip(found, expected, strict=True):
+        assert row.settings == {"augmentation": augmentation, **first.settings}
+        assert row.measures == first.measures
+        assert (row.seed, row.generalization_gap) == (3, first.generalization_gap)
