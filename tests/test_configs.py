@@ -28,7 +28,6 @@ from .training.small_runs import small_config
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((REPOSITORY / "configs").glob("*.py"))
 NAMES = [path.stem for path in CONFIGS]
-KINDS = {path: load_config(str(path)).get("experiment", "training") for path in CONFIGS}
 # How the fields of each kind of config are checked.
 CHECKS = {
     "training": check_config,
@@ -178,8 +177,13 @@ def test_commands_of_every_experiment_of_the_paper_are_valid():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", CONFIGS, ids=NAMES)
-def test_quick_size_runs(path, tmp_path):
-    run = train if KINDS[path] == "training" else run_experiment
-    record = run(load_config(f"{path}:quick"), tmp_path)
+@pytest.mark.parametrize(
+    "argument",
+    [f"{path}:{size}" for path, size in SIZES if size.startswith("quick")],
+    ids=[name for name in SIZE_NAMES if ":quick" in name],
+)
+def test_quick_size_runs(argument, tmp_path):
+    config = load_config(argument)
+    run = run_experiment if "experiment" in config else train
+    record = run(config, tmp_path)
     assert record["status"] == "completed"
