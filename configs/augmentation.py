@@ -5,13 +5,15 @@
     python launch.py --config=configs/augmentation.py:mixup --workdir=runs/mixup
 
 27 settings x 3 seeds of ResNet18; configs/table1_cifar10.py is the same without augmentation.
-Sizes: "" (crops and flips) and mixup (Beta(1, 1), one mixture a batch).
+Sizes: "" (crops and flips) and mixup (Beta(1, 1), one mixture a batch). docs/reproducing.md has the
+few lines that pool the runs of two studies, and the command that reports on them together.
 
 Cost: 81 runs of 200 epochs. Made for GPUs.
 Expect: what the paper's authors' rows give between the count at the end and 100 - test accuracy,
     Pearson 0.95 (crops and flips) and 0.97 (mixup); pooled with the runs without augmentation 0.91
     and 0.97. Against their generalization gap, whose training accuracy was measured on augmented
-    images, 0.96 and 0.40; here it is measured on clean images.
+    images, 0.96 and 0.40; here it is measured on clean images. Their test accuracies are 85.8 to
+    93.1 % with crops and flips, 63.8 to 84.3 % without.
 Quick size: configs/augmentation.py:quick trains 4 tiny networks for 2 epochs on made-up images; it
     shows that all works, and what it counts means nothing.
 """

@@ -1,7 +1,13 @@
-"""Classical classifiers of scikit-learn, fitted to raw pixels: do their regions follow the gap?
+"""Classical classifiers of scikit-learn, fitted to pixels: do their regions follow the gap?
 
     python launch.py --config=configs/classical.py --workdir=runs/classical_trees
     python launch.py --config=configs/classical.py:random_forest --workdir=runs/classical_forests
+
+They are fitted to normalised pixels, as networks are: less the mean of their channel, divided by
+its standard deviation. The paper's authors took raw pixels. For trees and forests that is the same
+up to rounding, for nearest neighbours nearly; support vector machines and logistic regression
+depend on scale and mean (through C, and the linear, polynomial and sigmoid kernels; the width of
+the rbf kernel follows the variance), so there expect other numbers than theirs.
 
 Each classifier is a study of its own, since each has its own hyperparameters; they are fields of
 the section `classifier`, as scikit-learn calls them: --config.grid.classifier.max_depth=2,4,8.
@@ -18,7 +24,8 @@ Expect: on the digits (Pearson correlation of count and gap, mean counts of the 
     regions in all others; its fits with l1 and C from 10 on stop before they converge, and say so.
     On CIFAR-10 the paper's authors' rows give a Pearson correlation between count and gap of 0.96
     (decision trees), 0.98 (random forests), -0.53 (nearest neighbours), -0.60 (support vector
-    machines) and 0.70 (logistic regression, whose counts lie between 2.24 and 2.28).
+    machines) and 0.70 (logistic regression, whose counts lie between 2.24 and 2.28: that close
+    together they tell nothing).
 Quick size: configs/classical.py:quick fits 8 trees; it shows that all works, and what it counts
     means nothing.
 """

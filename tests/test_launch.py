@@ -95,6 +95,10 @@ def test_bad_field(capsys, tmp_path, field, words):
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
+        (
+            {"regions.dim": 2, "regions.sampling": "random_convex_pairs"},
+            "regions.dim must be 1 with regions.sampling = random_convex_pairs, got 2",
+        ),
         ({"regions.dim": 2, "regions.method": "adaptive"}, "dim must be 1 with regions.method = a"),
         (
             {"regions.dim": 2, "regions.method": "exact"},

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from rcjax.errors import UserError
+from rcjax.measures.gradient_noise import gradient_noise
 from rcjax.measures.layers import layer_norms
 from rcjax.measures.margins import Margins, margins
 from rcjax.measures.network import Arrays, Batches, Settings, TrainedNetwork, make_batches
@@ -123,6 +124,13 @@ class Measurement:
         radius, steps = self._settings.sam_radius, self._settings.sam_steps
         return self.landscape.worst_increase(radius, steps) if self.finite else math.nan
 
+    def gradient_noise(self) -> float:
+        network = self._network
+        if network.batch_size is None or not self.finite:
+            return math.nan
+        sizes = {"batch_size": network.batch_size, "total": self.examples}
+        return gradient_noise(network.apply, *self._arrays, self.batches, **sizes)
+
 
 MEASURES: dict[str, Callable[[Measurement], float]] = {
     "parameter_norm": lambda m: m.parameters.norm,
@@ -139,6 +147,7 @@ MEASURES: dict[str, Callable[[Measurement], float]] = {
     "hessian_largest_eigenvalue": Measurement.hessian_eigenvalue,
     "hessian_trace": Measurement.hessian_trace,
     "sam_sharpness": Measurement.sam_sharpness,
+    "gradient_noise": Measurement.gradient_noise,
     "pac_bayes_flatness": lambda m: m.noise.flatness(),
     "pac_bayes_bound_origin": lambda m: m.noise.bound_origin(m.examples),
     "pac_bayes_bound_initialization": lambda m: m.noise.bound_initialization(m.examples),
@@ -213,6 +222,8 @@ def undefined(network: TrainedNetwork, names: Iterable[str] = NAMES) -> dict[str
     image = tuple(np.shape(network.images)[1:])
     arrays = (network.parameters, network.model_state)
     reasons = {"path_norm": undefined_path_norm(network.apply, *arrays, image)}
+    if network.batch_size is None:
+        reasons["gradient_noise"] = "the batch size of the training is not given"
     return {name: reasons[name] for name in wanted if reasons.get(name)}
 
 

@@ -28,9 +28,12 @@ class TrainedNetwork:
         initial_parameters: the parameters before training, same structure as `parameters`.
         images: float `[n, height, width, channels]`, the normalised training images.
         labels: int `[n]`.
+        batch_size: with which the network was trained; only the gradient noise needs it, and is not
+            defined where it is None.
 
     Raises:
-        UserError: images and labels do not belong together, or the two sets of parameters do not.
+        UserError: images and labels do not belong together, or the two sets of parameters do not;
+            the batch size is not positive.
     """
 
     apply: Apply
@@ -39,6 +42,7 @@ class TrainedNetwork:
     initial_parameters: Arrays
     images: Any
     labels: Any
+    batch_size: int | None = None
 
     def __post_init__(self) -> None:
         images, labels = np.shape(self.images), np.shape(self.labels)
@@ -52,6 +56,8 @@ class TrainedNetwork:
                 f"images must be floating-point, but are {jnp.result_type(self.images)}: "
                 "normalise them first"
             )
+        if self.batch_size is not None and self.batch_size < 1:
+            raise UserError(f"batch_size must be at least 1, but is {self.batch_size}")
         shapes = [
             jax.tree.map(np.shape, tree) for tree in (self.parameters, self.initial_parameters)
         ]

@@ -126,17 +126,31 @@ def random_convex_pairs(
 ) -> jax.Array:
     """Segments between two random convex combinations of a pair of points.
 
-    Both ends lie on the segment through the pair, at positions drawn uniformly from [0, 1]. The
-    arguments are those of `between_points`.
+    The pairs are those of `between_points` with the first of the two keys that `key` splits into,
+    their combinations those of `convex_combinations` with the second. The arguments are those of
+    `between_points`.
 
     Returns:
         float32 anchors [count, 2, *features].
     """
     key_pairs, key_positions = jax.random.split(key)
     choice = {"labels": labels, "classes": classes, "subset": subset}
-    pairs = jnp.asarray(between_points(key_pairs, images, count, **choice))
-    shape = (count, 2) + (1,) * (pairs.ndim - 2)
-    position = jax.random.uniform(key_positions, shape, jnp.float32)
+    return convex_combinations(key_positions, between_points(key_pairs, images, count, **choice))
+
+
+def convex_combinations(key: jax.Array, pairs: Any) -> jax.Array:
+    """Two points of the segment of each pair, at positions drawn uniformly from [0, 1].
+
+    Args:
+        key: a jax.random key.
+        pairs: [count, 2, *features].
+
+    Returns:
+        float32 anchors [count, 2, *features].
+    """
+    pairs = jnp.asarray(pairs, jnp.float32)
+    shape = (len(pairs), 2) + (1,) * (pairs.ndim - 2)
+    position = jax.random.uniform(key, shape, jnp.float32)
     return (1 - position) * pairs[:, :1] + position * pairs[:, 1:]
 
 

@@ -232,6 +232,7 @@ def _measure(
         trained.initial_state["parameters"],
         images=normalize(data.train_images, data.mean, data.std),
         labels=data.train_labels,
+        batch_size=trained.config.batch_size,
     )
     key = measures_key(trained.config.seed)
     return finite(measures.compute(network, names, key=key, settings=measures.Settings(**settings)))

@@ -29,22 +29,35 @@ def sample_slices(dataset: AnyDataset, regions: Any, seed: int) -> np.ndarray:
     """
     key = slices_key(seed)
     try:
-        if regions.sampling == "between_points":
-            numbers = _draw(key, _numbers(dataset, regions), regions)[..., 0]
-            return _normalized(dataset, regions, numbers)
-        numbers = _draw(key, _numbers(dataset, regions), regions)[:, :1, 0]
-        # The draw of directions does not depend on the points: from 0 it gives them alone.
-        directions = _draw(key, np.zeros((1, *dataset.image_shape), np.float32), regions)
-        return _normalized(dataset, regions, numbers) + directions
+        if regions.sampling == "random_directions":
+            return _random_directions(key, dataset, regions)
+        if regions.sampling == "random_convex_pairs":
+            return _random_convex_pairs(key, dataset, regions)
+        return _between_points(key, dataset, regions)
     except ValueError as error:
         raise UserError(f"config section regions: {error}") from error
 
 
-def _draw(key: jax.Array, points: Any, regions: Any) -> np.ndarray:
-    if regions.sampling == "random_directions":
-        directions = {"count": regions.slices, "length": regions.length}
-        return np.asarray(slices.random_directions(key, points, **directions))
-    return np.asarray(slices.between_points(key, points, count=regions.slices, dim=regions.dim))
+def _between_points(key: jax.Array, dataset: AnyDataset, regions: Any) -> np.ndarray:
+    numbers = _numbers(dataset, regions)
+    chosen = slices.between_points(key, numbers, count=regions.slices, dim=regions.dim)
+    return _normalized(dataset, regions, np.asarray(chosen)[..., 0])
+
+
+def _random_directions(key: jax.Array, dataset: AnyDataset, regions: Any) -> np.ndarray:
+    options = {"count": regions.slices, "length": regions.length}
+    chosen = slices.random_directions(key, _numbers(dataset, regions), **options)
+    # The draw of directions does not depend on the points: from 0 it gives them alone.
+    origin = np.zeros((1, *dataset.image_shape), np.float32)
+    directions = np.asarray(slices.random_directions(key, origin, **options))
+    return _normalized(dataset, regions, np.asarray(chosen)[:, :1, 0]) + directions
+
+
+def _random_convex_pairs(key: jax.Array, dataset: AnyDataset, regions: Any) -> np.ndarray:
+    pairs_key, positions_key = jax.random.split(key)  # as slices.random_convex_pairs splits it
+    pairs = slices.between_points(pairs_key, _numbers(dataset, regions), count=regions.slices)
+    ends = _normalized(dataset, regions, np.asarray(pairs)[..., 0])
+    return np.asarray(slices.convex_combinations(positions_key, ends))
 
 
 def _numbers(dataset: AnyDataset, regions: Any) -> np.ndarray:

@@ -50,6 +50,8 @@ def _caption(regions: dict[str, Any]) -> str:
     image = {"train": "training image", "test": "test image"}[regions["anchors"]]
     if regions["sampling"] == "random_directions":
         return f"the segment from a {image} in a random direction (no slice has more)"
+    if regions["sampling"] == "random_convex_pairs":
+        return f"a part of the segment between two {image}s (no slice has more)"
     if regions["dim"] > 1:
         return f"the segment between two {image}s (an edge of the slice with most regions)"
     return f"the segment between two {image}s (no slice has more)"

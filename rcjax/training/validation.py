@@ -20,7 +20,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "precision": ("float32", "bfloat16"),
     **recipe_validation.CHOICES,
     "regions.anchors": ("train", "test"),
-    "regions.sampling": ("between_points", "random_directions"),
+    "regions.sampling": ("between_points", "random_directions", "random_convex_pairs"),
     "regions.method": ("grid", "adaptive", "exact"),
     "regions.connectivity": ("", "full", "face"),
 }
@@ -116,10 +116,10 @@ def _check_finite(name: str, value: float) -> None:
 
 def _check_slices(fields: Mapping[str, Any]) -> None:
     dim, points, method = (fields[f"regions.{name}"] for name in ("dim", "points", "method"))
-    if fields["regions.sampling"] == "random_directions" and dim != 1:
+    sampling = fields["regions.sampling"]
+    if sampling != "between_points" and dim != 1:
         raise UserError(
-            "config field regions.dim must be 1 with regions.sampling = random_directions, "
-            f"got {dim}"
+            f"config field regions.dim must be 1 with regions.sampling = {sampling}, got {dim}"
         )
     extent = fields["regions.extent"]
     if len(extent) != 2 or not extent[0] < extent[1]:

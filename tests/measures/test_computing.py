@@ -97,6 +97,8 @@ def test_bad_input_is_refused():
         with_fields(network, labels=network.labels[:-1])
     with pytest.raises(UserError, match="floating-point, but are uint8"):
         with_fields(network, images=network.images.astype(np.uint8))
+    with pytest.raises(UserError, match="batch_size must be at least 1, but is 0"):
+        with_fields(network, batch_size=0)
     with pytest.raises(UserError, match="names and shapes of parameters"):
         with_fields(network, initial_parameters={})
     with pytest.raises(UserError, match="noise_samples must be a positive integer, but is 0"):

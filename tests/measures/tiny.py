@@ -70,7 +70,8 @@ def tiny_network(seed=0, examples=20):
     images = random.normal(size=(examples, SIZE, SIZE, CHANNELS)).astype(np.float32)
     labels = np.argmax(apply(parameters, state, images, False)[0], -1)
     labels = np.where(np.arange(examples) == 3, (labels + 1) % CLASSES, labels)
-    return TrainedNetwork(apply, parameters, state, random_arrays(seed + 1)[0], images, labels)
+    initial = random_arrays(seed + 1)[0]
+    return TrainedNetwork(apply, parameters, state, initial, images, labels, batch_size=6)
 
 
 def rescaled(network, factor):
@@ -88,9 +89,7 @@ def rescaled(network, factor):
         norm["running_mean"] = factor * norm["running_mean"]
         epsilon = BatchNorm.epsilon
         norm["running_var"] = factor**2 * (norm["running_var"] + epsilon) - epsilon
-    return TrainedNetwork(
-        apply, parameters, state, network.initial_parameters, network.images, network.labels
-    )
+    return TrainedNetwork(**{**vars(network), "parameters": parameters, "model_state": state})
 
 
 def dense_layers(network):

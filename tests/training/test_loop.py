@@ -274,6 +274,7 @@ def test_config_that_cannot_work_does_not_claim_the_folder(tmp_path, capsys):
         {"regions.slices": 1},
         {"regions.dim": 2, "regions.points": 6},
         {"regions.sampling": "random_directions", "regions.anchors": "test"},
+        {"regions.sampling": "random_convex_pairs"},
         {"regions.method": "adaptive"},
         {"regions.method": "exact"},
     ],

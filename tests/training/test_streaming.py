@@ -57,7 +57,7 @@ def in_memory(stream: ImageStream) -> Dataset:
     return Dataset(stream.name, *splits, stream.num_classes, stream.mean, stream.std)
 
 
-@pytest.mark.parametrize("sampling", ["between_points", "random_directions"])
+@pytest.mark.parametrize("sampling", ["between_points", "random_directions", "random_convex_pairs"])
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_slices_are_those_of_the_same_images_in_memory(
     folder: Path, sampling: str, split: str

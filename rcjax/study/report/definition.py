@@ -66,6 +66,8 @@ def _inputs(definition: Mapping[str, Any]) -> str:
     sampling = str(definition.get("sampling") or "between_points")
     if sampling == "between_points":
         return f" between {inputs}" if dim == VARIED else f" between {int(dim) + 1} {inputs}"
+    if sampling == "random_convex_pairs":
+        return f" between two random points of the segment that joins two {inputs}"
     return f" from {inputs} in {_SAMPLINGS.get(sampling, words.field_name(sampling))}"
 
 
