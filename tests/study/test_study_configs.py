@@ -11,6 +11,8 @@ from rcjax.configuration import load_config
 from rcjax.regions.arguments import ADAPTIVE_POINTS
 from rcjax.study import run_experiment
 from rcjax.study.probes import Wanted
+from rcjax.study.report.definition import sentences
+from rcjax.study.reporting import definition
 from rcjax.study.rows import Row
 from rcjax.study.statistics import analyze
 from rcjax.study.table import read_table
@@ -95,6 +97,13 @@ def test_ablations_count_as_they_say(argument):
     question = argument.partition(":")[2].removesuffix("cifar10").removesuffix("_")
     if question in ("", "epochs"):
         assert counts >= 30
+
+
+def test_the_report_says_where_slices_come_from():
+    config = load_config("configs/ablations.py:anchors")
+    config.regions.sampling = "random_convex_pairs"
+    text = " ".join(sentences(definition(config.to_dict())))
+    assert "100 segments between two random points of the segment that joins two inputs" in text
 
 
 def test_a_study_of_pictures_on_the_disk_is_reported(tmp_path):
