@@ -3,10 +3,13 @@
 import dataclasses
 import json
 import shlex
+import signal
+from collections import Counter
 
 import pytest
 
-from rcjax.errors import UserError
+import rcjax.training.loop as training_loop
+from rcjax.errors import InUseError, UserError
 from rcjax.launch import main
 from rcjax.study import probes, reporting, run_experiment, runs
 from rcjax.training.files import write_json
@@ -204,11 +207,46 @@ def test_interrupted_study_says_how_to_go_on(tmp_path, monkeypatch, capsys, no_f
     file = write_config(tmp_path / "own.py", small_study())
     command = ["launch.py", f"--config={file}", f"--workdir={tmp_path / 'study'}"]
     assert main(command) == 130
-    assert "interrupted with 1 of 4 runs done, all saved; to resume: " in capsys.readouterr().err
+    assert (
+        "interrupted with 1 of 4 runs done, 1 stopped with all saved; to res"
+        in capsys.readouterr().err
+    )
     assert not (tmp_path / "study" / "report.json").exists()
     monkeypatch.setattr(runs, "train", pretend_to_train)
     assert main(command) == 0
     assert len(records(tmp_path / "study")) == 4
+
+
+@pytest.mark.parametrize(
+    ("moment", "made"),
+    [
+        pytest.param("load_dataset", 0, id="while the data set is read"),
+        pytest.param("draw_figures", 1, id="after the last epoch"),
+    ],
+)
+def test_a_signal_at_any_moment_stops_the_study(tmp_path, monkeypatch, no_figures, moment, made):
+    real = getattr(training_loop, moment)
+
+    def signalled(*arguments):
+        monkeypatch.setattr(training_loop, moment, real)
+        signal.raise_signal(signal.SIGTERM)
+        return real(*arguments)
+
+    monkeypatch.setattr(training_loop, moment, signalled)
+    with pytest.raises(Interrupted, match=f"interrupted with {made} of 4 runs done"):
+        run_experiment(small_study(), tmp_path)
+    assert len(records(tmp_path)) == made
+    assert len(list(tmp_path.glob("runs/*/checkpoints/*"))) == 2 * made  # of its two epochs
+
+
+def test_measures_are_left_for_later_when_asked_to_stop(tmp_path, monkeypatch, no_figures):
+    def train(config, folder):
+        signal.raise_signal(signal.SIGTERM)
+        return pretend_to_train(config, folder)
+
+    monkeypatch.setattr(runs, "train", train)
+    with pytest.raises(Interrupted, match="with 1 of 4 runs done, 1 stopped with all saved"):
+        run_experiment(small_study(**{"measures.names": "parameter_norm"}), tmp_path)
 
 
 def test_a_run_in_use_is_left_to_the_other_process(tmp_path, monkeypatch, trained):
@@ -221,6 +259,29 @@ def test_a_run_in_use_is_left_to_the_other_process(tmp_path, monkeypatch, traine
         assert statuses(tmp_path)[name] == "missing"
     run_experiment(config, tmp_path)
     assert set(statuses(tmp_path).values()) == {"completed"}
+
+
+def test_patience_with_runs_in_use_is_had_once(tmp_path, monkeypatch, no_figures):
+    def train(config, folder):
+        attempts[folder.name] += 1
+        if lets_go[folder.name] >= attempts[folder.name]:
+            raise InUseError("in use")
+        return pretend_to_train(config, folder)
+
+    monkeypatch.setattr(runs, "train", train)
+    first, *others = (
+        f"learning_rate={rate},seed={seed}" for rate in (0.1, 0.01) for seed in (0, 1)
+    )
+    # The process that is just ending lets go of the run in a moment.
+    attempts, lets_go = Counter(), Counter({first: 1})
+    assert run_experiment(small_study(run="0"), tmp_path / "single")["status"] == "completed"
+    assert attempts == {first: 2}
+
+    monkeypatch.setattr(runs, "PATIENCE", 0.4)
+    attempts, lets_go = Counter(), Counter(dict.fromkeys((first, *others), 1000))
+    with pytest.raises(UserError, match="4 of 4 runs are incomplete"):
+        run_experiment(small_study(), tmp_path / "all")
+    assert attempts == {first: 2} | dict.fromkeys(others, 1)
 
 
 def test_measures_are_computed_when_they_are_missing_and_only_then(
