@@ -360,27 +360,43 @@ def test_two_drivers_do_not_share_a_study(tmp_path, trained):
     assert len(trained) == 1
 
 
+@pytest.mark.parametrize("executor", ["in_process", "commands"])
+def test_workdir_that_is_a_file_is_refused(tmp_path, executor):
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(UserError, match="file is a file; give a folder"):
+        run_experiment(small_study(**{"executor.name": executor}), tmp_path / "file")
+
+
 def test_folder_of_a_single_run_is_refused(tmp_path, trained):
     pretend_to_train(small_study(), tmp_path)
     with pytest.raises(UserError, match="it is the folder of a single run; choose another"):
         run_experiment(small_study(), tmp_path)
 
 
-def test_commands_that_are_printed_make_the_runs(tmp_path, trained, capsys):
-    file = write_config(tmp_path / "own.py", small_study())
-    words = ["launch.py", f"--config={file}", f"--workdir={tmp_path / 'it is'}"]
+def test_commands_that_are_printed_make_the_runs(tmp_path, trained, capsys, monkeypatch):
+    write_config(tmp_path / "own.py", small_study())
+    monkeypatch.chdir(tmp_path)
+    words = ["launch.py", "--config=own.py", "--workdir", "it is"]
     words += ["--config.grid.learning_rate=0.1"]
     assert main([*words, "--config.run=0"]) == 0
     capsys.readouterr()
-    assert main([*words, "--config.executor.name", "commands"]) == 0
+    printing = ["--config.executor.name", "commands"]
+    assert main([*words, *printing]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("# 1 of 2 runs are missing")
     assert any("$SLURM_ARRAY_TASK_ID" in line for line in lines)
     (command,) = [line for line in lines if not line.startswith("#")]
     assert len(trained) == 1  # it ran nothing
     _, *argv = shlex.split(command)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
     assert main(argv) == 0
     assert trained == ["learning_rate=0.1,seed=0", "learning_rate=0.1,seed=1"]
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    assert main([*words, *printing]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line == "# None of 2 runs is missing; the study's own command writes the report."
     assert main(words) == 0
     assert len(trained) == 2
     with pytest.raises(UserError, match="there is none; start the study by launch"):
