@@ -120,7 +120,8 @@ def memory_share(gpus_per_run: float) -> dict[str, str]:
 
 def _gpu_environment(worker: int, gpus: list[str], gpus_per_run: float) -> dict[str, str]:
     if gpus_per_run == 0:
-        return without_gpus() if gpus else {}
+        # Several processes on a device of another kind must not each reserve most of its memory.
+        return without_gpus() if gpus else {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
     if gpus_per_run >= 1:
         first = worker * int(gpus_per_run)
         visible = ",".join(gpus[first : first + int(gpus_per_run)])
