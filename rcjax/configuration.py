@@ -40,7 +40,7 @@ def load_config(argument: str) -> ConfigDict:
         UserError: no such file, no such size, or the file cannot be run; says which.
     """
     name, colon, size = argument.rpartition(":")
-    path = _find(name if colon else argument)
+    path = find_config(name if colon else argument)
     try:
         get_config = runpy.run_path(str(path)).get("get_config")
     except Exception as error:
@@ -124,10 +124,15 @@ def _lookup(name: str) -> Path | None:
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
-def _find(name: str) -> Path:
+def find_config(name: str) -> Path:
+    """The absolute path of a config file, looked up as `find_file` does.
+
+    Raises:
+        UserError: there is no such file; names those that are known.
+    """
     found = _lookup(name)
     if found is not None:
-        return found
+        return found.absolute()
     known = ", ".join(known_configs()) or "none beside the package; give the path of your own"
     raise UserError(f"no config file {name!r}; known configs: {known}")
 
@@ -149,6 +154,12 @@ def apply_overrides(config: ConfigDict, overrides: Mapping[str, str]) -> None:
         UserError: an unknown field (names the closest ones), or a value of the wrong type.
     """
     current = flatten(config.to_dict())
+    # Of a study, the name of a single run: an unset variable must not stand for all of them.
+    if "run" in current and not overrides.get("run", "all").strip():
+        raise UserError(
+            "--config.run is empty (is a variable such as $SLURM_ARRAY_TASK_ID not set?); give a "
+            "run's number or name, or leave the field out to make all runs"
+        )
     for name in overrides:
         if name not in current and not _may_be_added(name, config):
             raise UserError(_unknown_field(name, list(current)))
@@ -191,10 +202,30 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def unknown_axis(name: str) -> str:
+    """What to say of an axis `grid.NAME` when NAME is no field of a run."""
+    close = _closest(name, list(RUN_FIELDS))
+    suggestion = f"; did you mean {' or '.join(f'grid.{field}' for field in close)}?"
+    return (
+        f"grid.{name} is no field of a run; any field of a run can be an axis, such as "
+        f"grid.learning_rate{suggestion * bool(close)}"
+    )
+
+
 def _unknown_field(name: str, fields: list[str]) -> str:
+    section, _, rest = name.partition(".")
+    if section == "grid" and "run" in fields:  # of a study
+        return unknown_axis(rest)
     inside = [field for field in fields if field.startswith(name + ".")]
     if inside:
         return f"config field {name!r} is a section; its fields are {', '.join(inside)}"
+    close = _closest(name, fields)
+    if not close:
+        return f"no config field {name!r}; the fields are {', '.join(fields)}"
+    return f"no config field {name!r}; did you mean {' or '.join(close)}?"
+
+
+def _closest(name: str, fields: list[str]) -> list[str]:
     # Compared with the whole name and with its last part: "slices" should find "regions.slices".
     by_part: dict[str, list[str]] = {}
     for field in fields:
@@ -203,10 +234,7 @@ def _unknown_field(name: str, fields: list[str]) -> str:
     close = difflib.get_close_matches(name, by_part, n=3) or difflib.get_close_matches(
         name.rpartition(".")[2], by_part, n=3
     )
-    if not close:
-        return f"no config field {name!r}; the fields are {', '.join(fields)}"
-    suggestions = dict.fromkeys(field for part in close for field in by_part[part])
-    return f"no config field {name!r}; did you mean {' or '.join(suggestions)}?"
+    return list(dict.fromkeys(field for part in close for field in by_part[part]))
 
 
 _TYPE_NAMES = {bool: "true or false", int: "an integer", float: "a number", str: "text"}
@@ -217,6 +245,11 @@ def _parse(name: str, text: str, current: Any) -> Any:
     kind = field_kind(name) or type(current)
     several = get_origin(kind) is tuple
     item_kind = get_args(kind)[0] if several else kind
+    if get_origin(item_kind) is tuple:
+        raise UserError(
+            f"config field {name} cannot be set on the command line, since each of its values is "
+            f"several numbers; set it in the config file, such as {name} = ((0, 1), (-1, 2))"
+        )
     try:
         if not several:
             return _parse_one(item_kind, text)

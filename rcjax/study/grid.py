@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from rcjax.configuration import flatten, nested
+from rcjax.configuration import flatten, nested, unknown_axis
 from rcjax.errors import UserError
 from rcjax.fields import FREE_SECTIONS, RUN_FIELDS, STUDY_FIELDS, is_run_field, run_kind
 from rcjax.training.validation import check_config
@@ -89,9 +89,7 @@ def _axes(grid: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
         )
     for name, values in given.items():
         if not is_run_field(name):
-            raise UserError(
-                f"grid.{name} is no field of a run; an axis is one of {', '.join(RUN_FIELDS)}"
-            )
+            raise UserError(unknown_axis(name))
         if not isinstance(values, tuple | list):
             raise UserError(
                 f"config field grid.{name} must be a tuple of values, got {values!r}; a single one "

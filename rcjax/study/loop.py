@@ -14,7 +14,16 @@ from rcjax.study.grid import Run, find
 from rcjax.study.progress import StudyDisplay
 from rcjax.study.records import COMPLETED, DAMAGED, MISSING, Found
 from rcjax.study.reporting import report_study
-from rcjax.study.runs import FAILED, IN_USE, Outcome, make_job, train_and_probe
+from rcjax.study.runs import (
+    FAILED,
+    IN_USE,
+    INTERRUPTED,
+    LOST,
+    Outcome,
+    Patience,
+    make_job,
+    train_and_probe,
+)
 from rcjax.study.validation import check_study
 from rcjax.training.devices import check_devices
 from rcjax.training.interruption import Interrupted, stop_requests
@@ -61,6 +70,8 @@ def run_study(
 
 
 def _check_is_no_run(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise UserError(f"workdir {path} is a file; give a folder")
     for name in ("config.json", "record.json", "checkpoints"):
         if (path / name).exists():
             raise UserError(
@@ -71,7 +82,7 @@ def _check_is_no_run(path: Path) -> None:
 
 def _single(run: Run, path: Path, study: Mapping[str, Any]) -> dict[str, Any]:
     with shared_compilations(path), stop_requests() as stop:
-        return train_and_probe(make_job(run, path, study), stop)
+        return train_and_probe(make_job(run, path, study), stop, Patience())
 
 
 def _print_commands(
@@ -122,6 +133,7 @@ class Study:
         self._path = path
         self._config = config
         self._failures: dict[str, Outcome] = {}
+        self._stopped: list[Outcome] = []
 
     def to_the_end(self, stop: Any) -> dict[str, Any]:
         """Makes what is missing, then the report.
@@ -135,11 +147,19 @@ class Study:
         if pending:
             self._execute(pending, stop)
             if stop.is_set():
-                done = sum(each.status != MISSING for each in records.look(self._runs, self._path))
-                raise Interrupted(
-                    f"interrupted with {done} of {len(self._runs)} runs done, all saved"
-                )
+                raise Interrupted(self._interruption())
         return self._report(records.look(self._runs, self._path))
+
+    def _interruption(self) -> str:
+        """What became of the runs when the user asked to stop."""
+        done = sum(each.status != MISSING for each in records.look(self._runs, self._path))
+        text = f"interrupted with {done} of {len(self._runs)} runs done"
+        if saved := sum(outcome.status == INTERRUPTED for outcome in self._stopped):
+            text += f", {saved} stopped with all saved"
+        for outcome in self._stopped:
+            if outcome.status == LOST:
+                text += f"; {outcome.name} goes on from an earlier checkpoint ({outcome.message})"
+        return text
 
     def _mend(self, found: list[Found]) -> list[Found]:
         damaged = [each for each in found if each.status == DAMAGED]
@@ -172,6 +192,8 @@ class Study:
         def report(outcome: Outcome) -> None:
             if outcome.status in (FAILED, IN_USE):
                 self._failures[outcome.name] = outcome
+            if outcome.status in (INTERRUPTED, LOST):
+                self._stopped.append(outcome)
             display.outcome(outcome)
 
         jobs = [make_job(each.run, self._path, self._config) for each in pending]

@@ -5,7 +5,7 @@ import time
 
 from tqdm import tqdm
 
-from rcjax.study.runs import Outcome
+from rcjax.study.runs import INTERRUPTED, LOST, Outcome
 
 
 class StudyDisplay:
@@ -37,8 +37,11 @@ class StudyDisplay:
 
     def outcome(self, outcome: Outcome) -> None:
         """Shows how a run ended."""
-        self._done += 1
         text = f"{outcome.name} {outcome.status}: {outcome.message}"
+        if outcome.status in (INTERRUPTED, LOST):
+            self.message(text)
+            return
+        self._done += 1
         if self._bar is not None:
             self._bar.write(text)
             self._bar.update()

@@ -18,7 +18,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "executor.workers": (0, 10_000),
     "executor.retries": (0, 1_000),
     "executor.runs_together": (1, 10_000),
-    "executor.cpus_per_run": (0, 10_000),
+    "executor.cpus_per_run": (0.01, 10_000),
     "executor.gpus_per_run": (0, 1_000),
     "measures.examples": (1, math.inf),
     "report.bootstrap_samples": (10, 1_000_000),

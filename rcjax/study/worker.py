@@ -1,10 +1,12 @@
 """A worker process: `python -m rcjax.study.worker CORES` takes jobs from standard input.
 
-A line of JSON for a job, a line of JSON back for its outcome. The worker ends when its input does,
-whatever it is doing: when the driver is killed, no worker outlives it.
+A line of JSON for a job, a line of JSON back for its outcome. The line `stop` asks for the run at
+hand to end with a checkpoint. The worker ends when its input does, whatever it is doing: when the
+driver is killed, no worker outlives it.
 """
 
 import contextlib
+import gc
 import json
 import os
 import queue
@@ -13,8 +15,10 @@ import threading
 from typing import IO
 
 from rcjax.study.compilation import shared_compilations
-from rcjax.study.runs import Job, perform
+from rcjax.study.runs import Job, Patience, perform
 from rcjax.training.interruption import stop_requests
+
+STOP = "stop"
 
 
 def main(argv: list[str]) -> None:
@@ -28,13 +32,18 @@ def main(argv: list[str]) -> None:
         os.sched_setaffinity(0, [int(core) for core in argv[1].split(",")])
     answers = _keep_standard_output_for_answers()
     jobs: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_receive, args=(jobs,), daemon=True).start()
-    with stop_requests() as stop, contextlib.ExitStack() as stack:
+    patience = Patience()
+    # Whoever signals a whole job or group of processes signals the driver too, which passes it on;
+    # that must not count as a second request. The end of the input ends the worker at once.
+    with stop_requests(second_ends=False) as stop, contextlib.ExitStack() as stack:
+        threading.Thread(target=_receive, args=(jobs, stop), daemon=True).start()
         while True:
             job = Job(**json.loads(jobs.get()))
             stack.enter_context(shared_compilations(job.workdir))
-            outcome = perform(job, stop)
+            outcome = perform(job, stop, patience)
             print(json.dumps(outcome._asdict()), file=answers, flush=True)
+            # Compiled functions and the arrays they hold refer to each other.
+            gc.collect()
 
 
 def _keep_standard_output_for_answers() -> IO[str]:
@@ -44,9 +53,12 @@ def _keep_standard_output_for_answers() -> IO[str]:
     return answers
 
 
-def _receive(jobs: queue.Queue[str]) -> None:
+def _receive(jobs: queue.Queue[str], stop: threading.Event) -> None:
     for line in sys.stdin:
-        jobs.put(line)
+        if line.strip() == STOP:
+            stop.set()
+        else:
+            jobs.put(line)
     # Checkpoints and records are whole at every moment, so there is nothing to tidy up.
     os._exit(0)
 

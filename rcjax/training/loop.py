@@ -84,6 +84,9 @@ def _to_the_end(run: "Run", experiment: Experiment, stop_requested: Any) -> dict
         stop_requested: an event; once it is set the run stops where it can next be continued:
             after the epoch at hand, or, of a streamed data set, after the step.
     """
+    # Asked while the data set was read: nothing has been done that a checkpoint would have to keep.
+    if not run.over and stop_requested.is_set():
+        raise Interrupted(f"interrupted after {run.completed} epochs, all saved")
     if not run.over:
         run.message(f"compiled an epoch in {experiment.compile(run.state):.1f} s")
     run.begin()

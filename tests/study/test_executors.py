@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -13,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from rcjax.errors import UserError
-from rcjax.study.executors import processes, resources
-from rcjax.study.executors.resources import shares
+from rcjax.study.executors import environment, processes, ray, resources
+from rcjax.study.executors.resources import shares, visible_gpus
 from rcjax.study.runs import Job, Outcome
 
 from .small_studies import REPOSITORY, small_study, write_config
@@ -53,6 +54,73 @@ def test_gpus_are_divided_among_workers(monkeypatch):
         shares({**SETTINGS, "gpus_per_run": 1.0, "workers": 4})
 
 
+@pytest.mark.parametrize(
+    ("variable", "names"),
+    [
+        ("0, 1", ["0", "1"]),
+        ("0,-1,1", ["0"]),
+        ("-1", []),
+        ("NoDevFiles", []),
+        ("", []),
+        ("all", ["0", "1"]),
+        (None, ["0", "1"]),
+    ],
+)
+def test_gpus_are_those_that_cuda_sees(monkeypatch, variable, names):
+    listed = "GPU 0: H100 (UUID: GPU-1)\n  MIG 1g.10gb Device 0: (UUID: MIG-2)\nGPU 1: H100 (UUID)"
+
+    def nvidia_smi(*arguments, **options):
+        return subprocess.CompletedProcess((), 0, listed)
+
+    monkeypatch.setattr(resources.subprocess, "run", nvidia_smi)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
+    assert visible_gpus() == names
+
+
+HIDDEN = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+
+
+def test_gpus_nobody_asked_for_are_hidden_and_told_of(monkeypatch, capsys):
+    monkeypatch.delenv("JAX_PLATFORMS")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    assert shares({**SETTINGS, "workers": 1})[0].environment == HIDDEN
+    told = "GPUs are there (2), but executor.gpus_per_run = 0, so the runs use none; --config.exec"
+    assert told in capsys.readouterr().out
+    given = ray.task_environment([{"CPU": 8, "GPU": 2}, {"CPU": 8}], SETTINGS)
+    assert HIDDEN.items() <= given.items()
+    assert told in capsys.readouterr().out
+    # Where there is none, JAX may find a device of another kind.
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert shares({**SETTINGS, "workers": 1})[0].environment == {}
+    assert not HIDDEN.keys() & ray.task_environment([{"CPU": 8}], SETTINGS).keys()
+    assert not capsys.readouterr().out
+
+
+def test_tasks_compute_as_the_driver_would(monkeypatch):
+    monkeypatch.setenv("JAX_ENABLE_X64", "1")
+    monkeypatch.setenv("TFDS_DATA_DIR", "/data")
+    given = ray.task_environment([], {**SETTINGS, "gpus_per_run": 0.25, "cpus_per_run": 1.5})
+    expected = {"JAX_ENABLE_X64": "1", "TFDS_DATA_DIR": "/data", "NPROC": "2"}
+    assert (expected | {"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.225"}).items() <= given.items()
+
+
+def test_one_node_must_have_room_for_a_run():
+    nodes = [{"CPU": 16.0}, {"CPU": 1.0, "GPU": 8.0}]
+    ray.check_resources(nodes, {**SETTINGS, "cpus_per_run": 16.0})
+    ray.check_resources(nodes, {**SETTINGS, "gpus_per_run": 1.0})
+    with pytest.raises(UserError, match=r"no node .*\(there are nodes with 1 and 8, 16 and 0\)"):
+        ray.check_resources(nodes, {**SETTINGS, "cpus_per_run": 2.0, "gpus_per_run": 1.0})
+
+
+def test_installed_packages_stay_behind_the_standard_library(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "/mine")
+    assert environment.python_path() == {"PYTHONPATH": f"{REPOSITORY}{os.pathsep}/mine"}
+    monkeypatch.setattr(environment.rcjax, "__file__", "/lib/site-packages/rcjax/__init__.py")
+    assert environment.python_path() == {}
+
+
 class Mortal:
     """A worker that dies so many times before it does a job."""
 
@@ -78,12 +146,59 @@ def test_a_run_is_tried_again_so_many_times(deaths, status):
         assert outcome.message == "its worker was killed by signal 9 (SIGKILL), 3 times; see log"
 
 
-def test_without_ray_there_is_one_line(monkeypatch):
-    from rcjax.study.executors.ray import execute
+def test_jobs_without_a_worker_fail_with_the_reason(tmp_path):
+    jobs = [Job(name, {}, str(tmp_path / "nowhere"), {}) for name in ("one", "two", "three")]
+    outcomes = []
+    processes.execute(jobs, {**SETTINGS, "workers": 2}, outcomes.append, threading.Event())
+    assert sorted(outcome.name for outcome in outcomes) == ["one", "three", "two"]
+    for outcome in outcomes:
+        assert outcome.status == "failed"
+        assert re.match(r"no worker can be started \(.*No such file.*logs/worker-", outcome.message)
 
+
+class TasksAtOnce:
+    """Stands in for Ray: a task ends as soon as it is waited for, with a given outcome."""
+
+    def __init__(self, statuses):
+        self.statuses = iter(statuses)
+        self.brought = 0
+
+    class exceptions:
+        TaskCancelledError = RayError = KeyError
+
+    def submit(self, job, folder):
+        self.brought += 1
+        return self.brought
+
+    def wait(self, references, timeout):
+        return references[:1], references[1:]
+
+    def get(self, reference):
+        return Outcome("one", next(self.statuses), "")
+
+
+@pytest.mark.parametrize(
+    ("interruptions", "stopping", "status", "brought"),
+    [
+        (2, False, "completed", 3),
+        (3, False, "failed", 3),
+        pytest.param(1, True, "interrupted", 1, id="on request"),
+    ],
+)
+def test_a_task_that_was_interrupted_is_brought_again(interruptions, stopping, status, brought):
+    stop, outcomes = threading.Event(), []
+    if stopping:
+        stop.set()
+    tasks = TasksAtOnce(["interrupted"] * interruptions + ["completed"])
+    ray._Tasks(tasks, tasks.submit, 2, stop).work([Job("one", {}, ".", {})], outcomes.append)
+    assert [outcome.status for outcome in outcomes] == [status]
+    assert tasks.brought == brought
+
+
+def test_without_ray_there_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match=r"not installed: pip install 'rcjax\[ray\]'"):
-        execute([], SETTINGS, print, threading.Event())
+        ray.execute([], SETTINGS, print, threading.Event())
 
 
 # What follows kills real processes.

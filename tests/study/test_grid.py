@@ -65,6 +65,30 @@ def test_a_run_is_found_by_number_or_name():
 
 
 @pytest.mark.parametrize(
+    ("field", "text", "message"),
+    [
+        (
+            "run",
+            "",
+            r"--config.run is empty \(is a variable .* number or name, or leave the field out",
+        ),
+        ("grid.foo", "1", "grid.foo is no field of a run; any field of a run can be an axis, such"),
+        ("grid.points", "9", "did you mean grid.regions.points"),
+        ("grid.executor.name", "ray", "grid.executor.name is no field of a run"),
+        (
+            "grid.regions.extent",
+            "0,1",
+            r"extent cannot be set on the command line.*\(\(0, 1\), \(-",
+        ),
+    ],
+)
+def test_words_that_no_study_takes(field, text, message):
+    with pytest.raises(UserError, match=message) as raised:
+        apply_overrides(small_study(), {field: text})
+    assert len(str(raised.value)) < 250
+
+
+@pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({"grid.learning_rate": None, "grid.seed": None}, "grid has no axes, so there are no runs"),
@@ -72,7 +96,10 @@ def test_a_run_is_found_by_number_or_name():
         ({"grid.seed": (0, 1, 0)}, "grid.seed holds 0 twice, so settings would be repeated"),
         ({"grid.learning_rate": (1, 1.0)}, "grid.learning_rate holds 1.0 twice"),
         ({"grid.seed": 3}, r"grid.seed must be a tuple of values, got 3.*\(3,\)"),
-        ({"grid.seeds": (0, 1)}, "grid.seeds is no field of a run; an axis is one of seed, data"),
+        (
+            {"grid.seeds": (0, 1)},
+            "grid.seeds is no field of a run; any .* can be an axis, .*did you mean grid.seed",
+        ),
         ({"grid.executor.name": ("ray",)}, "grid.executor.name is no field of a run"),
         ({"grid.seed": (0, "one")}, "run 1 of the grid .*seed must be of type int, got 'one'"),
         ({"grid.learning_rate": (0.1, -1)}, r"run 2 .*learning_rate=-1.0.*must be positive"),
@@ -87,6 +114,7 @@ def test_a_run_is_found_by_number_or_name():
         ({"learning_rat": 1}, "fields that nothing reads: learning_rat"),
         ({"executor.name": "slurm"}, "unknown executor.name 'slurm'; known: in_process, processes"),
         ({"executor.workers": -1}, "executor.workers must be at least 0, at most 10000, got -1"),
+        ({"executor.cpus_per_run": 0.0}, "executor.cpus_per_run must be at least 0.01, at most 1"),
         ({"executor.gpus_per_run": 0.4}, "gpus_per_run must be a whole number, or one divided by"),
         ({"executor.workers": 1.5}, "executor.workers must be of type int, got 1.5"),
         ({"report.confidence": 1.0}, "report.confidence must be above 0 and below 1, got 1.0"),

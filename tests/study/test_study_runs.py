@@ -3,10 +3,13 @@
 import dataclasses
 import json
 import shlex
+import signal
+from collections import Counter
 
 import pytest
 
-from rcjax.errors import UserError
+import rcjax.training.loop as training_loop
+from rcjax.errors import InUseError, UserError
 from rcjax.launch import main
 from rcjax.study import probes, reporting, run_experiment, runs
 from rcjax.training.files import write_json
@@ -277,11 +280,46 @@ def test_interrupted_study_says_how_to_go_on(tmp_path, monkeypatch, capsys, no_f
     file = write_config(tmp_path / "own.py", small_study())
     command = ["launch.py", f"--config={file}", f"--workdir={tmp_path / 'study'}"]
     assert main(command) == 130
-    assert "interrupted with 1 of 4 runs done, all saved; to resume: " in capsys.readouterr().err
+    assert (
+        "interrupted with 1 of 4 runs done, 1 stopped with all saved; to res"
+        in capsys.readouterr().err
+    )
     assert not (tmp_path / "study" / "report.json").exists()
     monkeypatch.setattr(runs, "train", pretend_to_train)
     assert main(command) == 0
     assert len(records(tmp_path / "study")) == 4
+
+
+@pytest.mark.parametrize(
+    ("moment", "made"),
+    [
+        pytest.param("load_dataset", 0, id="while the data set is read"),
+        pytest.param("draw_figures", 1, id="after the last epoch"),
+    ],
+)
+def test_a_signal_at_any_moment_stops_the_study(tmp_path, monkeypatch, no_figures, moment, made):
+    real = getattr(training_loop, moment)
+
+    def signalled(*arguments):
+        monkeypatch.setattr(training_loop, moment, real)
+        signal.raise_signal(signal.SIGTERM)
+        return real(*arguments)
+
+    monkeypatch.setattr(training_loop, moment, signalled)
+    with pytest.raises(Interrupted, match=f"interrupted with {made} of 4 runs done"):
+        run_experiment(small_study(), tmp_path)
+    assert len(records(tmp_path)) == made
+    assert len(list(tmp_path.glob("runs/*/checkpoints/*"))) == 2 * made  # of its two epochs
+
+
+def test_measures_are_left_for_later_when_asked_to_stop(tmp_path, monkeypatch, no_figures):
+    def train(config, folder):
+        signal.raise_signal(signal.SIGTERM)
+        return pretend_to_train(config, folder)
+
+    monkeypatch.setattr(runs, "train", train)
+    with pytest.raises(Interrupted, match="with 1 of 4 runs done, 1 stopped with all saved"):
+        run_experiment(small_study(**{"measures.names": "parameter_norm"}), tmp_path)
 
 
 def test_a_run_in_use_is_left_to_the_other_process(tmp_path, monkeypatch, trained):
@@ -294,6 +332,29 @@ def test_a_run_in_use_is_left_to_the_other_process(tmp_path, monkeypatch, traine
         assert statuses(tmp_path)[name] == "missing"
     run_experiment(config, tmp_path)
     assert set(statuses(tmp_path).values()) == {"completed"}
+
+
+def test_patience_with_runs_in_use_is_had_once(tmp_path, monkeypatch, no_figures):
+    def train(config, folder):
+        attempts[folder.name] += 1
+        if lets_go[folder.name] >= attempts[folder.name]:
+            raise InUseError("in use")
+        return pretend_to_train(config, folder)
+
+    monkeypatch.setattr(runs, "train", train)
+    first, *others = (
+        f"learning_rate={rate},seed={seed}" for rate in (0.1, 0.01) for seed in (0, 1)
+    )
+    # The process that is just ending lets go of the run in a moment.
+    attempts, lets_go = Counter(), Counter({first: 1})
+    assert run_experiment(small_study(run="0"), tmp_path / "single")["status"] == "completed"
+    assert attempts == {first: 2}
+
+    monkeypatch.setattr(runs, "PATIENCE", 0.4)
+    attempts, lets_go = Counter(), Counter(dict.fromkeys((first, *others), 1000))
+    with pytest.raises(UserError, match="4 of 4 runs are incomplete"):
+        run_experiment(small_study(), tmp_path / "all")
+    assert attempts == {first: 2} | dict.fromkeys(others, 1)
 
 
 def test_measures_are_computed_when_they_are_missing_and_only_then(
@@ -431,27 +492,43 @@ def test_two_drivers_do_not_share_a_study(tmp_path, trained):
     assert len(trained) == 1
 
 
+@pytest.mark.parametrize("executor", ["in_process", "commands"])
+def test_workdir_that_is_a_file_is_refused(tmp_path, executor):
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(UserError, match="file is a file; give a folder"):
+        run_experiment(small_study(**{"executor.name": executor}), tmp_path / "file")
+
+
 def test_folder_of_a_single_run_is_refused(tmp_path, trained):
     pretend_to_train(small_study(), tmp_path)
     with pytest.raises(UserError, match="it is the folder of a single run; choose another"):
         run_experiment(small_study(), tmp_path)
 
 
-def test_commands_that_are_printed_make_the_runs(tmp_path, trained, capsys):
-    file = write_config(tmp_path / "own.py", small_study())
-    words = ["launch.py", f"--config={file}", f"--workdir={tmp_path / 'it is'}"]
+def test_commands_that_are_printed_make_the_runs(tmp_path, trained, capsys, monkeypatch):
+    write_config(tmp_path / "own.py", small_study())
+    monkeypatch.chdir(tmp_path)
+    words = ["launch.py", "--config=own.py", "--workdir", "it is"]
     words += ["--config.grid.learning_rate=0.1"]
     assert main([*words, "--config.run=0"]) == 0
     capsys.readouterr()
-    assert main([*words, "--config.executor.name", "commands"]) == 0
+    printing = ["--config.executor.name", "commands"]
+    assert main([*words, *printing]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("# 1 of 2 runs are missing")
     assert any("$SLURM_ARRAY_TASK_ID" in line for line in lines)
     (command,) = [line for line in lines if not line.startswith("#")]
     assert len(trained) == 1  # it ran nothing
     _, *argv = shlex.split(command)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
     assert main(argv) == 0
     assert trained == ["learning_rate=0.1,seed=0", "learning_rate=0.1,seed=1"]
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    assert main([*words, *printing]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line == "# None of 2 runs is missing; the study's own command writes the report."
     assert main(words) == 0
     assert len(trained) == 2
     (tmp_path / "it is" / "runs" / trained[0] / "record.json").write_text("{")

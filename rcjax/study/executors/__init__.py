@@ -17,8 +17,8 @@ Report = Callable[[Outcome], None]
 class Executor(Protocol):
     """Does jobs, in any order, until all are done or `stop` is set.
 
-    Every job that was not stopped gets one outcome; one that was may get none. A worker that dies
-    takes no other job with it.
+    Every job gets one outcome, except those that had not begun when `stop` was set. A worker that
+    dies takes no other job with it.
     """
 
     def __call__(

@@ -4,7 +4,9 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+from rcjax.configuration import find_config
 from rcjax.errors import UserError
 from rcjax.study.grid import Run
 
@@ -31,17 +33,51 @@ def commands(missing: Sequence[Run], total: int, argv: Sequence[str]) -> list[st
             "executor.name = commands repeats the words of the command line, and there is none; "
             "start the study by launch.py"
         )
-    words = without_fields(argv)
-    program = [argv[0]] if os.access(argv[0], os.X_OK) else [sys.executable, argv[0]]
+    if not missing:
+        return [f"# None of {total} runs is missing; the study's own command writes the report."]
+    words = with_absolute_paths(without_fields(argv))
+    program = [words[0]] if os.access(words[0], os.X_OK) else [sys.executable, words[0]]
     base = shlex.join([*program, *words[1:]])
-    numbers = ranges([run.number for run in missing]) or "none"
+    numbers = ranges([run.number for run in missing])
     lines = [
-        f"# {len(missing)} of {total} runs are missing. Run these commands in any order, anywhere",
-        "# that sees the same files, any number of them at once; then the study's own command.",
+        f"# {len(missing)} of {total} runs are missing. Run these commands in any order, many of",
+        "# them at once, on any machine that sees the same files; then the study's own command.",
+        f"# Fields that hold relative paths need them to run in {os.getcwd()}.",
         f"# The same as a SLURM array (sbatch --array={numbers}):",
         f"#   {base} --config.run=$SLURM_ARRAY_TASK_ID",
     ]
     return lines + [f"{base} {shlex.quote(f'--config.run={run.name}')}" for run in missing]
+
+
+def with_absolute_paths(words: Sequence[str]) -> list[str]:
+    """The words with absolute paths of the launcher, the config file and the workdir.
+
+    >>> with_absolute_paths(["/launch.py", "--workdir", "/runs", "--config.seed", "3"])
+    ['/launch.py', '--workdir=/runs', '--config.seed', '3']
+    """
+    absolute, rest = [_absolute(words[0])], iter(words[1:])
+    for word in rest:
+        name, equals, value = word.partition("=")
+        # The command line takes one hyphen as well.
+        convert = _PATHS.get(name.removeprefix("-").removeprefix("-"))
+        if convert is None or not word.startswith("-"):
+            absolute.append(word)
+        else:
+            absolute.append(f"{name}={convert(value if equals else next(rest))}")
+    return absolute
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).absolute())
+
+
+def _absolute_config(argument: str) -> str:
+    path, colon, size = argument.rpartition(":")
+    return f"{find_config(path)}:{size}" if colon else str(find_config(argument))
+
+
+# How to make the values of flags absolute.
+_PATHS = {"config": _absolute_config, "workdir": _absolute}
 
 
 def ranges(numbers: Sequence[int]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from rcjax.study.executors import Report
-from rcjax.study.runs import INTERRUPTED, Job, perform
+from rcjax.study.runs import INTERRUPTED, Job, Patience, perform
 from rcjax.training.interruption import Interrupted
 from rcjax.training.together import group_key, is_groupable, train_together
 
@@ -19,6 +19,7 @@ def execute(
     jobs: Sequence[Job], settings: Mapping[str, Any], report: Report, stop: threading.Event
 ) -> None:
     """Does the jobs; with `runs_together` above 1 those that go together are trained as one."""
+    patience = Patience()
     for number, group in enumerate(groups(jobs, settings["runs_together"])):
         if len(group) > 1 and not stop.is_set():
             _train_group(group, number, stop)
@@ -26,7 +27,7 @@ def execute(
             if stop.is_set():
                 return
             # What was trained together is over by now: it is only measured.
-            outcome = perform(job, stop)
+            outcome = perform(job, stop, patience)
             if outcome.status == INTERRUPTED:
                 stop.set()
             report(outcome)

@@ -15,10 +15,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import rcjax
 from rcjax.study.executors import Report
+from rcjax.study.executors.environment import python_path
 from rcjax.study.executors.resources import Share, shares
-from rcjax.study.runs import FAILED, INTERRUPTED, Job, Outcome
+from rcjax.study.runs import FAILED, INTERRUPTED, LOST, Job, Outcome
+from rcjax.study.worker import STOP
 
 _TICK = 0.2  # seconds between looks at `stop`
 
@@ -51,6 +52,7 @@ class _Pool:
         ]
         self._retries = retries
         self._stop = stop
+        self._obstacle = ""  # why a worker could not be started
 
     def work(self, report: Report) -> None:
         threads = [
@@ -59,14 +61,14 @@ class _Pool:
         ]
         for thread in threads:
             thread.start()
-        asked = False
         try:
             while any(thread.is_alive() for thread in threads):
                 self._pass_on(report, _TICK)
-                if self._stop.is_set() and not asked:
-                    asked = True
+                if self._stop.is_set():
+                    # Each time, since one may have been started at this very moment.
                     for worker in self._workers:
                         worker.ask_to_stop()
+            self._give_up_the_rest()
             self._pass_on(report, 0.0)
         finally:
             for worker in self._workers:
@@ -81,23 +83,38 @@ class _Pool:
         except queue.Empty:
             return
 
+    def _give_up_the_rest(self) -> None:
+        """Jobs that are left although nobody asked to stop: no worker could be started."""
+        while not (self._stop.is_set() or self._pending.empty()):
+            name = self._pending.get().name
+            self._outcomes.put(
+                Outcome(name, FAILED, f"no worker can be started ({self._obstacle})")
+            )
+
     def _serve(self, worker: "_Worker") -> None:
         while not self._stop.is_set():
             try:
                 job = self._pending.get_nowait()
             except queue.Empty:
                 break
-            self._outcomes.put(self._attempt(worker, job))
+            try:
+                self._outcomes.put(self._attempt(worker, job))
+            except OSError as error:
+                # What keeps one worker from starting may spare the others.
+                self._obstacle = str(error)
+                self._pending.put(job)
+                break
         worker.end()
 
     def _attempt(self, worker: "_Worker", job: Job) -> Outcome:
+        """Raises OSError when no process can be started."""
         for _ in range(self._retries + 1):
             outcome = worker.do(job)
             if outcome is not None and outcome.status != INTERRUPTED:
                 return outcome
             end = worker.end()
             if self._stop.is_set():
-                return outcome or Outcome(job.name, INTERRUPTED, f"its worker {end}")
+                return outcome or Outcome(job.name, LOST, f"its worker {end}")
         times = "once" if self._retries == 0 else f"{self._retries + 1} times"
         return Outcome(job.name, FAILED, f"its worker {end}, {times}; see {worker.log}")
 
@@ -114,50 +131,59 @@ class _Worker:
         self.log = log
         self._share = share
         self._process: subprocess.Popen[str] | None = None
+        self._asked_to_stop = False
+        # One thread gives it jobs, another asks it to stop.
+        self._lock = threading.Lock()
 
     def do(self, job: Job) -> Outcome | None:
-        """Waits for a job's outcome; None if the process died meanwhile."""
+        """Waits for a job's outcome; None if the process died meanwhile.
+
+        Raises:
+            OSError: the process cannot be started.
+        """
         process = self._process or self._start()
-        assert process.stdin is not None
         assert process.stdout is not None
-        try:
-            process.stdin.write(json.dumps(job._asdict()) + "\n")
-            process.stdin.flush()
-        except BrokenPipeError:
-            return None
+        self._tell(json.dumps(job._asdict()))
         answer = process.stdout.readline()
         # A worker that is killed while it answers leaves half a line.
         return Outcome(**json.loads(answer)) if answer.endswith("\n") else None
 
+    def _tell(self, line: str) -> None:
+        # One that has died is noticed by its missing answer.
+        with self._lock, contextlib.suppress(BrokenPipeError):
+            if self._process is not None and self._process.stdin is not None:
+                self._process.stdin.write(line + "\n")
+                self._process.stdin.flush()
+
     def _start(self) -> "subprocess.Popen[str]":
-        package = str(Path(rcjax.__file__).resolve().parents[1])
-        paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
         cores = ",".join(map(str, self._share.cores))
         with open(self.log, "a", encoding="utf-8") as log:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", "rcjax.study.worker", cores],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={
-                    **os.environ,
-                    **self._share.environment,
-                    "PYTHONPATH": os.pathsep.join(paths),
-                },
+                env={**os.environ, **python_path(), **self._share.environment},
                 # Ctrl-C is for the driver, which passes it on.
                 start_new_session=True,
             )
-        return self._process
+        self._asked_to_stop, self._process = False, process
+        return process
 
     def ask_to_stop(self) -> None:
-        """Asks for the run at hand to end with a checkpoint."""
-        if self._process is not None:
-            self._process.terminate()
+        """Asks for the run at hand to end with a checkpoint; a second time does nothing.
+
+        Not by a signal: whoever signals a job or a group of processes has sent the worker its own.
+        """
+        if self._process is not None and not self._asked_to_stop:
+            self._asked_to_stop = True
+            self._tell(STOP)
 
     def end(self) -> str:
         """Ends the process, if there is one, and says how it ended."""
-        process, self._process = self._process, None
+        with self._lock:
+            process, self._process = self._process, None
         if process is None:
             return "was not started"
         for stream in (process.stdin, process.stdout):

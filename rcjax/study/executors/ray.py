@@ -8,16 +8,17 @@ import contextlib
 import logging
 import math
 import os
+import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import rcjax
 from rcjax.errors import UserError
 from rcjax.study.compilation import shared_compilations
 from rcjax.study.executors import Report
-from rcjax.study.runs import FAILED, Job, Outcome, perform
+from rcjax.study.executors.environment import computation_settings, python_path
+from rcjax.study.executors.resources import memory_share, note_idle_gpus, without_gpus
+from rcjax.study.runs import FAILED, INTERRUPTED, LOST, Job, Outcome, Patience, perform
 from rcjax.training.interruption import stop_requests
 
 _TICK = 0.5  # seconds between looks at `stop`
@@ -39,62 +40,138 @@ def execute(
         stop: set when the runs should end.
 
     Raises:
-        UserError: Ray is not installed, cannot be reached, or has not the CPUs or GPUs for a run.
+        UserError: Ray is not installed, cannot be reached, or has no node with the CPUs and GPUs
+            for a run.
     """
     with _cluster(settings) as ray:
-        _check_resources(ray, settings)
-        # XLA makes as many threads as this variable says, instead of one for each core.
-        threads = str(max(1, math.ceil(settings["cpus_per_run"])))
-        task = ray.remote(_perform).options(
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        check_resources(nodes, settings)
+        # Asked for at once, not by `options`: only so is a process with a GPU used for one run.
+        task = ray.remote(
             num_cpus=settings["cpus_per_run"],
             num_gpus=settings["gpus_per_run"],
             max_retries=settings["retries"],
-            runtime_env={"env_vars": {"NPROC": threads}},
-        )
-        waiting = {task.remote(job): job for job in jobs}
+            runtime_env={"env_vars": task_environment(nodes, settings)},
+        )(_perform)
+        _Tasks(ray, task.remote, settings["retries"], stop).work(jobs, report)
+
+
+class _Tasks:
+    """The tasks of a study.
+
+    Args:
+        ray: the module.
+        submit: makes a task of a job and the driver's folder.
+        retries: how often a run that was interrupted is brought again.
+        stop: set when the runs should end.
+    """
+
+    def __init__(self, ray: Any, submit: Callable, retries: int, stop: threading.Event):
+        self._ray = ray
+        self._submit = submit
+        self._retries = retries
+        self._stop = stop
+        self._waiting: dict[Any, Job] = {}
+        self._interruptions: dict[str, int] = {}
+
+    def work(self, jobs: Sequence[Job], report: Report) -> None:
+        """Brings the jobs to the cluster and reports how they end."""
+        for job in jobs:
+            self._bring(job)
         asked = False
-        while waiting:
-            done, _ = ray.wait(list(waiting), timeout=_TICK)
+        while self._waiting:
+            done, _ = self._ray.wait(list(self._waiting), timeout=_TICK)
             for reference in done:
-                job = waiting.pop(reference)
-                outcome = _outcome(ray, reference, job)
+                outcome = self._end(reference, self._waiting.pop(reference))
                 if outcome is not None:
                     report(outcome)
-            if stop.is_set() and not asked:
+            if self._stop.is_set() and not asked:
                 asked = True
-                for reference in waiting:
-                    ray.cancel(reference)
+                for reference in self._waiting:
+                    self._ray.cancel(reference)
+
+    def _bring(self, job: Job) -> None:
+        self._waiting[self._submit(job, os.getcwd())] = job
+
+    def _end(self, reference: Any, job: Job) -> Outcome | None:
+        """How a task ended; None if it had not begun when it was cancelled, or is brought again."""
+        outcome = self._outcome(reference, job)
+        if outcome is None or outcome.status != INTERRUPTED or self._stop.is_set():
+            return outcome
+        # Its node is being emptied, say. To Ray that is an end like any other.
+        times = self._interruptions[job.name] = self._interruptions.get(job.name, 0) + 1
+        if times <= self._retries:
+            self._bring(job)
+            return None
+        return Outcome(job.name, FAILED, f"its worker was asked to stop, {times} times")
+
+    def _outcome(self, reference: Any, job: Job) -> Outcome | None:
+        try:
+            return self._ray.get(reference)
+        except self._ray.exceptions.TaskCancelledError:
+            return None
+        except self._ray.exceptions.RayError as error:
+            # The last line of what may be a traceback of the worker.
+            text = (str(error).strip().splitlines() or ["no message"])[-1].strip()
+            status = LOST if self._stop.is_set() else FAILED
+            return Outcome(job.name, status, f"lost by Ray ({type(error).__name__}: {text[:300]})")
 
 
-def _perform(job: Job) -> Outcome:
-    """A task. Ray cancels it by the signal of Ctrl-C, at which the run saves a checkpoint."""
-    with stop_requests() as stop, shared_compilations(job.workdir):
-        return perform(job, stop)
+def _perform(job: Job, folder: str) -> Outcome:
+    """A task. Ray cancels it by the signal of Ctrl-C, at which the run saves a checkpoint.
+
+    Args:
+        job: the run.
+        folder: where the driver was started: the config's paths are looked up from there.
+    """
+    # Where nodes are stopped, a task may get a signal of the system beside that of the driver.
+    with stop_requests(second_ends=False) as stop, shared_compilations(job.workdir), _in(folder):
+        return perform(job, stop, Patience())
 
 
-def _outcome(ray: Any, reference: Any, job: Job) -> Outcome | None:
-    """How a task ended; None if it was cancelled."""
-    try:
-        return ray.get(reference)
-    except ray.exceptions.TaskCancelledError:
-        return None
-    except ray.exceptions.RayError as error:
-        # The last line of what may be a traceback of the worker.
-        text = (str(error).strip().splitlines() or ["no message"])[-1].strip()
-        return Outcome(job.name, FAILED, f"lost by Ray ({type(error).__name__}: {text[:300]})")
+def _in(folder: str) -> contextlib.AbstractContextManager:
+    # A node may see the study's folder and yet not this one.
+    return contextlib.chdir(folder) if os.path.isdir(folder) else contextlib.nullcontext()
 
 
-def _check_resources(ray: Any, settings: Mapping[str, Any]) -> None:
-    """A task that no node has room for would wait for ever."""
-    for field, resource in (("cpus_per_run", "CPU"), ("gpus_per_run", "GPU")):
-        most = max(
-            (node["Resources"].get(resource, 0) for node in ray.nodes() if node["Alive"]), default=0
-        )
-        if settings[field] > most:
-            raise UserError(
-                f"executor.{field} = {settings[field]:g}, but no node of the Ray cluster has more "
-                f"than {most:g} {resource}s; lower it"
-            )
+def task_environment(
+    nodes: Sequence[Mapping[str, float]], settings: Mapping[str, Any]
+) -> dict[str, str]:
+    """Variables that tasks get.
+
+    Args:
+        nodes: resources of every node, as Ray gives them.
+        settings: the config's section `executor`.
+    """
+    # XLA makes as many threads as this variable says, instead of one for each core.
+    threads = {"NPROC": str(max(1, math.ceil(settings["cpus_per_run"])))}
+    if settings["gpus_per_run"] > 0:
+        return {**computation_settings(), **threads, **memory_share(settings["gpus_per_run"])}
+    gpus = sum(node.get("GPU", 0) for node in nodes)
+    note_idle_gpus(round(gpus))
+    # Ray itself hides none: it sets the variable only for tasks that have GPUs.
+    return {**computation_settings(), **threads, **(without_gpus() if gpus else {})}
+
+
+def check_resources(nodes: Sequence[Mapping[str, float]], settings: Mapping[str, Any]) -> None:
+    """A task that no node has room for would wait for ever.
+
+    Args:
+        nodes: resources of every node, as Ray gives them.
+        settings: the config's section `executor`.
+
+    Raises:
+        UserError: no node has both the CPUs and the GPUs of a run.
+    """
+    cpus, gpus = settings["cpus_per_run"], settings["gpus_per_run"]
+    if any(node.get("CPU", 0) >= cpus and node.get("GPU", 0) >= gpus for node in nodes):
+        return
+    there = sorted({f"{node.get('CPU', 0):g} and {node.get('GPU', 0):g}" for node in nodes})
+    raise UserError(
+        f"executor.cpus_per_run = {cpus:g} with executor.gpus_per_run = {gpus:g}, but no node of "
+        f"the Ray cluster has as many CPUs and GPUs (there are nodes with {', '.join(there)}); "
+        "lower them"
+    )
 
 
 @contextlib.contextmanager
@@ -111,7 +188,8 @@ def _cluster(settings: Mapping[str, Any]) -> Iterator[Any]:
         ) from error
     ours = not ray.is_initialized()
     if ours:
-        _connect(ray, settings)
+        with _kept_handler(signal.SIGTERM):
+            _connect(ray, settings)
     try:
         yield ray
     finally:
@@ -119,18 +197,27 @@ def _cluster(settings: Mapping[str, Any]) -> Iterator[Any]:
             ray.shutdown()
 
 
+@contextlib.contextmanager
+def _kept_handler(number: signal.Signals) -> Iterator[None]:
+    """Ray takes SIGTERM for itself, and would end the driver before the runs are saved."""
+    handler = signal.getsignal(number)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(number, handler)
+
+
 def _connect(ray: Any, settings: Mapping[str, Any]) -> None:
     address = settings["ray_address"]
-    package = str(Path(rcjax.__file__).resolve().parents[1])
-    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-    where = {"address": address}
+    where: dict[str, Any] = {"address": address}
     if not address:
         # "local" starts one even if this machine belongs to a cluster.
         where = {"address": "local", "include_dashboard": False}
         if settings["workers"]:
             where["num_cpus"] = max(1, math.ceil(settings["workers"] * settings["cpus_per_run"]))
         # A cluster of this machine alone has the same files; elsewhere rcjax is to be installed.
-        where["runtime_env"] = {"env_vars": {"PYTHONPATH": os.pathsep.join(paths)}}
+        where["runtime_env"] = {"env_vars": python_path()}
     try:
         ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:

@@ -1,5 +1,6 @@
 """How the cores and GPUs of a machine are divided among worker processes."""
 
+import itertools
 import os
 import subprocess
 from collections.abc import Mapping
@@ -32,8 +33,9 @@ def shares(settings: Mapping[str, Any]) -> list[Share]:
     Raises:
         UserError: fewer GPUs than asked for.
     """
-    cores = usable_cores()
-    gpus = visible_gpus() if settings["gpus_per_run"] > 0 else []
+    cores, gpus = usable_cores(), visible_gpus()
+    if settings["gpus_per_run"] == 0:
+        note_idle_gpus(len(gpus))
     workers = settings["workers"] or _room(len(cores), gpus, settings)
     if settings["gpus_per_run"] > 0 and workers > _room_on_gpus(gpus, settings):
         raise UserError(
@@ -55,8 +57,7 @@ def shares(settings: Mapping[str, Any]) -> list[Share]:
 def _room(cores: int, gpus: list[str], settings: Mapping[str, Any]) -> int:
     if settings["gpus_per_run"] > 0:
         return max(1, _room_on_gpus(gpus, settings))
-    each = settings["cpus_per_run"] or 1.0
-    return max(1, int(cores / each))
+    return max(1, int(cores / settings["cpus_per_run"]))
 
 
 def _room_on_gpus(gpus: list[str], settings: Mapping[str, Any]) -> int:
@@ -73,24 +74,57 @@ def usable_cores() -> list[int]:
 
 def visible_gpus() -> list[str]:
     """Names by which CUDA knows the GPUs that this process may use."""
-    if "CUDA_VISIBLE_DEVICES" in os.environ:
-        return [name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "all").strip()
+    if visible != "all":
+        names = (name.strip() for name in visible.split(","))
+        # CUDA, too, goes no further than to the first that is none.
+        return list(itertools.takewhile(_names_gpu, names))
     try:
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return []
-    return [str(number) for number in range(len(listed.stdout.splitlines()))]
+    # The parts of a divided GPU are listed below it.
+    count = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+    return [str(number) for number in range(count)]
+
+
+def _names_gpu(name: str) -> bool:
+    return bool(name) and not name.startswith("-") and name != "NoDevFiles"
+
+
+def note_idle_gpus(count: int) -> None:
+    """Tells of GPUs that runs without a GPU leave idle, unless the user has asked for that."""
+    if count and os.environ.get("JAX_PLATFORMS") != "cpu":
+        print(
+            f"GPUs are there ({count}), but executor.gpus_per_run = 0, so the runs use none; "
+            "--config.executor.gpus_per_run=1 gives each run one",
+            flush=True,
+        )
+
+
+def without_gpus() -> dict[str, str]:
+    """Variables that hide the GPUs of a machine from a process."""
+    # JAX fails where there is a driver but no GPU to be seen, unless told to do without.
+    return {
+        "CUDA_VISIBLE_DEVICES": "",
+        "JAX_PLATFORMS": os.environ.get("JAX_PLATFORMS") or "cpu",
+    }
+
+
+def memory_share(gpus_per_run: float) -> dict[str, str]:
+    """Variables that leave room for the other processes on the same GPU."""
+    if gpus_per_run >= 1:
+        return {}
+    return {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{0.9 / round(1 / gpus_per_run):.3f}"}
 
 
 def _gpu_environment(worker: int, gpus: list[str], gpus_per_run: float) -> dict[str, str]:
     if gpus_per_run == 0:
-        # Several processes on one device must not each reserve most of its memory.
-        return {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+        # Several processes on a device of another kind must not each reserve most of its memory.
+        return without_gpus() if gpus else {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
     if gpus_per_run >= 1:
         first = worker * int(gpus_per_run)
-        return {"CUDA_VISIBLE_DEVICES": ",".join(gpus[first : first + int(gpus_per_run)])}
-    together = round(1 / gpus_per_run)  # workers on one GPU
-    return {
-        "CUDA_VISIBLE_DEVICES": gpus[worker // together],
-        "XLA_PYTHON_CLIENT_MEM_FRACTION": f"{0.9 / together:.3f}",
-    }
+        visible = ",".join(gpus[first : first + int(gpus_per_run)])
+    else:
+        visible = gpus[worker // round(1 / gpus_per_run)]
+    return {"CUDA_VISIBLE_DEVICES": visible, **memory_share(gpus_per_run)}

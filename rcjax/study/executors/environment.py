@@ -1,0 +1,29 @@
+"""What a new process must find in its environment to do runs as this one would."""
+
+import os
+from pathlib import Path
+
+import rcjax
+
+_INSTALLED = ("site-packages", "dist-packages")
+
+
+def python_path() -> dict[str, str]:
+    """PYTHONPATH by which a new process imports this rcjax; nothing where it does so anyway.
+
+    What is on PYTHONPATH comes before the standard library, so installed packages must not be.
+    """
+    package = Path(rcjax.__file__).resolve().parents[1]
+    if package.name in _INSTALLED:
+        return {}
+    paths = [str(package), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {"PYTHONPATH": os.pathsep.join(paths)}
+
+
+def computation_settings() -> dict[str, str]:
+    """Variables of this process that decide how JAX computes and where data sets are."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("JAX_") or name in ("XLA_FLAGS", "TFDS_DATA_DIR")
+    }
