@@ -167,6 +167,7 @@ def compute(
     *,
     key: jax.Array,
     settings: Settings | None = None,
+    note: Callable[[str, float], None] | None = None,
 ) -> dict[str, float]:
     """Measures of a trained network that compete with the region count, by name.
 
@@ -180,6 +181,8 @@ def compute(
         key: of a random choice of examples, of start vectors and noise. A measure does not depend
             on which others are asked for.
         settings: numbers of examples, iterations and samples; None takes the defaults.
+        note: called with name and value of each measure as soon as it is known; what it raises
+            ends the computation.
 
     Returns:
         {name: value} in the order of `names`. NaN where a measure is not defined (see `undefined`)
@@ -204,12 +207,20 @@ def compute(
     """
     wanted = list(names)
     _check_names(wanted)
-    if not _finite((network.parameters, network.model_state)):
-        return dict.fromkeys(wanted, math.nan)
-    measurement = Measurement(network, settings or Settings(), key)
-    with np.errstate(all="ignore"):  # what is not finite is reported as NaN below
-        values = {name: float(MEASURES[name](measurement)) for name in wanted}
-    return {name: value if math.isfinite(value) else math.nan for name, value in values.items()}
+    finite = _finite((network.parameters, network.model_state))
+    measurement = Measurement(network, settings or Settings(), key) if finite else None
+    values = {}
+    for name in wanted:
+        values[name] = math.nan if measurement is None else _value(name, measurement)
+        if note is not None:
+            note(name, values[name])
+    return values
+
+
+def _value(name: str, measurement: Measurement) -> float:
+    with np.errstate(all="ignore"):  # what is not finite is reported as NaN
+        value = float(MEASURES[name](measurement))
+    return value if math.isfinite(value) else math.nan
 
 
 def undefined(network: TrainedNetwork, names: Iterable[str] = NAMES) -> dict[str, str]:

@@ -11,6 +11,7 @@ from rcjax.study.compilation import shared_compilations
 from rcjax.study.executors import executor_of
 from rcjax.study.executors.commands import commands
 from rcjax.study.grid import Run, find
+from rcjax.study.other_runs import other_runs
 from rcjax.study.progress import StudyDisplay
 from rcjax.study.records import COMPLETED, DAMAGED, MISSING, Found
 from rcjax.study.reporting import report_study
@@ -57,6 +58,7 @@ def run_study(
     runs = check_study(plain)
     path = Path(workdir)
     _check_is_no_run(path)
+    others = other_runs(runs, path)
     executor = plain["executor"]["name"]
     # Where workers have the devices, the driver must not reserve their memory.
     if config.run or executor == "in_process":
@@ -65,6 +67,8 @@ def run_study(
         return _single(find(runs, config.run), path, plain)
     if executor == "commands":
         return _print_commands(runs, path, plain, command)
+    if others:
+        print(f"{len(others)} more runs lie in {path}; they are not of this grid", flush=True)
     with Workdir(path, {}).claimed(), stop_requests() as stop:
         return Study(runs, path, plain).to_the_end(stop)
 

@@ -22,6 +22,7 @@ from rcjax.training.classical import FittedClassifier, fit_classical, is_classic
 from rcjax.training.files import finite, is_number, read_json, write_json
 from rcjax.training.state import measures_key
 from rcjax.training.trained import TrainedRun, load_trained
+from rcjax.training.workdir import Workdir
 
 
 class Wanted:
@@ -104,7 +105,7 @@ class Probes:
         return {
             name: content[name]
             for name in self._wanted.variants
-            if name in content and content[name]["regions"] == as_json[name]
+            if name in content and _same_count(content[name]["regions"], as_json[name])
         }
 
     def complete(self) -> bool:
@@ -122,31 +123,30 @@ class Probes:
         """
         _keep_damaged(self.measures_file, _check_measures)
         _keep_damaged(self.variants_file, _check_variants)
-        found = self.measures()
-        missing = [name for name in self._wanted.measures if name not in found]
+        missing = [name for name in self._wanted.measures if name not in self.measures()]
         if missing and isinstance(trained, TrainedRun):
             print(f"computing {len(missing)} measures", flush=True)
-            self._write_measures({**found, **_measure(trained, missing, self._wanted.settings)})
+            _measure(trained, missing, self._wanted.settings, self._noting(stop))
         variants = self.variants()
         for name, regions in self._regions.items():
             if name in variants:
                 continue
-            if stop.is_set():
-                raise Interrupted("interrupted after training, all saved")
+            _leave_if(stop)
             print(f"counting regions: {name}", flush=True)
             variants[name] = _count(trained, regions)
             # Others, of an earlier config, are kept: they may be wanted again.
             others = _read(self.variants_file, _check_variants)
             write_json(self.variants_file, {**others, **variants})
 
-    def _write_measures(self, values: dict[str, float | None]) -> None:
-        write_json(
-            self.measures_file,
-            {
-                "measures": {**self._known_measures(), **values},
-                "settings": self._wanted.settings,
-            },
-        )
+    def _noting(self, stop: threading.Event) -> Callable[[str, float], None]:
+        """Writes every measure as soon as it is known, and then leaves if asked to."""
+
+        def note(name: str, value: float) -> None:
+            known = {**self._known_measures(), name: value}
+            write_json(self.measures_file, {"measures": known, "settings": self._wanted.settings})
+            _leave_if(stop)
+
+        return note
 
 
 def compute_probes(
@@ -164,12 +164,28 @@ def compute_probes(
 
     Raises:
         UserError: the trained network cannot be read back.
+        InUseError: another process works in the folder.
         Interrupted: `stop` was set; what was computed until then is kept.
     """
     probes = Probes(config.to_dict(), folder, Wanted(study))
-    if not probes.complete():
-        fitted = is_classical(config)
-        probes.compute(fit_classical(config) if fitted else load_trained(config, folder), stop)
+    if probes.complete():
+        return
+    # Two processes that add to the same files would lose what the other one wrote.
+    with Workdir(folder, config.to_dict()).claimed():
+        if not probes.complete():
+            fitted = is_classical(config)
+            probes.compute(fit_classical(config) if fitted else load_trained(config, folder), stop)
+
+
+def _same_count(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Whether two definitions agree; the size of batches changes no count."""
+    names = {*first, *second} - {"batch_size"}
+    return all(first.get(name) == second.get(name) for name in names)
+
+
+def _leave_if(stop: threading.Event) -> None:
+    if stop.is_set():
+        raise Interrupted("interrupted after training, all saved")
 
 
 _Check = Callable[[dict[str, Any]], str]  # what is wrong with a file's content, or nothing
@@ -217,8 +233,11 @@ def _check_variants(content: dict[str, Any]) -> str:
 
 
 def _measure(
-    trained: TrainedRun, names: list[str], settings: Mapping[str, Any]
-) -> dict[str, float | None]:
+    trained: TrainedRun,
+    names: list[str],
+    settings: Mapping[str, Any],
+    note: Callable[[str, float], None],
+) -> None:
     data, state = trained.dataset, trained.state
     if isinstance(data, ImageStream):
         raise UserError(
@@ -235,7 +254,7 @@ def _measure(
         batch_size=trained.config.batch_size,
     )
     key = measures_key(trained.config.seed)
-    return finite(measures.compute(network, names, key=key, settings=measures.Settings(**settings)))
+    measures.compute(network, names, key=key, settings=measures.Settings(**settings), note=note)
 
 
 def _count(trained: TrainedRun | FittedClassifier, regions: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import shlex
 import signal
 from collections import Counter
@@ -125,6 +126,22 @@ def test_another_config_is_refused_before_anything_runs(tmp_path, trained):
     with pytest.raises(UserError, match=r"0.01,seed=1 was made with another.*epochs: 2 -> 3"):
         run_experiment(small_study(epochs=3), tmp_path)
     assert len(trained) == 1
+
+
+def test_runs_of_another_study_are_refused_and_those_of_a_wider_grid_told(
+    tmp_path, trained, capsys
+):
+    run_experiment(small_study(), tmp_path)
+    del trained[:]
+    # Another axis changes all names; without the check, two recipes would lie side by side.
+    other = {"grid.momentum": (0.9, 0.5), "grid.seed": (0,)}
+    with pytest.raises(UserError, match=r"runs of another study, such as \S+ \(epochs: 2 -> 7\)"):
+        run_experiment(small_study(epochs=7, **other), tmp_path)
+    assert not trained
+    capsys.readouterr()
+    run_experiment(small_study(**other), tmp_path)
+    assert f"4 more runs lie in {tmp_path}; they are not of this grid" in capsys.readouterr().out
+    assert len(trained) == 4
 
 
 def test_damaged_records_are_named_and_made_again_on_request(tmp_path, trained, capsys):
@@ -322,6 +339,30 @@ def test_measures_are_left_for_later_when_asked_to_stop(tmp_path, monkeypatch, n
         run_experiment(small_study(**{"measures.names": "parameter_norm"}), tmp_path)
 
 
+def test_measures_are_kept_one_by_one(tmp_path, trained, monkeypatch):
+    computed = []
+
+    def measure(network, names, settings, note):
+        for name in names:
+            computed.append(name)
+            if computed == ["path_norm", "hessian_trace"]:
+                signal.raise_signal(signal.SIGTERM)
+            note(name, 7.0)
+
+    network = TrainedRun(*[None] * len(dataclasses.fields(TrainedRun)))
+    monkeypatch.setattr(probes, "load_trained", lambda config, folder: network)
+    monkeypatch.setattr(probes, "_measure", measure)
+    study = small_study(
+        **{"grid.seed": (0,), "grid.learning_rate": (0.1,)},
+        **{"measures.names": "path_norm,hessian_trace,sam_sharpness"},
+    )
+    with pytest.raises(Interrupted):
+        run_experiment(study, tmp_path)
+    (run,) = run_experiment(study, tmp_path)["runs"]
+    assert computed == ["path_norm", "hessian_trace", "sam_sharpness"]
+    assert run["measures"].keys() >= set(computed)
+
+
 def test_a_run_in_use_is_left_to_the_other_process(tmp_path, monkeypatch, trained):
     monkeypatch.setattr(runs, "PATIENCE", 0.0)
     config = small_study()
@@ -362,9 +403,10 @@ def test_measures_are_computed_when_they_are_missing_and_only_then(
 ):
     computed = []
 
-    def measure(network, names, settings):
+    def measure(network, names, settings, note):
         computed.append((tuple(names), settings["examples"]))
-        return dict.fromkeys(names, 7.0) | ({"path_norm": None} if "path_norm" in names else {})
+        for name in names:
+            note(name, math.nan if name == "path_norm" else 7.0)
 
     network = TrainedRun(*[None] * len(dataclasses.fields(TrainedRun)))
     monkeypatch.setattr(probes, "load_trained", lambda config, folder: network)
@@ -414,7 +456,7 @@ def test_probes_with_wrong_content_are_set_aside_and_computed_anew(
 ):
     network = TrainedRun(*[None] * len(dataclasses.fields(TrainedRun)))
     monkeypatch.setattr(probes, "load_trained", lambda config, folder: network)
-    monkeypatch.setattr(probes, "_measure", lambda network, names, _: dict.fromkeys(names, 7.0))
+    monkeypatch.setattr(probes, "_measure", lambda network, names, settings, note: note(*names, 7))
     monkeypatch.setattr(probes, "_count", lambda network, regions: {"mean": 2, "regions": regions})
     study = small_study(
         **{"grid.seed": (0,), "grid.learning_rate": (0.1,)},

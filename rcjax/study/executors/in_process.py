@@ -19,6 +19,18 @@ def execute(
     jobs: Sequence[Job], settings: Mapping[str, Any], report: Report, stop: threading.Event
 ) -> None:
     """Does the jobs; with `runs_together` above 1 those that go together are trained as one."""
+    # Of what there is before the runs nothing is theirs: looking through it after every run would
+    # take longer than a small run does.
+    gc.freeze()
+    try:
+        _execute(jobs, settings, report, stop)
+    finally:
+        gc.unfreeze()
+
+
+def _execute(
+    jobs: Sequence[Job], settings: Mapping[str, Any], report: Report, stop: threading.Event
+) -> None:
     patience = Patience()
     for number, group in enumerate(groups(jobs, settings["runs_together"])):
         if len(group) > 1 and not stop.is_set():
