@@ -17,6 +17,7 @@ from rcjax.errors import UserError
 from rcjax.study.executors import environment, processes, ray, resources
 from rcjax.study.executors.resources import shares, visible_gpus
 from rcjax.study.runs import Job, Outcome
+from rcjax.training.workdir import Workdir
 
 from .small_studies import REPOSITORY, small_study, write_config
 
@@ -93,7 +94,7 @@ def test_gpus_nobody_asked_for_are_hidden_and_told_of(monkeypatch, capsys):
     assert told in capsys.readouterr().out
     # Where there is none, JAX may find a device of another kind.
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    assert shares({**SETTINGS, "workers": 1})[0].environment == {}
+    assert not HIDDEN.keys() & shares({**SETTINGS, "workers": 1})[0].environment.keys()
     assert not HIDDEN.keys() & ray.task_environment([{"CPU": 8}], SETTINGS).keys()
     assert not capsys.readouterr().out
 
@@ -261,6 +262,10 @@ def records(workdir):
     }
 
 
+def logs(workdir):
+    return "".join(path.read_text() for path in Path(workdir).glob("logs/*.txt"))
+
+
 def longer_study(tmp_path, **fields):
     """Four runs that take long enough to be killed."""
     config = small_study(epochs=40, **{"regions.every": 1, "executor.retries": 50, **fields})
@@ -283,15 +288,20 @@ def wait_until_ended(pids, title):
     wait_until(lambda: not any(title in command_line(pid) for pid in pids))
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
-@pytest.mark.parametrize(
+READS_PROC = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
+EXECUTORS = pytest.mark.parametrize(
     ("executor", "title"),
     [
         ("processes", "rcjax.study.worker"),
         pytest.param("ray", "ray::_perform", marks=pytest.mark.ray),
     ],
 )
+FIRST_TWO = ("learning_rate=0.1,seed=0", "learning_rate=0.1,seed=1")
+
+
+@pytest.mark.slow
+@EXECUTORS
+@READS_PROC
 def test_killed_workers_and_drivers_lose_nothing(tmp_path, executor, title):
     file = longer_study(tmp_path, **{"executor.name": executor, "executor.workers": 2})
     undisturbed = start(file, tmp_path / "undisturbed")
@@ -320,15 +330,110 @@ def test_killed_workers_and_drivers_lose_nothing(tmp_path, executor, title):
     assert [run["status"] for run in report["runs"]] == ["completed"] * 4
 
 
+def wait_for_epoch(workdir, epoch, *names):
+    """Until every one of the runs has come so far."""
+    logs = [Path(workdir) / "logs" / f"{name}.txt" for name in names]
+    wait_until(lambda: all(log.exists() and f"epoch {epoch}/" in log.read_text() for log in logs))
+
+
 @pytest.mark.slow
-def test_interrupted_workers_save_checkpoints(tmp_path):
-    file = longer_study(tmp_path, **{"executor.name": "processes", "executor.workers": 1})
+@EXECUTORS
+@READS_PROC
+def test_a_job_that_is_asked_to_stop_saves_all_checkpoints(tmp_path, executor, title):
+    """A batch system signals every process: the workers hear of it twice."""
+    file = longer_study(tmp_path, **{"executor.name": executor, "executor.workers": 2})
     driver = start(file, tmp_path / "study")
-    log = tmp_path / "study" / "logs" / "learning_rate=0.1,seed=0.txt"
-    wait_until(lambda: log.exists() and "epoch 2/40" in log.read_text())
-    driver.send_signal(signal.SIGTERM)
+    wait_for_epoch(tmp_path / "study", 2, *FIRST_TWO)
+    for pid in (driver.pid, *workers_of(driver.pid, title)):
+        os.kill(pid, signal.SIGTERM)
     output, _ = driver.communicate()
     assert driver.returncode == 130, output
-    assert "interrupted with 0 of 4 runs done, all saved; to resume: " in output
-    checkpoints = tmp_path / "study" / "runs" / "learning_rate=0.1,seed=0" / "checkpoints"
-    assert [path for path in checkpoints.iterdir() if path.name.isdigit()]
+    assert "interrupted with 0 of 4 runs done, 2 stopped with all saved; to resume: " in output
+    for name in FIRST_TWO:
+        (epochs,) = re.findall(rf"{name} interrupted: interrupted after (\d+) epochs", output)
+        assert (tmp_path / "study" / "runs" / name / "checkpoints" / epochs).is_dir()
+
+
+@pytest.mark.slow
+@READS_PROC
+def test_a_run_that_is_lost_while_all_stop_is_named(tmp_path):
+    file = longer_study(tmp_path, **{"executor.name": "processes", "executor.workers": 1})
+    driver = start(file, tmp_path / "study")
+    wait_for_epoch(tmp_path / "study", 2, FIRST_TWO[0])
+    (worker,) = workers_of(driver.pid, "rcjax.study.worker")
+    os.kill(worker, signal.SIGSTOP)
+    driver.send_signal(signal.SIGTERM)
+    time.sleep(1)
+    os.kill(worker, signal.SIGKILL)
+    output, _ = driver.communicate()
+    assert driver.returncode == 130, output
+    lost = (
+        f"0 of 4 runs done; {FIRST_TWO[0]} goes on from an earlier checkpoint (its worker was kil"
+    )
+    assert lost in output
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Records of the longer study, made one after the other with the threads of a Ray task."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("NPROC", "1")
+        driver = start(longer_study(folder), folder / "study")
+        output, _ = driver.communicate()
+    assert driver.returncode == 0, output
+    return records(folder / "study")
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """Two nodes, each with room for one run."""
+    utilities = pytest.importorskip("ray.cluster_utils")
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    node = {"num_cpus": 1, "include_dashboard": False}
+    cluster = utilities.Cluster(initialize_head=True, head_node_args=node)
+    cluster.add_node(num_cpus=1)
+    yield cluster
+    cluster.shutdown()
+
+
+def start_on(cluster, tmp_path):
+    fields = {"executor.name": "ray", "executor.ray_address": cluster.address}
+    return start(longer_study(tmp_path, **fields), tmp_path / "study")
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+@READS_PROC
+def test_a_node_that_is_lost_takes_no_run_with_it(tmp_path, undisturbed, cluster):
+    driver = start_on(cluster, tmp_path)
+    wait_for_epoch(tmp_path / "study", 3, *FIRST_TWO)
+    (node,) = cluster.worker_nodes
+    (raylet,) = node.all_processes["raylet"]
+    (worker,) = workers_of(raylet.process.pid, "ray::_perform")
+    # First it is asked to stop, as where a node is emptied; then it is lost with its node.
+    os.kill(worker, signal.SIGTERM)
+    wait_until(lambda: "resuming after" in logs(tmp_path / "study"))
+    cluster.remove_node(node, allow_graceful=False)
+    output, _ = driver.communicate()
+    assert driver.returncode == 0, output
+    assert records(tmp_path / "study") == undisturbed
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+@READS_PROC
+def test_a_driver_may_follow_at_once_on_one_that_was_killed(tmp_path, undisturbed, cluster):
+    driver = start_on(cluster, tmp_path)
+    wait_for_epoch(tmp_path / "study", 3, *FIRST_TWO)
+    orphans = workers_of(os.getpid(), "ray::_perform")
+    driver.kill()
+    driver.communicate()
+    wait_until(lambda: not any(Path(f"/proc/{orphan}").exists() for orphan in orphans))
+    # As an orphan does that Ray cannot reach.
+    with Workdir(tmp_path / "study" / "runs" / FIRST_TWO[1], {}).claimed():
+        driver = start_on(cluster, tmp_path)
+        wait_until(lambda: "in use by another process; waiting" in logs(tmp_path / "study"))
+    output, _ = driver.communicate()
+    assert driver.returncode == 0, output
+    assert records(tmp_path / "study") == undisturbed
