@@ -101,7 +101,7 @@ def test_the_sentences_show_where_ranks_disagree(report):
     assert found["partial_rank_correlation"] == pytest.approx(0.24, abs=0.01)
     said = " ".join(finding("senet18", found).remarks)
     assert "Given the logarithms of learning rate and batch size, r = 0.96" in said
-    assert "\N{GREEK SMALL LETTER RHO} = 0.24, within the [" in said
+    assert "\N{GREEK SMALL LETTER RHO} = 0.241, within the [" in said
     assert any("partial rank correlation of the region count, 0.241" in n for n in found["notes"])
 
 

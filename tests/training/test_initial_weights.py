@@ -17,7 +17,7 @@ from rcjax.training import train
 from rcjax.training.checkpoints import newest_network
 from rcjax.training.trained import load_trained
 
-from .small_runs import launch, small_arguments, small_config
+from .small_runs import damage, launch, small_arguments, small_config
 
 COUNT = {"epochs": 0, "batch_size": 256}  # of more images than there are; nothing is trained
 
@@ -157,11 +157,7 @@ def test_damaged_newest_checkpoint_is_passed_over_and_left(trained, tmp_path):
     before, _ = newest_network(source / "checkpoints" / ".." / "checkpoints")
     first, _ = newest_network(source / "checkpoints" / "1")
     newest = source / "checkpoints" / "2"
-    files = [path for path in newest.rglob("*") if path.is_file()]
-    largest = max(files, key=lambda path: path.stat().st_size)
-    content = bytearray(largest.read_bytes())
-    content[len(content) // 2] ^= 0x10
-    largest.write_bytes(content)
+    damage(newest)
     after, _ = newest_network(source)
     name = "parameters.layers.0.weight"
     assert (before[name] != after[name]).any()

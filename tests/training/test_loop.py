@@ -16,7 +16,7 @@ from rcjax.training.checkpoints import Checkpoints
 from rcjax.training.experiment import Experiment
 from rcjax.training.workdir import Workdir
 
-from .small_runs import launch, small_arguments, small_config
+from .small_runs import damage, launch, small_arguments, small_config
 
 
 @pytest.fixture(scope="module")
@@ -99,15 +99,6 @@ def test_killed_between_last_checkpoint_and_record(finished, tmp_path, monkeypat
     monkeypatch.undo()
     train(small_config(), tmp_path)
     assert_same_outcome(tmp_path, finished[0])
-
-
-def damage(checkpoint):
-    """Flips one byte in the middle of the largest file, where the arrays are."""
-    files = [path for path in checkpoint.rglob("*") if path.is_file()]
-    largest = max(files, key=lambda path: path.stat().st_size)
-    content = bytearray(largest.read_bytes())
-    content[len(content) // 2] ^= 0x10
-    largest.write_bytes(content)
 
 
 def stop_before_last_epoch(workdir, monkeypatch):
