@@ -1,5 +1,6 @@
 """Runs that take a second: a config, and a launcher that reports what a user would see."""
 
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,10 +54,11 @@ def launch(capsys: Any, arguments: list[str]) -> Outcome:
 
 
 def damage(checkpoint: Path) -> None:
-    """Flips one byte in the middle of each file that holds arrays, in folders called `d`."""
-    files = [path for path in checkpoint.rglob("d/*") if path.is_file()]
-    assert files
-    for path in files:
-        content = bytearray(path.read_bytes())
-        content[len(content) // 2] ^= 0x10
-        path.write_bytes(content)
+    """Arrays and checksums that do not agree, as after a flipped byte.
+
+    It is the checksums that change: not every byte of the other files is ever read, and which are
+    differs from run to run.
+    """
+    path = checkpoint / "notes" / "metadata"
+    notes = json.loads(path.read_text())
+    path.write_text(json.dumps({**notes, "checksum": "0" * 64, "network": "0" * 64}))
