@@ -385,6 +385,10 @@ def undisturbed(tmp_path_factory):
     return records(folder / "study")
 
 
+# The cluster's processes are started from this one, in which other tests may have used JAX.
+RAY_FORKS = pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")
+
+
 @pytest.fixture
 def cluster(monkeypatch):
     """Two nodes, each with room for one run."""
@@ -405,6 +409,7 @@ def start_on(cluster, tmp_path):
 @pytest.mark.slow
 @pytest.mark.ray
 @READS_PROC
+@RAY_FORKS
 def test_a_node_that_is_lost_takes_no_run_with_it(tmp_path, undisturbed, cluster):
     driver = start_on(cluster, tmp_path)
     wait_for_epoch(tmp_path / "study", 3, *FIRST_TWO)
@@ -423,6 +428,7 @@ def test_a_node_that_is_lost_takes_no_run_with_it(tmp_path, undisturbed, cluster
 @pytest.mark.slow
 @pytest.mark.ray
 @READS_PROC
+@RAY_FORKS
 def test_a_driver_may_follow_at_once_on_one_that_was_killed(tmp_path, undisturbed, cluster):
     driver = start_on(cluster, tmp_path)
     wait_for_epoch(tmp_path / "study", 3, *FIRST_TWO)
