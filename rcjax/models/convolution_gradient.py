@@ -7,7 +7,9 @@ convolution takes tens of times longer than the sum of its taps anywhere. So on 
     with respect to the images a plain convolution with the kernel turned around;
   - a depthwise convolution is the sum, over the taps of the kernel, of shifted images times a
     weight per channel;
-  - any other grouped convolution is a loop over the convolutions of its groups.
+  - any other grouped convolution is a loop over the convolutions of its groups;
+  - a convolution of many channels whose result has four pixels or fewer, as at the end of VGG19, is
+    one matrix product: XLA's own takes 9 to 80 times as long for 3 x 3 kernels on 2 x 2 pixels.
 All are exact. Everywhere else XLA's convolution and gradients are used as they are.
 
 The choice is made when a function is traced, by `jax.default_backend()`. `jax.grad`, `jax.hessian`
@@ -16,6 +18,7 @@ and Hessian-vector products by `jax.jvp` of `jax.grad` or `jax.grad` of `jax.gra
 """
 
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +27,8 @@ from jax import lax
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 # Images whose taps are taken together: every tap reads them again, from the cache if they fit.
 _PORTION_BYTES = 2 * 2**20
+# A convolution of so many channels or more, to so few pixels or less, is one matrix product.
+_MANY_CHANNELS, _FEW_PIXELS = 128, 4
 
 
 def convolution(
@@ -65,6 +70,36 @@ def _plain(
     )
 
 
+def _product(
+    images: jax.Array, weight: jax.Array, stride: int, edges: list[tuple[int, int]]
+) -> jax.Array:
+    """For every pixel of the result, all that the kernel meets, times the kernel as a matrix."""
+    kernel, outputs = weight.shape[0], weight.shape[-1]
+    padded = jnp.pad(images, ((0, 0), *edges, (0, 0)))
+    ends = [stride * ((size - kernel) // stride) + 1 for size in padded.shape[1:3]]
+    taps = [
+        padded[:, i : i + ends[0] : stride, j : j + ends[1] : stride]
+        for i in range(kernel)
+        for j in range(kernel)
+    ]
+    met = jnp.concatenate(taps, -1)
+    flat = met.reshape(-1, met.shape[-1]) @ weight.reshape(-1, outputs)
+    return flat.reshape(*met.shape[:3], outputs)
+
+
+def _is_product(pixels: tuple[int, ...], weight: jax.Array) -> bool:
+    """Whether a convolution to so many rows and columns is quicker as a matrix product."""
+    kernel, _, channels, _ = weight.shape
+    return kernel > 1 and channels >= _MANY_CHANNELS and math.prod(pixels) <= _FEW_PIXELS
+
+
+def _dense(images: jax.Array, weight: jax.Array, stride: int, padding: int) -> jax.Array:
+    pixels = [(n + 2 * padding - weight.shape[0]) // stride + 1 for n in images.shape[1:3]]
+    if _is_product(tuple(pixels), weight):
+        return _product(images, weight, stride, [(padding, padding)] * 2)
+    return _plain(images, weight, stride, padding)
+
+
 def _depthwise(images: jax.Array, weight: jax.Array, stride: int, padding: int) -> jax.Array:
     kernel = weight.shape[0]
     padded = _pad(images, padding)
@@ -97,12 +132,12 @@ def _grouped(
 def _with_gradient(
     images: jax.Array, weight: jax.Array, stride: int, padding: int, depthwise: bool
 ) -> jax.Array:
-    return (_depthwise if depthwise else _plain)(images, weight, stride, padding)
+    return (_depthwise if depthwise else _dense)(images, weight, stride, padding)
 
 
 def _forward(images, weight, stride, padding, depthwise):
     # Not by `_with_gradient` itself: differentiating this pass again would meet it and refuse.
-    outputs = (_depthwise if depthwise else _plain)(images, weight, stride, padding)
+    outputs = (_depthwise if depthwise else _dense)(images, weight, stride, padding)
     return outputs, (images, weight)
 
 
@@ -129,6 +164,8 @@ def _images_gradient(shape, weight, gradient, stride, padding, depthwise) -> jax
         return _depthwise(spread_out, weight[::-1, ::-1], stride=1, padding=0)
     # Without the barrier XLA folds the turning into the convolution, and then takes a slow path.
     turned = lax.optimization_barrier(weight[::-1, ::-1].swapaxes(2, 3))
+    if stride == 1 and _is_product(shape[1:3], turned):
+        return _product(gradient, turned, 1, [(low, end) for end in high])
     return lax.conv_general_dilated(
         gradient,
         turned,

@@ -36,6 +36,10 @@ CASES = {
     "groups": Case((5, 6), 6, 4, 3, padding=1, groups=2),
     "groups of stride 2": Case((7, 6), 6, 9, 3, stride=2, padding=1, groups=3),
     "one input a group": Case((5, 5), 3, 6, 3, padding=1, groups=3),
+    "many channels, four pixels": Case((2, 2), 128, 131, 3, padding=1),
+    "many channels, one pixel": Case((1, 1), 130, 3, 3, padding=1),
+    "many channels, stride 2": Case((4, 3), 129, 128, 3, stride=2, padding=1),
+    "many channels, two rows": Case((3, 4), 128, 140, 3),
     "depthwise 3x3": Case((6, 5), 5, 5, 3, padding=1, groups=5),
     "depthwise 5x5 of stride 2": Case((7, 8), 4, 4, 5, stride=2, padding=2, groups=4),
 }
