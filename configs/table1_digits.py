@@ -6,7 +6,7 @@ The learning rates and weight decays of the paper's Table 1 and batch sizes in i
 run has 200 digits to train on (the seed draws them) and 500 to test: few enough for a real
 generalization gap. All measures are computed, so that the count stands beside its competitors.
 
-Cost: 20 minutes on two CPU cores of an AMD EPYC with nothing else at work (32 minutes of processor
+Cost: 20 minutes on two CPU cores of an AMD EPYC with little else at work (32 minutes of processor
     time, 1.7 GB of memory for the largest process).
 Expect: 100 % training accuracy in every run, 81 to 97 % test accuracy, 2.15 to 2.71 regions.
     Pearson 0.900 [0.675, 0.911] and Spearman 0.894 between count and gap over the 27 settings. The
