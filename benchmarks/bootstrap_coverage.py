@@ -11,8 +11,8 @@ resamples of settings alone, and bias-corrected accelerated intervals (Efron 198
 import numpy as np
 from scipy.stats import norm
 
-from rcjax.study.statistics import kendall, pearson, spearman
-from rcjax.study.statistics.bootstrap import Resampling, percentile_interval
+from rcjax.statistics import kendall, pearson, spearman
+from rcjax.statistics.bootstrap import Resampling, percentile_interval
 
 STUDIES, RESAMPLES, SETTINGS, RUNS, CONFIDENCE = 250, 500, 27, 3, 0.95
 SETTING_NOISE = 0.3

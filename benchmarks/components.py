@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rcjax.regions.components import count_components
+from rcjax.regions.components.labelling import count_components
 
 try:
     import cc3d

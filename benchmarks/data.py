@@ -20,10 +20,10 @@ from measuring import machine, spread
 from ml_collections import ConfigDict
 from PIL import Image
 
-from rcjax.configuration import complete
+from rcjax.config.loading import complete
 from rcjax.data import ImageStream, open_stream
-from rcjax.data.reading import Reading
-from rcjax.data.stream import Cropping, batches, epoch_order
+from rcjax.data.streamed.image_stream import Cropping, batches, epoch_order
+from rcjax.data.streamed.read_ahead import Reading
 from rcjax.training.streaming import StreamedExperiment
 
 

@@ -18,8 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 from measuring import interleaved, machine, ratio, spread
 
-from rcjax.configuration import apply_overrides, load_config
-from rcjax.study.edge_of_stability.measuring import Laboratory
+from rcjax.config.loading import load_config
+from rcjax.config.overrides import apply_overrides
+from rcjax.edge_of_stability.measuring import Laboratory
 
 TOGETHER, CALL_A_NETWORK, CALL_A_STEP = (
     "together",

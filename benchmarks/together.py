@@ -21,7 +21,7 @@ from ml_collections import ConfigDict
 from rcjax import data
 from rcjax.training import train
 from rcjax.training.experiment import Experiment
-from rcjax.training.together import _Group, train_together
+from rcjax.training.vmapped_runs import _Group, train_together
 
 
 def make_configs(network: str, width: int, runs: int, epochs: int) -> list[ConfigDict]:
@@ -60,7 +60,7 @@ def whole_runs(configs: list[ConfigDict]) -> dict[str, list[float]]:
 
 
 def epochs_alone(configs: list[ConfigDict], repeats: int) -> dict[str, list[float]]:
-    from rcjax.configuration import complete
+    from rcjax.config.loading import complete
 
     experiments = []
     for config in map(complete, configs):

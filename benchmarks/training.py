@@ -19,7 +19,7 @@ from measuring import interleaved, machine, ratio, spread
 from pytorch_resnet import resnet
 
 from rcjax.models import functional
-from rcjax.training.devices import local_mesh, replicate
+from rcjax.runtime.devices import local_mesh, replicate
 from rcjax.training.epoch import EpochSettings, make_epoch
 from rcjax.training.inputs import InputSettings
 from rcjax.training.optimizer import Optimizer

@@ -3,14 +3,14 @@
 The library part needs JAX and numpy only; training, data sets and plots are imported where used.
 """
 
+from rcjax.regions import Convergence as Convergence
+from rcjax.regions import PairedComparison as PairedComparison
+from rcjax.regions import RegionCounts as RegionCounts
+from rcjax.regions import compare as compare
+from rcjax.regions import convergence as convergence
+from rcjax.regions import count_regions as count_regions
 from rcjax.regions import slices as slices
-from rcjax.regions.convergence import Convergence as Convergence
-from rcjax.regions.convergence import convergence as convergence
-from rcjax.regions.counting import count_regions as count_regions
-from rcjax.regions.host import on_host as on_host
-from rcjax.regions.result import RegionCounts as RegionCounts
-from rcjax.regions.statistics import PairedComparison as PairedComparison
-from rcjax.regions.statistics import compare as compare
+from rcjax.regions.classifier import on_host as on_host
 
 __version__ = "0.1.0"
 __all__ = [

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from rcjax.configuration import apply_overrides, known_configs, load_config
+from rcjax.config import apply_overrides, known_configs, load_config
 from rcjax.errors import UserError
 
 COMPLETED, USER_ERROR, DIVERGED, INTERRUPTED = 0, 2, 3, 130
@@ -70,7 +70,7 @@ def _run(argv: list[str]) -> int:
     apply_overrides(config, overrides)
 
     # Only now: these pull in the whole training stack, and a misspelt field should not wait for it.
-    from rcjax.study import run_experiment
+    from rcjax.experiments import run_experiment
     from rcjax.training import Interrupted, train
 
     try:

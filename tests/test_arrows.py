@@ -1,33 +1,86 @@
 """Who may import whom: the arrows of the project, held by reading the import statements."""
 
 import ast
+import collections
+import graphlib
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import rcjax
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "rcjax"
 
-# Subpackage (or module) of rcjax: what else of rcjax it may import.
-ALLOWED = {
-    "regions": set(),
-    "errors": set(),
-    "fields": set(),
-    "configuration": {"errors", "fields"},
-    "models": {"errors"},
-    "data": {"errors"},
-    "plotting": {"errors", "regions"},
-    "measures": {"errors", "regions", "models", "data"},
+# Room (subpackage or module) of rcjax: the rooms it may import, and why it needs them.
+ALLOWED: dict[str, dict[str, str]] = {
+    "regions": {},
+    "errors": {},
+    "config": {"errors": "a wrong field is the user's to mend"},
+    "models": {"errors": "an unknown network is the user's to mend"},
+    "data": {"errors": "a damaged file is the user's to mend"},
+    "plotting": {"regions": "pictures of slices evaluate the classifier as the counter does"},
+    "measures": {
+        "errors": "a network that cannot be measured is the user's to mend",
+        "regions": "the path norm walks a traced network as the exact count does",
+        "models": "norms of layers follow the layers of our networks",
+    },
+    "runtime": {
+        "config": "a folder belongs to one config",
+        "errors": "a folder that cannot be used is the user's to mend",
+    },
+    "statistics": {
+        "config": "columns of a table bear the names of config fields",
+        "errors": "a table that cannot be read is the user's to mend",
+    },
+    "report": {
+        "statistics": "the report shows statistics",
+        "plotting": "its figures share one style with the pictures of slices",
+        "runtime": "its files are written whole or not at all",
+        "errors": "an earlier report may be damaged",
+    },
     "training": {
-        "errors", "fields", "configuration", "regions", "models", "data", "measures", "plotting",
+        "config": "a run is made from a config",
+        "regions": "regions are counted while a network trains",
+        "models": "it trains networks",
+        "data": "it trains on data sets",
+        "runtime": "a run has a folder and may be interrupted",
+        "errors": "a run that cannot be made is the user's to mend",
     },
     "study": {
-        "errors", "fields", "configuration", "regions", "models", "data", "measures", "plotting",
-        "training",
+        "config": "a grid is made of config fields",
+        "data": "measures are taken on a run's data set",
+        "measures": "runs are measured after training",
+        "regions": "the report names the connectivity of the counter",
+        "report": "a study ends with a report",
+        "runtime": "a study has a folder and may be interrupted",
+        "statistics": "runs become rows of the statistics",
+        "training": "a study is made of training runs",
+        "errors": "a study that cannot be made is the user's to mend",
     },
-}  # fmt: skip
+    "edge_of_stability": {
+        "config": "its config is checked field by field",
+        "data": "its images are prepared data sets",
+        "measures": "sharpness is the largest eigenvalue of the Hessian",
+        "regions": "it counts regions of small networks",
+        "runtime": "the experiment has a folder and may be interrupted",
+        "errors": "a config that cannot be run is the user's to mend",
+    },
+    "experiments": {
+        "edge_of_stability": "one of the experiments",
+        "study": "one of the experiments",
+        "errors": "an unknown experiment is the user's to mend",
+    },
+    "launch": {
+        "config": "the command line names a config",
+        "experiments": "it runs the experiment of the config",
+        "training": "a config without an experiment is one training run",
+        "errors": "every error of the user's ends in one line",
+    },
+}
 HEAVY = (
     "absl", "flax", "jinja2", "matplotlib", "optax", "orbax", "sklearn", "tensorflow_datasets",
     "torch", "tqdm",
@@ -47,28 +100,88 @@ def imported_modules(path: Path) -> set[str]:
     return names
 
 
-def parts_of_rcjax(path: Path) -> set[str]:
-    """The subpackages (or modules) of rcjax that a file imports."""
-    public = {"count_regions", "slices", "on_host", "RegionCounts", "compare", "PairedComparison"}
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def rooms_imported_by(path: Path) -> set[str]:
+    """The rooms that a file imports. What `rcjax` itself names comes from `rcjax.regions`."""
     parts = {name.split(".")[1] for name in imported_modules(path) if name.startswith("rcjax.")}
-    return {"regions" if part in public else part for part in parts}
+    return {"regions" if part in rcjax.__all__ else part for part in parts}
 
 
-@pytest.mark.parametrize("part", sorted(ALLOWED))
-def test_parts_import_only_what_lies_below(part):
-    files = sorted((PACKAGE / part).rglob("*.py")) or [PACKAGE / f"{part}.py"]
+@pytest.mark.parametrize("room", sorted(ALLOWED))
+def test_rooms_import_only_what_lies_below(room):
+    files = sorted((PACKAGE / room).rglob("*.py")) or [PACKAGE / f"{room}.py"]
     for path in files:
-        if path.exists():
-            assert parts_of_rcjax(path) - {part} <= ALLOWED[part], path
+        assert rooms_imported_by(path) - {room} <= set(ALLOWED[room]), path
 
 
-def test_every_part_has_its_arrows():
-    parts = {
-        path.stem if path.is_file() else path.name
-        for path in PACKAGE.iterdir()
-        if path.suffix == ".py" or (path / "__init__.py").exists()
+@pytest.mark.parametrize("room", sorted(ALLOWED))
+def test_every_allowed_arrow_is_there(room):
+    files = sorted((PACKAGE / room).rglob("*.py")) or [PACKAGE / f"{room}.py"]
+    assert set(ALLOWED[room]) <= set().union(*map(rooms_imported_by, files))
+
+
+def test_every_room_has_its_arrows():
+    files = set(PACKAGE.rglob("*.py")) - {PACKAGE / "__init__.py"}
+    assert {room_of(path) for path in files} == set(ALLOWED)
+
+
+def test_arrows_between_rooms_make_no_circle():
+    graphlib.TopologicalSorter(ALLOWED).prepare()  # raises CycleError
+
+
+def test_files_import_each_other_in_no_circle():
+    modules = {module_of(path): path for path in PACKAGE.rglob("*.py")}
+    arrows = {
+        module: {name for name in imported_modules(path) | parents_of(path) if name in modules}
+        for module, path in modules.items()
+        if path.name != "__init__.py"
     }
-    assert parts - {"__init__", "launch"} <= set(ALLOWED)
+    graphlib.TopologicalSorter(arrows).prepare()
+
+
+def test_no_room_holds_more_than_a_fifth_of_the_lines():
+    lines = collections.Counter()
+    for path in PACKAGE.rglob("*.py"):
+        lines[room_of(path)] += len(path.read_text(encoding="utf-8").splitlines())
+    room, most = lines.most_common(1)[0]
+    assert most <= lines.total() / 5, room
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(REPOSITORY).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def parents_of(path: Path) -> set[str]:
+    """The modules that a file names in `from MODULE import ...`."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+
+
+def names_past_a_face(path: Path) -> list[str]:
+    """What a file imports out of a package that it does not belong to, and that its face hides."""
+    package = module_of(path.parent / "__init__.py")
+    hidden = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not (isinstance(node, ast.ImportFrom) and str(node.module).startswith("rcjax.")):
+            continue
+        source = str(node.module)
+        if (PACKAGE.parent / source.replace(".", "/")).is_dir():
+            face = importlib.import_module(source).__all__
+            private = [alias.name for alias in node.names if alias.name not in face]
+        else:
+            source, private = source.rpartition(".")[0], [alias.name for alias in node.names]
+        if source != "rcjax" and not f"{package}.".startswith(f"{source}."):
+            hidden += [f"{source}: {name}" for name in private]
+    return hidden
+
+
+def test_packages_are_used_through_their_faces():
+    hidden = {str(path): names_past_a_face(path) for path in sorted(PACKAGE.rglob("*.py"))}
+    assert {path: names for path, names in hidden.items() if names} == {}
 
 
 def test_the_core_imports_jax_and_numpy_only():

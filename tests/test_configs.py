@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 from ml_collections import ConfigDict
 
-from rcjax.configuration import apply_overrides, complete, flatten, load_config
+from rcjax.config.loading import complete, load_config
+from rcjax.config.nesting import flatten
+from rcjax.config.overrides import apply_overrides
 from rcjax.data import load
+from rcjax.edge_of_stability.validation import check_config as check_edge_of_stability
 from rcjax.errors import UserError
+from rcjax.experiments import run_experiment
 from rcjax.models.classical import CLASSICAL_NAMES
-from rcjax.study import run_experiment
-from rcjax.study.edge_of_stability.validation import check_config as check_edge_of_stability
-from rcjax.study.external import check_analysis
+from rcjax.study.analyze import check_analysis
 from rcjax.study.validation import check_study
 from rcjax.training import train
 from rcjax.training.counting import sample_slices

@@ -9,8 +9,9 @@ from pathlib import Path
 import jax
 import pytest
 
-import rcjax.training.files
-from rcjax.configuration import apply_overrides, load_config
+import rcjax.runtime.files
+from rcjax.config.loading import load_config
+from rcjax.config.overrides import apply_overrides
 from rcjax.errors import UserError
 from rcjax.launch import main, split_overrides
 from rcjax.training.experiment import Experiment
@@ -195,7 +196,7 @@ def test_full_disk(capsys, tmp_path, monkeypatch):
     def no_space(descriptor):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(rcjax.training.files.os, "fsync", no_space)
+    monkeypatch.setattr(rcjax.runtime.files.os, "fsync", no_space)
     assert_refused(launch(capsys, small_arguments(tmp_path / "run")), "no space left", "intact")
     assert not (tmp_path / "run" / "record.json").exists()
 

@@ -1,13 +1,27 @@
-"""Data sets by name, as arrays; their normalisation; augmentation on the device."""
+"""Data sets by name, as arrays or streams; their normalisation; augmentation on the device."""
 
-from rcjax.data.augmentation import augment as augment
-from rcjax.data.dataset import Dataset as Dataset
-from rcjax.data.loading import NAMES as NAMES
-from rcjax.data.loading import load as load
-from rcjax.data.names import check_name as check_name
-from rcjax.data.names import is_streamed as is_streamed
-from rcjax.data.normalization import normalize as normalize
-from rcjax.data.opening import open_stream as open_stream
-from rcjax.data.stream import ImageStream as ImageStream
+from rcjax.data.augmentation import augment
+from rcjax.data.dataset import Dataset
+from rcjax.data.names import check_name, is_streamed
+from rcjax.data.normalization import check_spread, normalize
+from rcjax.data.randomness import Purpose, generator
+from rcjax.data.resident import NAMES, load
+from rcjax.data.streamed import ImageStream, open_stream
 
 AnyDataset = Dataset | ImageStream
+
+__all__ = [
+    "NAMES",
+    "AnyDataset",
+    "Dataset",
+    "ImageStream",
+    "Purpose",
+    "augment",
+    "check_name",
+    "check_spread",
+    "generator",
+    "is_streamed",
+    "load",
+    "normalize",
+    "open_stream",
+]

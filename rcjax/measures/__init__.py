@@ -3,8 +3,15 @@
 `compute(network, key=key)` gives all of them by name; docs/measures.md says what each is.
 """
 
-from rcjax.measures.computing import NAMES as NAMES
-from rcjax.measures.computing import compute as compute
-from rcjax.measures.computing import undefined as undefined
-from rcjax.measures.network import Settings as Settings
-from rcjax.measures.network import TrainedNetwork as TrainedNetwork
+from rcjax.measures.all_measures import NAMES, compute, undefined
+from rcjax.measures.inputs import Settings, TrainedNetwork
+from rcjax.measures.lanczos import largest_eigenvalue
+
+__all__ = [
+    "NAMES",
+    "Settings",
+    "TrainedNetwork",
+    "compute",
+    "largest_eigenvalue",
+    "undefined",
+]

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from rcjax.measures.network import Apply, Arrays, Batches
+from rcjax.measures.inputs import Apply, Arrays, Batches
 
 
 @functools.partial(jax.jit, static_argnames="apply")

@@ -16,10 +16,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from rcjax.measures.inputs import Apply, Arrays
 from rcjax.measures.lanczos import largest_eigenvalue
-from rcjax.measures.network import Apply, Arrays
-from rcjax.models.convolution_gradient import convolution
-from rcjax.models.layers import BatchNorm, Convolution, Linear, observing
+from rcjax.models import BatchNorm, Convolution, Linear, convolution, observing
 
 ITERATIONS = 40  # of Lanczos, for the norm of a convolution
 

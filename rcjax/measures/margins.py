@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rcjax.measures.network import Apply, Arrays, Batches
+from rcjax.measures.inputs import Apply, Arrays, Batches
 
 PERCENTILE = 10  # of the margins over training examples (Jiang et al., ICLR 2020)
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rcjax.measures.network import Arrays
+from rcjax.measures.inputs import Arrays
 
 
 class ParameterNorms(NamedTuple):

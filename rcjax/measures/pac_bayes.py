@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from rcjax.measures.network import Arrays
+from rcjax.measures.inputs import Arrays
 
 ACCURACY_DROP = 0.1  # in expectation, of the training accuracy
 MAGNITUDE_FLOOR = 1e-3  # standard deviation of the noise on a parameter that is 0

@@ -9,10 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Literal
 
-from rcjax.measures.network import Apply, Arrays
-from rcjax.regions.exact_rules import PiecewiseLinearRule, scan_sizes
-from rcjax.regions.exact_values import Kind, NotPiecewiseLinear, Value, constant
-from rcjax.regions.tracing import walk
+from rcjax.measures.inputs import Apply, Arrays
+from rcjax.regions.classifier import walk
+from rcjax.regions.exact import (
+    Kind,
+    NotPiecewiseLinear,
+    PiecewiseLinearRule,
+    Value,
+    constant,
+    scan_sizes,
+)
 
 # Squares of deep networks leave the range of float32; the sum is proportional to its input, so
 # it is computed for several of them and the first result inside the range is taken.

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from rcjax.measures.inputs import Apply, Arrays, Batches
 from rcjax.measures.lanczos import largest_eigenvalue_by_calls
-from rcjax.measures.network import Apply, Arrays, Batches
 from rcjax.measures.objective import Derivatives, derivatives
 
 

@@ -98,10 +98,10 @@ def _check_values(name: str, hyperparameters: str) -> None:
         try:
             estimator.fit(points, labels)
         except (TypeError, ValueError) as error:
-            raise refusal(name, error) from error
+            raise classifier_error(name, error) from error
 
 
-def refusal(name: str, error: Exception) -> UserError:
+def classifier_error(name: str, error: Exception) -> UserError:
     """What scikit-learn objects to, as one line."""
     reason = " ".join(str(error).split())
     return UserError(f"{name} refuses its hyperparameters (config section classifier): {reason}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rcjax.regions.values import SliceValues, slice_values
+from rcjax.regions import SliceValues, slice_values
 
 _COLOURS = (
     "#4c78a8", "#f58518", "#54a24b", "#e45756", "#72b7b2",

@@ -1,0 +1,25 @@
+"""Counts the regions of equal predicted label along slices of input space.
+
+Needs JAX and numpy alone, and knows nothing of training, configs or files.
+"""
+
+from rcjax.regions import slices
+from rcjax.regions.arguments import check_connectivity
+from rcjax.regions.convergence import Convergence, convergence
+from rcjax.regions.counting import count_regions
+from rcjax.regions.result import RegionCounts
+from rcjax.regions.slice_values import SliceValues, slice_values
+from rcjax.regions.statistics import PairedComparison, compare
+
+__all__ = [
+    "Convergence",
+    "PairedComparison",
+    "RegionCounts",
+    "SliceValues",
+    "check_connectivity",
+    "compare",
+    "convergence",
+    "count_regions",
+    "slice_values",
+    "slices",
+]

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from rcjax.regions.host import OnHost
+from rcjax.regions.classifier import OnHost
 
 METHODS = ("grid", "adaptive", "exact")
 CONNECTIVITIES = ("full", "face")

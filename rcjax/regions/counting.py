@@ -18,10 +18,9 @@ from rcjax.regions.arguments import (
     check_positive,
     check_precision,
 )
-from rcjax.regions.evaluation import Evaluator
+from rcjax.regions.classifier import Evaluator, MixedEvaluator
 from rcjax.regions.exact import DEFAULT_BUDGET, count_exact
 from rcjax.regions.grid import GridCounter
-from rcjax.regions.mixed_evaluation import MixedEvaluator
 from rcjax.regions.progress import Progress
 from rcjax.regions.result import RegionCounts
 

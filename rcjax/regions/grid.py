@@ -11,9 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from rcjax.regions import simplex
+from rcjax.regions.classifier import INVALID_LABEL, Evaluator
 from rcjax.regions.components import count_components
-from rcjax.regions.evaluation import Evaluator
-from rcjax.regions.outputs import INVALID_LABEL
 
 _INVALID_COUNT = -1
 

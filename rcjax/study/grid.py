@@ -6,10 +6,18 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from rcjax.configuration import flatten, nested, unknown_axis
+from rcjax.config import (
+    FREE_SECTIONS,
+    RUN_FIELDS,
+    STUDY_FIELDS,
+    flatten,
+    is_run_field,
+    nested,
+    run_kind,
+    unknown_axis,
+)
 from rcjax.errors import UserError
-from rcjax.fields import FREE_SECTIONS, RUN_FIELDS, STUDY_FIELDS, is_run_field, run_kind
-from rcjax.training.validation import check_config
+from rcjax.training import check_config
 
 MOST_RUNS = 100_000  # beyond there is only a slip of the keys
 _LONGEST_NAME = 200  # of a folder; file systems take 255 bytes
@@ -42,8 +50,9 @@ def expand(config: Mapping[str, Any]) -> list[Run]:
 
     Returns:
         All combinations of the values, the last axis (the seed) varying fastest. Axes are ordered
-        network, learning_rate, batch_size, weight_decay, the others as in `rcjax.fields`, seed; a
-        name does not depend on the other values of the grid, so a narrower one finds its runs.
+        network, learning_rate, batch_size, weight_decay, the others as in `rcjax.config.fields`,
+        seed; a name does not depend on the other values of the grid, so a narrower one finds its
+        runs.
 
     Raises:
         UserError: no axis, an axis without values, with repeated values or of no field; too many
@@ -51,7 +60,7 @@ def expand(config: Mapping[str, Any]) -> list[Run]:
 
     Example:
         >>> from ml_collections import ConfigDict
-        >>> from rcjax.configuration import complete
+        >>> from rcjax.config import complete
         >>> study = {"experiment": "study", "grid": {"seed": (0, 1), "learning_rate": (0.1,)}}
         >>> [run.name for run in expand(complete(ConfigDict(study)).to_dict())]
         ['learning_rate=0.1,seed=0', 'learning_rate=0.1,seed=1']

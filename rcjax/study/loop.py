@@ -6,16 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from rcjax.errors import UserError
-from rcjax.study import records
-from rcjax.study.compilation import shared_compilations
-from rcjax.study.executors import executor_of
-from rcjax.study.executors.commands import commands
+from rcjax.runtime import Interrupted, Workdir, check_devices, shared_compilations, stop_requests
+from rcjax.study import run_folders
+from rcjax.study.executors import batch_commands, executor_of
+from rcjax.study.foreign_runs import other_runs
 from rcjax.study.grid import Run, find
-from rcjax.study.other_runs import other_runs
-from rcjax.study.progress import StudyDisplay
-from rcjax.study.records import COMPLETED, DAMAGED, MISSING, Found
-from rcjax.study.reporting import report_study
-from rcjax.study.runs import (
+from rcjax.study.jobs import (
     FAILED,
     IN_USE,
     INTERRUPTED,
@@ -25,10 +21,10 @@ from rcjax.study.runs import (
     make_job,
     train_and_probe,
 )
+from rcjax.study.progress import StudyDisplay
+from rcjax.study.reporting import report_study
+from rcjax.study.run_folders import COMPLETED, DAMAGED, MISSING, Found
 from rcjax.study.validation import check_study
-from rcjax.training.devices import check_devices
-from rcjax.training.interruption import Interrupted, stop_requests
-from rcjax.training.workdir import Workdir
 
 
 def run_study(
@@ -92,9 +88,9 @@ def _single(run: Run, path: Path, study: Mapping[str, Any]) -> dict[str, Any]:
 def _print_commands(
     runs: Sequence[Run], path: Path, study: Mapping[str, Any], command: Sequence[str]
 ) -> dict[str, Any]:
-    found = records.look(runs, path)
+    found = run_folders.look(runs, path)
     pending = [each.run for each in found if is_pending(each, path, study)]
-    lines = commands(pending, len(runs), command)
+    lines = batch_commands(pending, len(runs), command)
     print("\n".join(lines), flush=True)
     if damaged := damaged_runs(found, "another executor with "):
         raise UserError(damaged[0])
@@ -103,7 +99,7 @@ def _print_commands(
 
 def is_pending(found: Found, path: Path, study: Mapping[str, Any]) -> bool:
     """Whether a run is still to be trained, or something to be computed of its network."""
-    return found.status == MISSING or records.lacks_probes(found, path, study)
+    return found.status == MISSING or run_folders.lacks_probes(found, path, study)
 
 
 def damaged_runs(found: Sequence[Found], means: str = "") -> list[str]:
@@ -145,18 +141,18 @@ class Study:
         Args:
             stop: an event; once it is set the study stops with its runs' checkpoints saved.
         """
-        found = self._mend(records.look(self._runs, self._path))
+        found = self._mend(run_folders.look(self._runs, self._path))
         pending = [each for each in found if self._is_pending(each)]
         self._announce(found, pending)
         if pending:
             self._execute(pending, stop)
             if stop.is_set():
                 raise Interrupted(self._interruption())
-        return self._report(records.look(self._runs, self._path))
+        return self._report(run_folders.look(self._runs, self._path))
 
     def _interruption(self) -> str:
         """What became of the runs when the user asked to stop."""
-        done = sum(each.status != MISSING for each in records.look(self._runs, self._path))
+        done = sum(each.status != MISSING for each in run_folders.look(self._runs, self._path))
         text = f"interrupted with {done} of {len(self._runs)} runs done"
         if saved := sum(outcome.status == INTERRUPTED for outcome in self._stopped):
             text += f", {saved} stopped with all saved"
@@ -175,8 +171,8 @@ class Study:
             print("--config.rerun_damaged=true makes them again, keeping what is there", flush=True)
             return found
         for each in damaged:
-            print(records.set_damaged_aside(each, self._path), flush=True)
-        return records.look(self._runs, self._path)
+            print(run_folders.set_damaged_aside(each, self._path), flush=True)
+        return run_folders.look(self._runs, self._path)
 
     def _is_pending(self, found: Found) -> bool:
         return is_pending(found, self._path, self._config)
@@ -214,8 +210,8 @@ class Study:
             # Another process may have made the run in the meantime.
             if failure is not None and not each.message and self._is_pending(each):
                 each = each._replace(message=failure.message)
-            rows.append(records.make_row(each, self._path, self._config))
-        for message in records.version_messages(rows):
+            rows.append(run_folders.make_row(each, self._path, self._config))
+        for message in run_folders.version_messages(rows):
             print(message, flush=True)
         report = report_study(rows, self._config, self._path)
         problems = [*self._incomplete(found), *damaged_runs(found)]

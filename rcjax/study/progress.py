@@ -5,7 +5,7 @@ import time
 
 from tqdm import tqdm
 
-from rcjax.study.runs import INTERRUPTED, LOST, Outcome
+from rcjax.study.jobs import INTERRUPTED, LOST, Outcome
 
 
 class StudyDisplay:

@@ -5,14 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rcjax.configuration import flatten
-from rcjax.regions.arguments import check_connectivity
-from rcjax.study.report import write_report
-from rcjax.study.report.definition import VARIED
-from rcjax.study.report.readings import why_undefined
-from rcjax.study.rows import Row
-from rcjax.study.statistics import analyze
-from rcjax.training.files import finite
+from rcjax.config import flatten
+from rcjax.regions import check_connectivity
+from rcjax.report import VARIED, why_undefined, write_report
+from rcjax.runtime import finite
+from rcjax.statistics import Row, analyze
 
 
 def report_study(rows: Sequence[Row], config: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -4,15 +4,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from rcjax.configuration import flatten
+from rcjax.config import FREE_SECTIONS, RUN_FIELDS, STUDY_FIELDS, flatten, is_run_field
 from rcjax.data import is_streamed
 from rcjax.errors import UserError
-from rcjax.fields import FREE_SECTIONS, RUN_FIELDS, STUDY_FIELDS, is_run_field
+from rcjax.study.after_training import Wanted
 from rcjax.study.executors import NAMES as EXECUTORS
 from rcjax.study.grid import Run, expand
-from rcjax.study.probes import Wanted
-from rcjax.training.classical import is_classical
-from rcjax.training.validation import check_config
+from rcjax.training import check_config, is_classical
 
 _RANGES: dict[str, tuple[float, float]] = {
     "executor.workers": (0, 10_000),
@@ -111,7 +109,9 @@ def _check_names(config: Mapping[str, Any]) -> None:
     fields = flatten({name: v for name, v in config.items() if name not in FREE_SECTIONS})
     missing = [name for name in allowed if name not in fields]
     if missing:
-        raise UserError(f"the config lacks {', '.join(sorted(missing))}; see rcjax/fields.py")
+        raise UserError(
+            f"the config lacks {', '.join(sorted(missing))}; see rcjax/config/fields.py"
+        )
     unknown = [name for name in fields if name not in allowed and not is_run_field(name)]
     if unknown:
         raise UserError(

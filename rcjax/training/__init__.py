@@ -1,4 +1,26 @@
 """Training with region counts along the way: `train(config, workdir)` returns the record."""
 
-from rcjax.training.interruption import Interrupted as Interrupted
-from rcjax.training.loop import train as train
+from rcjax.runtime import Interrupted
+from rcjax.training.classical import FittedClassifier, fit_classical, is_classical
+from rcjax.training.finished_run import TrainedRun, load_trained
+from rcjax.training.loop import train
+from rcjax.training.record import run_workdir
+from rcjax.training.state import measures_key
+from rcjax.training.validation import check_config
+from rcjax.training.vmapped_runs import group_key, is_groupable, train_together
+
+__all__ = [
+    "FittedClassifier",
+    "Interrupted",
+    "TrainedRun",
+    "check_config",
+    "fit_classical",
+    "group_key",
+    "is_classical",
+    "is_groupable",
+    "load_trained",
+    "measures_key",
+    "run_workdir",
+    "train",
+    "train_together",
+]

@@ -15,16 +15,14 @@ from typing import Any
 import numpy as np
 
 from rcjax import RegionCounts, count_regions, on_host
-from rcjax.configuration import complete, flatten
+from rcjax.config import RUN_FIELDS, complete, flatten
 from rcjax.data import Dataset, is_streamed, normalize
 from rcjax.errors import UserError
-from rcjax.fields import RUN_FIELDS
-from rcjax.models.classical import CLASSICAL_NAMES, create_classical, refusal
+from rcjax.models import CLASSICAL_NAMES, classifier_error, create_classical
+from rcjax.runtime import Workdir, finite, json_line, versions, write_json
 from rcjax.training.counting import sample_slices
 from rcjax.training.dataset import load_resident
-from rcjax.training.files import finite, json_line, write_json
-from rcjax.training.versions import versions
-from rcjax.training.workdir import Workdir
+from rcjax.training.record import fitted_record
 
 # Fields of a run that concern a classical classifier, besides those that begin with "regions." and
 # "classifier.".
@@ -167,7 +165,7 @@ def fit_classical(config: Any) -> FittedClassifier:
             estimator.fit(points, dataset.train_labels)
             estimator.predict(points[:1])  # where neighbours find that there are too few images
         except (TypeError, ValueError) as error:
-            raise refusal(config.network, error) from error
+            raise classifier_error(config.network, error) from error
     messages = dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
     return FittedClassifier(dataset, config.seed, estimator, tuple(messages))
 
@@ -190,24 +188,25 @@ def run_classical(config: Any, folder: Workdir) -> dict[str, Any]:
     train_loss, train_accuracy = fitted.evaluate("train")
     test_loss, test_accuracy = fitted.evaluate("test")
     counts = fitted.count(config.regions)
-    accuracies = {
+    entry = {
+        "epoch": 0,
+        "train_loss": train_loss,
+        "test_loss": test_loss,
         "train_accuracy": train_accuracy,
         "test_accuracy": test_accuracy,
         "generalization_gap": train_accuracy - test_accuracy,
+        "region_count": {
+            "mean": float(counts.mean),
+            "standard_error": float(counts.standard_error),
+        },
     }
-    regions = {"mean": float(counts.mean), "standard_error": float(counts.standard_error)}
-    losses = {"train_loss": train_loss, "test_loss": test_loss}
-    entry = {"epoch": 0, **losses, **accuracies, "region_count": regions}
-    record = {
-        "config": _read_fields(config.to_dict()),
-        "status": "completed",
-        **accuracies,
-        "region_count": {**regions, "counts": np.asarray(counts.counts).tolist()},
-        "history": [entry],
-        "epochs": [],
-        "messages": list(fitted.messages),
-        "versions": _versions(),
-    }
+    record = fitted_record(
+        _read_fields(config.to_dict()),
+        entry=entry,
+        counts=np.asarray(counts.counts).tolist(),
+        messages=fitted.messages,
+        fitted_with=_versions(),
+    )
     folder.note_config()
     folder.metrics.write_text(json_line(entry), encoding="utf-8")
     write_json(folder.record, record)

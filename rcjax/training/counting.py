@@ -8,7 +8,7 @@ import numpy as np
 
 from rcjax import count_regions, slices
 from rcjax.data import AnyDataset, ImageStream, normalize
-from rcjax.data.stream import decoded
+from rcjax.data.streamed import decoded
 from rcjax.errors import UserError
 from rcjax.training.state import slices_key
 

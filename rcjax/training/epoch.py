@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from rcjax.training.devices import divide_batch, replicated
+from rcjax.runtime import divide_batch, replicated
 from rcjax.training.inputs import InputSettings, epoch_keys, training_inputs
 from rcjax.training.optimizer import Optimizer
 from rcjax.training.state import TrainState

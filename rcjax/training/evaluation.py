@@ -11,7 +11,7 @@ import optax
 from jax.sharding import Mesh
 
 from rcjax.data import normalize
-from rcjax.training.devices import divide_batch
+from rcjax.runtime import divide_batch
 from rcjax.training.step import Apply
 
 _BATCH_SIZE = 512

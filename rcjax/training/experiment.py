@@ -12,8 +12,8 @@ import numpy as np
 
 from rcjax import RegionCounts, models
 from rcjax.data import AnyDataset
+from rcjax.runtime import local_mesh, replicate
 from rcjax.training.counting import make_counter, sample_slices
-from rcjax.training.devices import local_mesh, replicate
 from rcjax.training.epoch import EpochMetrics, EpochSettings, make_epoch
 from rcjax.training.evaluation import Scores, compile_evaluation
 from rcjax.training.initial_weights import Network, read_network
@@ -77,7 +77,7 @@ class Experiment:
             apply_training = self._functions(jnp.bfloat16)[1]
         settings = EpochSettings(config.batch_size, inputs)
         self._check_images_fit(apply_training, dataset, training=config.epochs > 0)
-        # Equal for runs that may be trained together, see `rcjax.training.together`.
+        # Equal for runs that may be trained together, see `rcjax.training.vmapped_runs`.
         self.epoch_parts = (apply_training, self._optimizer, settings, self._mesh)
         self._epoch = make_epoch(*self.epoch_parts)
         self._evaluate = compile_evaluation(apply, inputs.mean, inputs.std, self._mesh)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from rcjax.plotting.training import plot_learning, plot_region_count, plot_segment
+from rcjax.training.drawing import plot_learning, plot_region_count, plot_segment
 from rcjax.training.state import TrainState
 
 _POSITIONS = 401  # when the config's grid has more than one axis

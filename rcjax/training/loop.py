@@ -6,23 +6,28 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rcjax.configuration import complete
+from rcjax.config import complete
+from rcjax.runtime import (
+    Interrupted,
+    Workdir,
+    check_devices,
+    describe_devices,
+    finite,
+    stop_requests,
+    write_json,
+)
 from rcjax.training.checkpoints import Checkpoints
 from rcjax.training.classical import is_classical, run_classical
 from rcjax.training.dataset import load_dataset
-from rcjax.training.devices import check_devices, describe_devices
 from rcjax.training.experiment import Experiment, Position
 from rcjax.training.figures import draw_figures
-from rcjax.training.files import finite, write_json
 from rcjax.training.initial_weights import check_unchanged, fingerprint
-from rcjax.training.interruption import Interrupted, stop_requests
 from rcjax.training.metrics import MetricsWriter
-from rcjax.training.progress import ProgressDisplay, closing_table
+from rcjax.training.progress import ProgressDisplay
+from rcjax.training.record import closing_table, run_workdir, trained_record
 from rcjax.training.state import TrainState
 from rcjax.training.streaming import make_experiment
 from rcjax.training.validation import check_config, check_fits
-from rcjax.training.versions import versions
-from rcjax.training.workdir import Workdir
 
 
 def train(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
@@ -35,7 +40,7 @@ def train(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
 
     Args:
         config: an `ml_collections.ConfigDict` with fields of a run; those that it leaves out
-            take the defaults of `rcjax.fields`.
+            take the defaults of `rcjax.config.fields`.
         workdir: folder of the run; made if need be.
 
     Returns:
@@ -51,7 +56,7 @@ def train(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
     plain = config.to_dict()
     check_config(plain)
     check_devices()
-    folder = Workdir(workdir, plain)
+    folder = run_workdir(workdir, plain)
     record = folder.finished_record()
     if record is not None:
         check_unchanged(config.checkpoint, record.get("checkpoint"), folder.path)
@@ -226,7 +231,14 @@ class Run:
 
     def end(self) -> dict[str, Any]:
         """Draws the figures, writes the record and returns it."""
-        record = self._record()
+        record = trained_record(
+            self._config.to_dict(),
+            history=self._history,
+            epochs=self._epochs,
+            counts=self._counts,
+            source=self._source,
+            diverged=self._diverged(),
+        )
         draw_figures(record, self._experiment, self.state, self._folder.figures)
         # Last of all: a folder with a record is finished.
         write_json(self._folder.record, record)
@@ -257,25 +269,6 @@ class Run:
             number += self.position.step
             progress["position"] = list(self.position)
         self._checkpoints.save(self.state, progress, number)
-
-    def _record(self) -> dict[str, Any]:
-        """What the run found. Holds no times: an interrupted run ends with the same record."""
-        diverged = self._diverged()
-        newest = self._history[-1]
-        accuracies = ("train_accuracy", "test_accuracy", "generalization_gap")
-        regions = {**newest["region_count"], "counts": self._counts}
-        return {
-            "config": self._config.to_dict(),
-            # What the run began with, if not with random weights.
-            **({"checkpoint": self._source} if self._source else {}),
-            "status": "diverged" if diverged else "completed",
-            # A network whose parameters are not numbers has no accuracy and no regions.
-            **{name: None if diverged else newest[name] for name in accuracies},
-            "region_count": dict.fromkeys(regions) if diverged else regions,
-            "history": self._history,
-            "epochs": self._epochs,
-            "versions": versions(),
-        }
 
     def close(self) -> None:
         """Lets go of files and terminal."""

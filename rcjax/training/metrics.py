@@ -6,7 +6,7 @@ from typing import Any
 
 from tensorboardX import SummaryWriter
 
-from rcjax.training.files import json_line
+from rcjax.runtime import json_line
 
 
 class MetricsWriter:

@@ -1,14 +1,12 @@
 """What the user sees while a run goes on, and at its end."""
 
-import math
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-STATUSES = ("completed", "diverged")  # of a run that is over
+from rcjax.training.record import mean_and_error
 
 
 class ProgressDisplay:
@@ -67,47 +65,13 @@ class ProgressDisplay:
         self.message(
             f"after {entry['epoch']} epochs: train {entry['train_accuracy']:.2f} %, "
             f"test {entry['test_accuracy']:.2f} %, gap {entry['generalization_gap']:.2f}, "
-            f"regions {_mean_and_error(regions)}"
+            f"regions {mean_and_error(regions)}"
         )
 
     def close(self) -> None:
         """Leaves the terminal in order."""
         if self._bar is not None:
             self._bar.close()
-
-
-def closing_table(record: dict[str, Any], workdir: Any) -> str:
-    """The outcome of a run as lines of text, for a record as `record.json` holds it."""
-    regions, config = record["region_count"], record["config"]
-    rows = [
-        ("status", record["status"]),
-        ("network", f"{config['network']} on {config['dataset']}, seed {config['seed']}"),
-    ]
-    if record["status"] == "completed":
-        rows += [
-            ("train accuracy", f"{record['train_accuracy']:.2f} %"),
-            ("test accuracy", f"{record['test_accuracy']:.2f} %"),
-            ("generalization gap", f"{record['generalization_gap']:.2f} points"),
-            (
-                "region count",
-                f"{_mean_and_error(regions)} "
-                f"(mean and standard error of {len(regions['counts'])} slices)",
-            ),
-        ]
-    else:
-        rows.append(("stopped", f"after {len(record['epochs'])} epochs: the loss is not finite"))
-    rows.append(("record", f"{workdir}/record.json"))
-    if (Path(workdir) / "figures").is_dir():  # a classical classifier has none
-        rows.append(("figures", f"{workdir}/figures"))
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
-
-
-def _mean_and_error(regions: dict[str, Any]) -> str:
-    error = regions["standard_error"]
-    if error is None or math.isnan(error):  # of a single slice
-        return f"{regions['mean']:.2f}"
-    return f"{regions['mean']:.2f} ± {error:.2f}"
 
 
 def _duration(seconds: float) -> str:

@@ -7,8 +7,8 @@ would promise something that nothing keeps.
 from collections.abc import Mapping
 from typing import Any
 
+from rcjax.config import RUN_FIELDS
 from rcjax.errors import UserError
-from rcjax.fields import RUN_FIELDS
 from rcjax.training.optimizer import OPTIMIZER_FIELDS
 from rcjax.training.schedules import SCHEDULE_FIELDS
 

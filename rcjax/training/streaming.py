@@ -12,11 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from rcjax.data import AnyDataset, ImageStream
-from rcjax.data.random_streams import Purpose, generator
-from rcjax.data.reading import Reading
-from rcjax.data.stream import Cropping, StreamedSplit, batches, epoch_order
-from rcjax.training.devices import divide_batch, place_batch, replicated
+from rcjax.data import AnyDataset, ImageStream, Purpose, generator
+from rcjax.data.streamed import Cropping, Reading, StreamedSplit, batches, epoch_order
+from rcjax.runtime import divide_batch, place_batch, replicated
 from rcjax.training.epoch import EpochMetrics, EpochSettings
 from rcjax.training.evaluation import Scores
 from rcjax.training.experiment import EpochPart, Experiment, Position

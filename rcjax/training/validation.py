@@ -6,12 +6,10 @@ from typing import Any, get_args, get_origin
 
 import rcjax.data
 import rcjax.models
-from rcjax.configuration import flatten
-from rcjax.data import AnyDataset, ImageStream
-from rcjax.data.normalization import check_spread
+from rcjax.config import RUN_FIELDS, flatten
+from rcjax.data import AnyDataset, ImageStream, check_spread
 from rcjax.errors import UserError
-from rcjax.fields import RUN_FIELDS
-from rcjax.models.classical import CLASSICAL_NAMES
+from rcjax.models import CLASSICAL_NAMES
 from rcjax.training import recipe_validation
 from rcjax.training.classical import check_classical, is_classical
 
@@ -143,7 +141,7 @@ def _check_slices(fields: Mapping[str, Any]) -> None:
 def _check_names(fields: Mapping[str, Any]) -> None:
     missing = [name for name in RUN_FIELDS if name not in fields]
     if missing:
-        raise UserError(f"the config lacks {', '.join(missing)}; see rcjax/fields.py")
+        raise UserError(f"the config lacks {', '.join(missing)}; see rcjax/config/fields.py")
     unknown = [name for name in fields if name not in RUN_FIELDS]
     if fields["network"] in CLASSICAL_NAMES:
         unknown = [name for name in unknown if not name.startswith("classifier.")]

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rcjax.data import load, sources
+from rcjax.data import load
+from rcjax.data.prepare import published_archives
 from rcjax.errors import UserError
 
 from .tiny_cifar import make_archive
@@ -48,13 +49,13 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Handler) as server:
         server.body = (tmp_path / "archive").read_bytes()
         server.announced_bytes = len(server.body)
-        (published,) = sources.ARCHIVES["cifar10"]
+        (published,) = published_archives.ARCHIVES["cifar10"]
         local = dataclasses.replace(
             published,
             url=f"http://127.0.0.1:{server.server_port}/{published.file_name}",
             sha256=hashlib.sha256(server.body).hexdigest(),
         )
-        monkeypatch.setitem(sources.ARCHIVES, "cifar10", (local,))
+        monkeypatch.setitem(published_archives.ARCHIVES, "cifar10", (local,))
         monkeypatch.setenv("no_proxy", "*")
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -107,11 +108,13 @@ def test_download_of_other_bytes_is_refused(server: Server, tmp_path: Path) -> N
 
 def test_offline_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
-    (published,) = sources.ARCHIVES["cifar10"]
+    (published,) = published_archives.ARCHIVES["cifar10"]
     with socket.socket() as nobody_listens:
         nobody_listens.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody_listens.getsockname()[1]}/cifar-10-binary.tar.gz"
-        monkeypatch.setitem(sources.ARCHIVES, "cifar10", (dataclasses.replace(published, url=url),))
+        monkeypatch.setitem(
+            published_archives.ARCHIVES, "cifar10", (dataclasses.replace(published, url=url),)
+        )
         with pytest.raises(UserError, match=r"cannot be downloaded .*Connection refused") as error:
             load("cifar10", data_dir=str(tmp_path))
     assert f"download {url} by hand" in str(error.value)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rcjax.data import archives, load
-from rcjax.data.prepare import prepare
+from rcjax.data import load
+from rcjax.data.prepare import archives, prepare
 from rcjax.errors import UserError
 
 from .tiny_cifar import make_archive

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from rcjax.data import ImageStream, load, open_stream
-from rcjax.data.crops import middle, random_part
 from rcjax.data.label_noise import label_shifts
-from rcjax.data.random_streams import Purpose, generator
-from rcjax.data.reading import Reading
-from rcjax.data.stream import Batch, Cropping, batches, decoded, epoch_order
+from rcjax.data.randomness import Purpose, generator
+from rcjax.data.streamed.crops import middle, random_part
+from rcjax.data.streamed.image_stream import Batch, Cropping, batches, decoded, epoch_order
+from rcjax.data.streamed.read_ahead import Reading
 from rcjax.errors import UserError
 
 from .tiny_imagenet import make_folder, prepare_imagenet

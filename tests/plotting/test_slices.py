@@ -6,7 +6,7 @@ import pytest
 
 from rcjax import on_host
 from rcjax.plotting.slices import Plane, draw_slice, region_edges
-from rcjax.regions.values import slice_values
+from rcjax.regions.slice_values import slice_values
 
 ANCHORS = np.random.default_rng(0).normal(size=(3, 4, 5)).astype(np.float32)
 

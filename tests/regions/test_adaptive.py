@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rcjax.regions.adaptive import count_adaptive
+from rcjax.regions.adaptive.counting import count_adaptive
 
 
 def dense(evaluate, num_slices, points):
@@ -189,8 +189,8 @@ def test_a_segment_does_not_depend_on_its_company(has_scores, monkeypatch):
     scores = random_walks(4, 90, 5, 15, smooth=False)
     evaluate = scores if has_scores else lambda index, x: scores(index, x).argmax(axis=1)
     together = count_adaptive(evaluate, 90, has_scores=has_scores)
-    monkeypatch.setattr("rcjax.regions.adaptive.SLICES_IN_FIRST_GROUP", 7)
-    monkeypatch.setattr("rcjax.regions.adaptive.SCORES_IN_A_GROUP", 1)
+    monkeypatch.setattr("rcjax.regions.adaptive.counting.SLICES_IN_FIRST_GROUP", 7)
+    monkeypatch.setattr("rcjax.regions.adaptive.counting.SCORES_IN_A_GROUP", 1)
     grouped = count_adaptive(evaluate, 90, has_scores=has_scores)
     alone = count_adaptive(lambda index, x: evaluate(index + 33, x), 1, has_scores=has_scores)
     np.testing.assert_array_equal(together.counts, grouped.counts)

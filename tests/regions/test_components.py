@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_strategies
 
-from rcjax.regions.components import count_components, label_components
+from rcjax.regions.components.labelling import count_components, label_components
 
 CONNECTIVITIES = ("full", "face")
 # Few shapes, each with axes of length 1 or not, so that little is compiled.

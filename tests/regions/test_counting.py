@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rcjax import count_regions, on_host, slices
-from rcjax.regions import counting, evaluation
+from rcjax.regions import counting
+from rcjax.regions.classifier import evaluator
 
 
 def segments(count: int = 30, seed: int = 0, features: int = 2) -> jax.Array:
@@ -146,7 +147,7 @@ def test_a_network_is_compiled_once_for_all_its_arrays():
         )
         closure = count_regions(lambda x, w=weights: jnp.sin(6 * x @ w), anchors)
         np.testing.assert_array_equal(partial.counts, closure.counts)
-        compiled = evaluation._step._cache_size()
+        compiled = evaluator._step._cache_size()
         before = before or compiled
     assert compiled == before
 
@@ -164,7 +165,7 @@ def test_a_closure_over_retrained_arrays_counts_the_new_network():
 
 
 def test_memory_running_out_halves_the_batch_and_says_so(monkeypatch):
-    anchors, real = segments(8), evaluation._step
+    anchors, real = segments(8), evaluator._step
     expected = count_regions(waves, anchors).counts
 
     def step(arrays, block, index, weight, **options):
@@ -172,7 +173,7 @@ def test_memory_running_out_halves_the_batch_and_says_so(monkeypatch):
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating")
         return real(arrays, block, index, weight, **options)
 
-    monkeypatch.setattr(evaluation, "_step", step)
+    monkeypatch.setattr(evaluator, "_step", step)
     with pytest.warns(UserWarning, match="batch_size=") as warned:
         counts = count_regions(waves, anchors, batch_size=400).counts
     assert [str(w.message).rsplit("=")[-1] for w in warned] == ["200", "100", "50"]
@@ -181,7 +182,7 @@ def test_memory_running_out_halves_the_batch_and_says_so(monkeypatch):
     def broken(*arguments, **options):
         raise jax.errors.JaxRuntimeError("INTERNAL: something else")
 
-    monkeypatch.setattr(evaluation, "_step", broken)
+    monkeypatch.setattr(evaluator, "_step", broken)
     with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
         count_regions(waves, anchors)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rcjax.regions.exact import count_exact, linear_pieces
+from rcjax.regions.exact.counting import count_exact, linear_pieces
 
 _spec = importlib.util.spec_from_file_location(
     "exact_oracle", Path(__file__).parent / "exact_oracle.py"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from rcjax.regions.exact import count_exact, linear_pieces
+from rcjax.regions.exact.counting import count_exact, linear_pieces
 
 _spec = importlib.util.spec_from_file_location(
     "exact_oracle", Path(__file__).parent / "exact_oracle.py"

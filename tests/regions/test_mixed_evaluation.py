@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rcjax import count_regions, slices
-from rcjax.regions.mixed_precision import lower_precision
+from rcjax.regions.classifier.mixed_precision import lower_precision
 
 POINTS = np.random.default_rng(0).normal(size=(60, 12)).astype(np.float32)
 SEGMENTS = slices.between_points(jax.random.key(0), POINTS, count=40)

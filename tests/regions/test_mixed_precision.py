@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import jaxprs_in_params
 
-from rcjax.regions.mixed_precision import lower_precision
+from rcjax.regions.classifier.mixed_precision import lower_precision
 
 PRODUCTS = ("dot_general", "conv_general_dilated")
 

@@ -5,9 +5,10 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from rcjax.configuration import complete, nested
-from rcjax.training.files import write_json
-from rcjax.training.workdir import Workdir
+from rcjax.config.loading import complete
+from rcjax.config.nesting import nested
+from rcjax.runtime.files import write_json
+from rcjax.training.record import run_workdir
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _FIELDS = {
@@ -67,7 +68,7 @@ def make_record(config: ConfigDict, **fields: Any) -> dict[str, Any]:
 
 def leave_record(config: ConfigDict, folder: Path, record: dict[str, Any]) -> dict[str, Any]:
     """Makes the folder of a run that is over."""
-    workdir = Workdir(folder, config.to_dict())
+    workdir = run_workdir(folder, config.to_dict())
     with workdir.claimed():
         workdir.note_config()
         write_json(workdir.record, record)
@@ -76,5 +77,5 @@ def leave_record(config: ConfigDict, folder: Path, record: dict[str, Any]) -> di
 
 def pretend_to_train(config: ConfigDict, folder: Path) -> dict[str, Any]:
     """Stands in for `rcjax.training.train`: the same folder and record, without a network."""
-    record = Workdir(folder, config.to_dict()).finished_record()
+    record = run_workdir(folder, config.to_dict()).finished_record()
     return record or leave_record(config, folder, make_record(config))

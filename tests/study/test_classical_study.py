@@ -5,9 +5,10 @@ import json
 import pytest
 from ml_collections import ConfigDict
 
-from rcjax.configuration import apply_overrides, complete
+from rcjax.config.loading import complete
+from rcjax.config.overrides import apply_overrides
 from rcjax.errors import UserError
-from rcjax.study import run_experiment
+from rcjax.experiments import run_experiment
 from rcjax.study.validation import check_study
 
 STUDY = {

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from rcjax.errors import UserError
+from rcjax.runtime.workdir import Workdir
 from rcjax.study.executors import environment, processes, ray, resources
 from rcjax.study.executors.resources import shares, visible_gpus
-from rcjax.study.runs import Job, Outcome
-from rcjax.training.workdir import Workdir
+from rcjax.study.jobs import Job, Outcome
 
 from .small_studies import REPOSITORY, small_study, write_config
 
@@ -292,7 +292,7 @@ READS_PROC = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="re
 EXECUTORS = pytest.mark.parametrize(
     ("executor", "title"),
     [
-        ("processes", "rcjax.study.worker"),
+        ("processes", "rcjax.study.executors.worker"),
         pytest.param("ray", "ray::_perform", marks=pytest.mark.ray),
     ],
 )
@@ -360,7 +360,7 @@ def test_a_run_that_is_lost_while_all_stop_is_named(tmp_path):
     file = longer_study(tmp_path, **{"executor.name": "processes", "executor.workers": 1})
     driver = start(file, tmp_path / "study")
     wait_for_epoch(tmp_path / "study", 2, FIRST_TWO[0])
-    (worker,) = workers_of(driver.pid, "rcjax.study.worker")
+    (worker,) = workers_of(driver.pid, "rcjax.study.executors.worker")
     os.kill(worker, signal.SIGSTOP)
     driver.send_signal(signal.SIGTERM)
     time.sleep(1)

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from rcjax.configuration import apply_overrides, flatten
+from rcjax.config.nesting import flatten
+from rcjax.config.overrides import apply_overrides
 from rcjax.errors import UserError
 from rcjax.study.grid import expand, find
 from rcjax.study.validation import check_study

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from rcjax.errors import UserError
-from rcjax.study import run_experiment
+from rcjax.experiments import run_experiment
 from rcjax.study.executors.in_process import groups
 from rcjax.study.grid import expand
-from rcjax.study.runs import make_job
+from rcjax.study.jobs import make_job
 
 from .small_studies import small_study
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from rcjax.configuration import load_config
+from rcjax.config.loading import load_config
+from rcjax.experiments import run_experiment
 from rcjax.regions.arguments import ADAPTIVE_POINTS
-from rcjax.study import run_experiment
-from rcjax.study.probes import Wanted
-from rcjax.study.report.definition import sentences
+from rcjax.report.definition import sentences
+from rcjax.statistics import analyze
+from rcjax.statistics.csv_table import read_table
+from rcjax.statistics.rows import Row
+from rcjax.study.after_training import Wanted
 from rcjax.study.reporting import definition
-from rcjax.study.rows import Row
-from rcjax.study.statistics import analyze
-from rcjax.study.table import read_table
 from rcjax.study.validation import check_study
 
 from ..data.tiny_imagenet import make_folder

@@ -11,12 +11,13 @@ import pytest
 
 import rcjax.training.loop as training_loop
 from rcjax.errors import InUseError, UserError
+from rcjax.experiments import run_experiment
 from rcjax.launch import main
-from rcjax.study import probes, reporting, run_experiment, runs
-from rcjax.training.files import write_json
-from rcjax.training.interruption import Interrupted
-from rcjax.training.trained import TrainedRun
-from rcjax.training.workdir import Workdir
+from rcjax.runtime.files import write_json
+from rcjax.runtime.interruption import Interrupted
+from rcjax.runtime.workdir import Workdir
+from rcjax.study import after_training, jobs, reporting
+from rcjax.training.finished_run import TrainedRun
 
 from .small_studies import (
     REPOSITORY,
@@ -48,7 +49,7 @@ def trained(monkeypatch, no_figures):
         names.append(folder.name)
         return pretend_to_train(config, folder)
 
-    monkeypatch.setattr(runs, "train", train)
+    monkeypatch.setattr(jobs, "train", train)
     return names
 
 
@@ -243,13 +244,13 @@ def test_one_failing_run_does_not_stop_the_others(tmp_path, monkeypatch, no_figu
             raise MemoryError("no room\nfor more")
         return pretend_to_train(config, folder)
 
-    monkeypatch.setattr(runs, "train", train)
+    monkeypatch.setattr(jobs, "train", train)
     with pytest.raises(UserError, match=r"2 of 4 runs are incomplete, the first .*cifar10 is miss"):
         run_experiment(small_study(), tmp_path)
     assert list(statuses(tmp_path).values()) == ["missing"] * 2 + ["completed"] * 2
     assert len(records(tmp_path)) == 2
     assert "for more" in (tmp_path / "logs" / "learning_rate=0.1,seed=1.txt").read_text()
-    monkeypatch.setattr(runs, "train", pretend_to_train)
+    monkeypatch.setattr(jobs, "train", pretend_to_train)
     assert run_experiment(small_study(), tmp_path)["status"] == "completed"
 
 
@@ -265,7 +266,7 @@ def test_diverged_runs_are_listed_and_have_no_numbers(tmp_path, monkeypatch, no_
             return leave_record(config, folder, make_record(config, **nothing))
         return pretend_to_train(config, folder)
 
-    monkeypatch.setattr(runs, "train", train)
+    monkeypatch.setattr(jobs, "train", train)
     report = run_experiment(small_study(**{"variants.finer.points": 20}, run="0"), tmp_path)
     assert report["status"] == "diverged"
     assert not list(tmp_path.glob("runs/*/variants.json"))
@@ -280,7 +281,7 @@ def test_versions_that_differ_are_told(tmp_path, monkeypatch, capsys, no_figures
         versions = {"jax": f"1.{config.seed}", "numpy": "2.0"}
         return leave_record(config, folder, make_record(config, versions=versions))
 
-    monkeypatch.setattr(runs, "train", train)
+    monkeypatch.setattr(jobs, "train", train)
     run_experiment(small_study(), tmp_path)
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "different" in line]
     assert line.startswith("the runs were made with different jax: 1.0 (2 runs, among them lea")
@@ -293,7 +294,7 @@ def test_interrupted_study_says_how_to_go_on(tmp_path, monkeypatch, capsys, no_f
             raise Interrupted("interrupted after 1 epochs, all saved")
         return pretend_to_train(config, folder)
 
-    monkeypatch.setattr(runs, "train", train)
+    monkeypatch.setattr(jobs, "train", train)
     file = write_config(tmp_path / "own.py", small_study())
     command = ["launch.py", f"--config={file}", f"--workdir={tmp_path / 'study'}"]
     assert main(command) == 130
@@ -302,7 +303,7 @@ def test_interrupted_study_says_how_to_go_on(tmp_path, monkeypatch, capsys, no_f
         in capsys.readouterr().err
     )
     assert not (tmp_path / "study" / "report.json").exists()
-    monkeypatch.setattr(runs, "train", pretend_to_train)
+    monkeypatch.setattr(jobs, "train", pretend_to_train)
     assert main(command) == 0
     assert len(records(tmp_path / "study")) == 4
 
@@ -334,7 +335,7 @@ def test_measures_are_left_for_later_when_asked_to_stop(tmp_path, monkeypatch, n
         signal.raise_signal(signal.SIGTERM)
         return pretend_to_train(config, folder)
 
-    monkeypatch.setattr(runs, "train", train)
+    monkeypatch.setattr(jobs, "train", train)
     with pytest.raises(Interrupted, match="with 1 of 4 runs done, 1 stopped with all saved"):
         run_experiment(small_study(**{"measures.names": "parameter_norm"}), tmp_path)
 
@@ -350,8 +351,8 @@ def test_measures_are_kept_one_by_one(tmp_path, trained, monkeypatch):
             note(name, 7.0)
 
     network = TrainedRun(*[None] * len(dataclasses.fields(TrainedRun)))
-    monkeypatch.setattr(probes, "load_trained", lambda config, folder: network)
-    monkeypatch.setattr(probes, "_measure", measure)
+    monkeypatch.setattr(after_training, "load_trained", lambda config, folder: network)
+    monkeypatch.setattr(after_training, "_measure", measure)
     study = small_study(
         **{"grid.seed": (0,), "grid.learning_rate": (0.1,)},
         **{"measures.names": "path_norm,hessian_trace,sam_sharpness"},
@@ -364,7 +365,7 @@ def test_measures_are_kept_one_by_one(tmp_path, trained, monkeypatch):
 
 
 def test_a_run_in_use_is_left_to_the_other_process(tmp_path, monkeypatch, trained):
-    monkeypatch.setattr(runs, "PATIENCE", 0.0)
+    monkeypatch.setattr(jobs, "PATIENCE", 0.0)
     config = small_study()
     name = "learning_rate=0.1,seed=1"
     with Workdir(tmp_path / "runs" / name, {}).claimed():
@@ -382,7 +383,7 @@ def test_patience_with_runs_in_use_is_had_once(tmp_path, monkeypatch, no_figures
             raise InUseError("in use")
         return pretend_to_train(config, folder)
 
-    monkeypatch.setattr(runs, "train", train)
+    monkeypatch.setattr(jobs, "train", train)
     first, *others = (
         f"learning_rate={rate},seed={seed}" for rate in (0.1, 0.01) for seed in (0, 1)
     )
@@ -391,7 +392,7 @@ def test_patience_with_runs_in_use_is_had_once(tmp_path, monkeypatch, no_figures
     assert run_experiment(small_study(run="0"), tmp_path / "single")["status"] == "completed"
     assert attempts == {first: 2}
 
-    monkeypatch.setattr(runs, "PATIENCE", 0.4)
+    monkeypatch.setattr(jobs, "PATIENCE", 0.4)
     attempts, lets_go = Counter(), Counter(dict.fromkeys((first, *others), 1000))
     with pytest.raises(UserError, match="4 of 4 runs are incomplete"):
         run_experiment(small_study(), tmp_path / "all")
@@ -409,8 +410,8 @@ def test_measures_are_computed_when_they_are_missing_and_only_then(
             note(name, math.nan if name == "path_norm" else 7.0)
 
     network = TrainedRun(*[None] * len(dataclasses.fields(TrainedRun)))
-    monkeypatch.setattr(probes, "load_trained", lambda config, folder: network)
-    monkeypatch.setattr(probes, "_measure", measure)
+    monkeypatch.setattr(after_training, "load_trained", lambda config, folder: network)
+    monkeypatch.setattr(after_training, "_measure", measure)
     one = {"grid.seed": (0,), "grid.learning_rate": (0.1,)}
 
     def study(**fields):
@@ -455,9 +456,13 @@ def test_probes_with_wrong_content_are_set_aside_and_computed_anew(
     tmp_path, trained, monkeypatch, names, value, reason
 ):
     network = TrainedRun(*[None] * len(dataclasses.fields(TrainedRun)))
-    monkeypatch.setattr(probes, "load_trained", lambda config, folder: network)
-    monkeypatch.setattr(probes, "_measure", lambda network, names, settings, note: note(*names, 7))
-    monkeypatch.setattr(probes, "_count", lambda network, regions: {"mean": 2, "regions": regions})
+    monkeypatch.setattr(after_training, "load_trained", lambda config, folder: network)
+    monkeypatch.setattr(
+        after_training, "_measure", lambda network, names, settings, note: note(*names, 7)
+    )
+    monkeypatch.setattr(
+        after_training, "_count", lambda network, regions: {"mean": 2, "regions": regions}
+    )
     study = small_study(
         **{"grid.seed": (0,), "grid.learning_rate": (0.1,)},
         **{"variants.finer.points": 20, "measures.names": "path_norm"},

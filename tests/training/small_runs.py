@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from rcjax.configuration import load_config
+from rcjax.config.loading import load_config
 from rcjax.launch import main
 
 REPOSITORY = Path(__file__).resolve().parents[2]

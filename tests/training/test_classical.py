@@ -9,7 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.neighbors import KNeighborsClassifier
 
-from rcjax.configuration import apply_overrides, complete
+from rcjax.config.loading import complete
+from rcjax.config.overrides import apply_overrides
 from rcjax.data import load
 from rcjax.errors import UserError
 from rcjax.models.classical import CLASSICAL_NAMES

@@ -9,7 +9,7 @@ import pytest
 
 from rcjax.data import load
 from rcjax.models import functional
-from rcjax.training.devices import local_mesh
+from rcjax.runtime.devices import local_mesh
 from rcjax.training.epoch import EpochSettings, epoch_function, make_epoch
 from rcjax.training.experiment import Experiment
 from rcjax.training.inputs import InputSettings

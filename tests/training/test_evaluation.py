@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rcjax.training.devices import local_mesh
+from rcjax.runtime.devices import local_mesh
 from rcjax.training.evaluation import compile_evaluation
 
 

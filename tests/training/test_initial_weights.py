@@ -15,7 +15,7 @@ from rcjax.models import create
 from rcjax.models.torch_state_dict import torch_state_dict_of
 from rcjax.training import train
 from rcjax.training.checkpoints import newest_network
-from rcjax.training.trained import load_trained
+from rcjax.training.finished_run import load_trained
 
 from .small_runs import damage, launch, small_arguments, small_config
 

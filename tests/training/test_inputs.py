@@ -6,9 +6,9 @@ import pytest
 
 from rcjax.data.augmentation import MixedLabels
 from rcjax.training import train
+from rcjax.training.finished_run import load_trained
 from rcjax.training.inputs import InputKeys, InputSettings, training_inputs
 from rcjax.training.step import loss_and_correct
-from rcjax.training.trained import load_trained
 
 from .small_runs import small_config
 

@@ -14,7 +14,7 @@ from rcjax.errors import UserError
 from rcjax.training import train
 from rcjax.training.checkpoints import Checkpoints
 from rcjax.training.experiment import Experiment
-from rcjax.training.workdir import Workdir
+from rcjax.training.record import run_workdir
 
 from .small_runs import damage, launch, small_arguments, small_config
 
@@ -165,7 +165,7 @@ def test_finished_run_prints_its_record(finished, capsys, monkeypatch):
 
 def test_second_process_is_refused(tmp_path):
     config = small_config()
-    folder = Workdir(tmp_path / "run", config.to_dict())
+    folder = run_workdir(tmp_path / "run", config.to_dict())
     # The lock belongs to the open file, so a second opening in this process stands for another one.
     with folder.claimed(), pytest.raises(UserError, match="in use by another process"):
         train(config, tmp_path / "run")

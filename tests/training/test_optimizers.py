@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from rcjax.configuration import complete
+from rcjax.config.loading import complete
 from rcjax.training.optimizer import OPTIMIZER_FIELDS, optimizer_of
 from rcjax.training.schedules import SCHEDULE_FIELDS, Schedule
 from rcjax.training.step import Learned, train_step

@@ -12,11 +12,11 @@ import pytest
 from ml_collections import ConfigDict
 
 from rcjax.data import Dataset, ImageStream, load, open_stream
-from rcjax.data.stream import batches, decoded
+from rcjax.data.streamed.image_stream import batches, decoded
 from rcjax.errors import UserError
 from rcjax.training import Interrupted, train
 from rcjax.training.counting import sample_slices
-from rcjax.training.together import group_key
+from rcjax.training.vmapped_runs import group_key
 
 from ..data.tiny_imagenet import make_folder
 from .small_runs import launch, small_arguments, small_config

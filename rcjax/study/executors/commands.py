@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rcjax.configuration import find_config
+from rcjax.config import find_config
 from rcjax.errors import UserError
 from rcjax.study.grid import Run
 
@@ -14,7 +14,7 @@ from rcjax.study.grid import Run
 _OURS = ("--config.run", "--config.executor.name", "--config.rerun_damaged")
 
 
-def commands(missing: Sequence[Run], total: int, argv: Sequence[str]) -> list[str]:
+def batch_commands(missing: Sequence[Run], total: int, argv: Sequence[str]) -> list[str]:
     """Lines of a shell script that make the missing runs.
 
     Args:

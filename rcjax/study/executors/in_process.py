@@ -9,10 +9,10 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from rcjax.study.executors import Report
-from rcjax.study.runs import INTERRUPTED, Job, Patience, perform
-from rcjax.training.interruption import Interrupted
-from rcjax.training.together import group_key, is_groupable, train_together
+from rcjax.runtime import Interrupted
+from rcjax.study.executors.executor import Report
+from rcjax.study.jobs import INTERRUPTED, Job, Patience, perform
+from rcjax.training import group_key, is_groupable, train_together
 
 
 def execute(

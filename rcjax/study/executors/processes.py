@@ -15,11 +15,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rcjax.study.executors import Report
 from rcjax.study.executors.environment import python_path
+from rcjax.study.executors.executor import Report
 from rcjax.study.executors.resources import Share, shares
-from rcjax.study.runs import FAILED, INTERRUPTED, LOST, Job, Outcome
-from rcjax.study.worker import STOP
+from rcjax.study.executors.worker import STOP
+from rcjax.study.jobs import FAILED, INTERRUPTED, LOST, Job, Outcome
 
 _TICK = 0.2  # seconds between looks at `stop`
 
@@ -159,7 +159,7 @@ class _Worker:
         cores = ",".join(map(str, self._share.cores))
         with open(self.log, "a", encoding="utf-8") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "rcjax.study.worker", cores],
+                [sys.executable, "-m", "rcjax.study.executors.worker", cores],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

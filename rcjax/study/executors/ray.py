@@ -14,12 +14,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rcjax.errors import UserError
-from rcjax.study.compilation import shared_compilations
-from rcjax.study.executors import Report
+from rcjax.runtime import shared_compilations, stop_requests
 from rcjax.study.executors.environment import computation_settings, python_path
+from rcjax.study.executors.executor import Report
 from rcjax.study.executors.resources import memory_share, note_idle_gpus, without_gpus
-from rcjax.study.runs import FAILED, INTERRUPTED, LOST, Job, Outcome, Patience, perform
-from rcjax.training.interruption import stop_requests
+from rcjax.study.jobs import FAILED, INTERRUPTED, LOST, Job, Outcome, Patience, perform
 
 _TICK = 0.5  # seconds between looks at `stop`
 # Ray's remarks on things that are as we want them.

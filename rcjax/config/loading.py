@@ -1,0 +1,127 @@
+"""Loads config files and completes them with the defaults of the fields they leave out.
+
+A config file is Python with a function `get_config(size: str = "")` that returns an
+`ml_collections.ConfigDict`; `configs/digits.py:quick` calls `get_config("quick")`. Fields that it
+leaves out take the defaults of `rcjax.config.fields`.
+"""
+
+import runpy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from rcjax.config.fields import FREE_SECTIONS, RUN_FIELDS, STUDY_FIELDS, Field
+from rcjax.config.nesting import nested
+from rcjax.errors import UserError
+
+# Where configs/ lies beside the package: a checkout, or an editable installation of it.
+_REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def load_config(argument: str) -> ConfigDict:
+    """Loads a config from `PATH` or `PATH:SIZE`.
+
+    Args:
+        argument: the path is looked up from the current folder first, then beside the package.
+
+    Returns:
+        The config, complete and locked: setting a field that it does not have raises.
+
+    Raises:
+        UserError: no such file, no such size, or the file cannot be run; says which.
+    """
+    name, colon, size = argument.rpartition(":")
+    path = find_config(name if colon else argument)
+    try:
+        get_config = runpy.run_path(str(path)).get("get_config")
+    except Exception as error:
+        raise UserError(f"config file {path} cannot be run: {_describe(error)}") from error
+    if get_config is None:
+        raise UserError(f"config file {path} has no function get_config(size)")
+    try:
+        config = get_config(size if colon else "")
+    except Exception as error:
+        raise UserError(f"config {argument}: {error}") from error
+    if not isinstance(config, ConfigDict):
+        raise UserError(
+            f"get_config of {path} must return an ml_collections.ConfigDict, "
+            f"got {type(config).__name__}"
+        )
+    return complete(config)
+
+
+def complete(config: ConfigDict) -> ConfigDict:
+    """A copy of a config with the defaults of all fields that it leaves out, locked.
+
+    A config of an experiment other than a study is its own affair and comes back as it is.
+    """
+    experiment = config.get("experiment", None)
+    if experiment not in (None, "study"):
+        return config.copy_and_resolve_references().lock()
+    fields = RUN_FIELDS if experiment is None else RUN_FIELDS | STUDY_FIELDS
+    completed = ConfigDict(with_defaults(config.to_dict(), fields))
+    if experiment == "study":
+        for section in FREE_SECTIONS:
+            if section not in completed:
+                completed[section] = ConfigDict()
+    return completed.lock()
+
+
+def with_defaults(values: Mapping[str, Any], fields: Mapping[str, Field]) -> dict[str, Any]:
+    """Nested dicts with the defaults of those of `fields` that `values` leaves out."""
+    completed = nested({name: field.default for name, field in fields.items()})
+    _merge(completed, values)
+    return completed
+
+
+def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        if isinstance(value, Mapping) and isinstance(into.get(name, {}), dict):
+            _merge(into.setdefault(name, {}), value)
+        else:
+            into[name] = value
+
+
+def find_file(name: str, kind: str) -> Path:
+    """Looks a file up from the current folder first, then beside the package.
+
+    Args:
+        name: its path.
+        kind: what it is, for the message.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    found = _lookup(name)
+    if found is None:
+        raise UserError(f"no {kind} {name!r}; give the path of a file")
+    return found
+
+
+def _lookup(name: str) -> Path | None:
+    candidates = (Path(name), _REPOSITORY / name)
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def find_config(name: str) -> Path:
+    """The absolute path of a config file, looked up as `find_file` does.
+
+    Raises:
+        UserError: there is no such file; names those that are known.
+    """
+    found = _lookup(name)
+    if found is not None:
+        return found.absolute()
+    known = ", ".join(known_configs()) or "none beside the package; give the path of your own"
+    raise UserError(f"no config file {name!r}; known configs: {known}")
+
+
+def known_configs() -> list[str]:
+    """Paths of the configs that lie beside the package, such as `configs/digits.py`."""
+    return [str(path.relative_to(_REPOSITORY)) for path in sorted(_REPOSITORY.glob("configs/*.py"))]
+
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,23 @@
+"""Data sets that stay on the disk: pictures are read and decoded as they are needed."""
+
+from rcjax.data.streamed.image_stream import (
+    Cropping,
+    ImageStream,
+    StreamedSplit,
+    batches,
+    decoded,
+    epoch_order,
+)
+from rcjax.data.streamed.opening import open_stream
+from rcjax.data.streamed.read_ahead import Reading
+
+__all__ = [
+    "Cropping",
+    "ImageStream",
+    "Reading",
+    "StreamedSplit",
+    "batches",
+    "decoded",
+    "epoch_order",
+    "open_stream",
+]

@@ -1,0 +1,172 @@
+"""The order in which the experiment does things."""
+
+import os
+import sys
+import time
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from rcjax.edge_of_stability import state as states
+from rcjax.edge_of_stability.figures import draw_figures
+from rcjax.edge_of_stability.measuring import Laboratory
+from rcjax.edge_of_stability.records import closing_table, make_record
+from rcjax.edge_of_stability.state import DIVERGED, FITTED, TRAINING, State
+from rcjax.edge_of_stability.validation import check_config
+from rcjax.runtime import (
+    Interrupted,
+    RecordRules,
+    Workdir,
+    describe_devices,
+    finite,
+    stop_requests,
+    write_json,
+)
+
+
+def run_edge_of_stability(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
+    """Trains all runs of the experiment, measures them as they train, and draws the figures.
+
+    A folder in which the same experiment was interrupted is continued, with the same outcome; one
+    in which it is over is not touched: its record is printed and returned.
+
+    Args:
+        config: an `ml_collections.ConfigDict` with the fields of `configs/edge_of_stability.py`.
+        workdir: folder of the experiment; made if need be.
+
+    Returns:
+        The record, as `record.json` holds it; docs/edge_of_stability.md says what is in it.
+
+    Raises:
+        UserError: the config or the folder cannot be used; the line says how to mend it.
+        Interrupted: the user asked to stop; a checkpoint was saved.
+    """
+    plain = config.to_dict()
+    check_config(plain)
+    folder = Workdir(workdir, plain, RecordRules(summarize=closing_table))
+    record = folder.finished_record()
+    if record is None:
+        laboratory = Laboratory(config)
+        with folder.claimed(), stop_requests() as stop_requested:
+            record = _to_the_end(config, laboratory, folder, stop_requested)
+    print(closing_table(record, folder.path), flush=True)
+    return record
+
+
+def _to_the_end(
+    config: Any, laboratory: Laboratory, folder: Workdir, stop_requested: Any
+) -> dict[str, Any]:
+    checkpoint = folder.checkpoints / "state.npz"
+    state = states.load(checkpoint)
+    print(
+        f"{len(laboratory.runs)} runs of {config.steps} steps at most on {config.data.name}, "
+        f"on {describe_devices()}",
+        flush=True,
+    )
+    if state is None:
+        state = _first_state(laboratory)
+    else:
+        print(f"resuming after {state.history['step'][-1]} steps", flush=True)
+    folder.note_config()
+    folder.metrics.write_text("".join(states.metrics_lines(state.history)), encoding="utf-8")
+    display = _Display(config.measurements, state.measurements - 1)
+    try:
+        while state.measurements <= config.measurements and (state.status == TRAINING).any():
+            if stop_requested.is_set():
+                raise Interrupted(f"interrupted after {state.history['step'][-1]} steps, all saved")
+            train_until_next_measurement(config, laboratory, state)
+            states.save(state, checkpoint)
+            with open(folder.metrics, "a", encoding="utf-8") as file:
+                file.write(states.metrics_lines(state.history)[-1])
+            display.show(state)
+    finally:
+        display.close()
+    # For networks without a closed form, only at the end: it takes longer than the training.
+    final = {}
+    if laboratory.network.two_layer is None:
+        print("counting regions by the adaptive method", flush=True)
+        final = {"regions": laboratory.count_adaptively(state.parameters)}
+    record = make_record(config, laboratory, state, final)
+    draw_figures(config, laboratory, state, record, folder.figures)
+    # Last of all: a folder with a record is finished.
+    write_json(folder.record, record)
+    return finite(record)
+
+
+def _first_state(laboratory: Laboratory) -> State:
+    runs = len(laboratory.runs)
+    parameters = laboratory.initial_parameters()
+    history = {name: [values] for name, values in laboratory.measure(parameters).items()}
+    return State(parameters, np.zeros(runs, int), np.zeros(runs, int), {"step": [0], **history})
+
+
+def train_until_next_measurement(config: Any, laboratory: Laboratory, state: State) -> None:
+    """Trains the active runs for one stretch and measures; changes the state in place.
+
+    A run that has fitted the training set or diverged is not trained further: its last
+    measurements are repeated. Those of a diverged run say nothing of where it was going, so they
+    become NaN.
+    """
+    active = state.status == TRAINING
+    step = int(state.history["step"][-1])
+    moved = laboratory.advance(state.parameters, step, active)
+    measured = laboratory.measure(moved)
+
+    loss = measured["loss"]
+    diverged = active & ~(loss <= config.diverged_loss)  # NaN is not below anything
+    fitted = active & (loss <= config.fitted_loss)
+    step += config.steps // config.measurements
+    for name, values in measured.items():
+        kept = np.where(active, values, state.history[name][-1])
+        state.history[name].append(np.where(diverged, np.nan, kept))
+    state.history["step"].append(step)
+    state.parameters = {
+        name: np.where(
+            diverged.reshape(-1, *[1] * (leaf.ndim - 1)), np.asarray(state.parameters[name]), leaf
+        )
+        for name, leaf in moved.items()
+    }
+    state.status = np.where(diverged, DIVERGED, np.where(fitted, FITTED, state.status))
+    state.steps = np.where(active, step, state.steps)
+
+
+class _Display:
+    """A bar on a terminal, plain lines elsewhere."""
+
+    def __init__(self, measurements: int, completed: int):
+        self._measurements = measurements
+        self._completed = completed
+        self._start = time.monotonic()
+        self._bar = None
+        if sys.stdout.isatty():
+            self._bar = tqdm(
+                total=measurements,
+                initial=completed,
+                unit="measurement",
+                file=sys.stdout,
+                dynamic_ncols=True,
+            )
+
+    def show(self, state: State) -> None:
+        counts = {
+            "training": int(np.sum(state.status == TRAINING)),
+            "fitted": int(np.sum(state.status == FITTED)),
+            "diverged": int(np.sum(state.status == DIVERGED)),
+        }
+        text = ", ".join(f"{count} {name}" for name, count in counts.items())
+        if self._bar is not None:
+            self._bar.set_postfix_str(text, refresh=False)
+            self._bar.update()
+            return
+        done = state.measurements - 1
+        seconds = (time.monotonic() - self._start) / (done - self._completed)
+        print(
+            f"step {state.history['step'][-1]}: {text}, "
+            f"{seconds * (self._measurements - done):.0f} s left at most",
+            flush=True,
+        )
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()

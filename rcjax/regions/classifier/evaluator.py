@@ -1,0 +1,242 @@
+"""Evaluates a classifier at points of slices: in batches of one size, on every local device.
+
+A point of a slice is given by the index of the slice and barycentric weights over its anchors.
+Interpolation, forward pass and argmax are one compiled step; what the caller asks for comes back.
+"""
+
+import functools
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from rcjax.regions.classifier import programs
+from rcjax.regions.classifier.host import OnHost
+from rcjax.regions.classifier.outputs import labels_of, margins_of
+
+# Bytes that the largest array of the forward pass may take: what the caches of a CPU hold (more
+# makes a ResNet18 up to 1.4 times slower), a share of the memory of an accelerator.
+_WORKING_SET = {"cpu": 8 * 2**20}
+_WORKING_SET_ACCELERATOR = 4 * 2**30
+_BATCH_SIZES = (32, 16_384)
+_HOST_BATCH_SIZE = 1_024
+_BATCHES_IN_FLIGHT = 4
+_PROBE_BATCH = 8
+
+
+class Evaluator:
+    """Evaluates one classifier at points of one block of slices at a time.
+
+    Args:
+        predict: a JAX function, a callable pytree, or what `on_host` returns.
+        feature_shape: shape of one point.
+        batch_size: points per device step; chosen from the memory of a point when None.
+        in_rounds: for methods that ask for ever fewer points, round by round: the automatic batch
+            is smaller, and what does not fill a batch goes into batches of an eighth.
+        devices: devices to use; all local ones when None.
+
+    Attributes:
+        classes: number of scores per point, or None where `predict` returns labels.
+        evaluations: points evaluated so far, without the padding of batches.
+        batch_size: points per step; halved for good after running out of memory.
+    """
+
+    def __init__(
+        self,
+        predict: Any,
+        feature_shape: tuple[int, ...],
+        *,
+        batch_size: int | None = None,
+        in_rounds: bool = False,
+        devices: Sequence[Any] | None = None,
+    ):
+        self.predict = predict
+        self.feature_shape = tuple(feature_shape)
+        self.on_host = isinstance(predict, OnHost)
+        self.evaluations = 0
+        self._callback: Callable[[int], None] | None = None
+        self._unit = 1  # batches are multiples of it
+        if self.on_host:
+            self.batch_size = batch_size or predict.batch_size or _HOST_BATCH_SIZE
+            self.classes: int | None = None
+            self._classes_known = False
+            return
+        self._classes_known = True
+        self.devices = list(jax.local_devices() if devices is None else devices)
+        self._unit = len(self.devices)
+        mesh = Mesh(np.asarray(self.devices), ("points",))
+        self._split = NamedSharding(mesh, PartitionSpec("points"))
+        self._everywhere = NamedSharding(mesh, PartitionSpec())
+        program, _ = programs.split(predict, self.feature_shape, batch_size or _PROBE_BATCH)
+        self.classes = program.classes
+        chosen = batch_size or self._automatic(program.bytes_per_point)
+        if in_rounds and batch_size is None:
+            chosen = max(_BATCH_SIZES[0], chosen // 4)
+        self.batch_size = _round_up(chosen, self._unit)
+        self._in_rounds = in_rounds
+        self._programs: dict[int, tuple[Any, Any]] = {}
+
+    def _automatic(self, bytes_per_point: int) -> int:
+        memory = _WORKING_SET.get(self.devices[0].platform, _WORKING_SET_ACCELERATOR)
+        low, high = _BATCH_SIZES
+        return min(max(memory // max(bytes_per_point, 1), low), high) * len(self.devices)
+
+    @property
+    def reevaluated_share(self) -> float:
+        """Share of the points evaluated a second time; none here, see `MixedEvaluator`."""
+        return 0.0
+
+    def follow(self, callback: Callable[[int], None]) -> None:
+        """Has `callback(points)` called after every batch."""
+        self._callback = callback
+
+    def balance(self, count: int) -> None:
+        """Lowers the batch size so that `count` points fill whole batches evenly."""
+        batches = -(-count // self.batch_size)
+        self.batch_size = _round_up(-(-count // batches), self._unit)
+
+    def load(self, block: Any) -> None:
+        """Makes a block of anchors [slices, dim + 1, *features] the one that is evaluated."""
+        if self.on_host:
+            self._anchors = np.asarray(block)
+            if not self._classes_known:  # one point tells labels from scores
+                self.classes = self._output_classes(self.predict(self._anchors[:1, 0]))
+                self._classes_known = True
+        else:
+            self._anchors = self._place(jnp.asarray(block), everywhere=True)
+
+    @staticmethod
+    def _output_classes(output: np.ndarray) -> int | None:
+        return output.shape[1] if output.ndim == 2 else None
+
+    def _place(self, value: Any, *, everywhere: bool) -> Any:
+        return jax.device_put(value, self._everywhere if everywhere else self._split)
+
+    def labels(self, slice_index: np.ndarray, weights: np.ndarray) -> Any:
+        """int32 labels [points]; a device array unless the classifier runs on the host."""
+        return self._evaluate("labels", slice_index, weights)[0]
+
+    def scores(self, slice_index: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Scores [points, classes] (or labels [points] where there are no scores), on the host."""
+        return np.asarray(self._evaluate("scores", slice_index, weights)[0])
+
+    def labels_and_margins(self, slice_index: np.ndarray, weights: np.ndarray) -> Any:
+        """int32 labels [points] and the margins [points] between the two largest scores."""
+        return self._evaluate("margins", slice_index, weights)
+
+    def _evaluate(self, want: str, slice_index: np.ndarray, weights: np.ndarray) -> Any:
+        run = self._evaluate_on_host if self.on_host else self._evaluate_on_device
+        while True:
+            try:
+                outputs = run(want, slice_index, weights)
+                break
+            except (MemoryError, RuntimeError) as error:
+                self._halve(error)
+        self.evaluations += len(slice_index)
+        return outputs
+
+    def _report(self, points: int) -> None:
+        if self._callback:
+            self._callback(points)
+
+    def _halve(self, error: Exception) -> None:
+        text = str(error)
+        out_of_memory = "RESOURCE_EXHAUSTED" in text or "out of memory" in text.lower()
+        if not (out_of_memory or isinstance(error, MemoryError)) or self.batch_size <= self._unit:
+            raise error
+        self.batch_size = _round_up(self.batch_size // 2, self._unit)
+        warnings.warn(
+            f"out of memory; counting goes on with batch_size={self.batch_size}", stacklevel=2
+        )
+
+    def _evaluate_on_host(self, want: str, slice_index: np.ndarray, weights: np.ndarray) -> Any:
+        parts = []
+        for start in range(0, len(slice_index), self.batch_size):
+            batch = slice(start, start + self.batch_size)
+            points = _interpolate(self._anchors, slice_index[batch], weights[batch])
+            parts.append(_wanted(want, self.predict(points)))
+            self._report(len(points))
+        return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+
+    def _make_program(self, size: int) -> tuple[Any, tuple]:
+        return programs.split(self.predict, self.feature_shape, size)
+
+    def _evaluate_on_device(self, want: str, slice_index: np.ndarray, weights: np.ndarray) -> Any:
+        count = len(slice_index)
+        parts: list[Any] = []
+        start = 0
+        for size in self._batches(count):
+            program, arrays = self._compiled_for(size)
+            index, weight = (
+                self._place(_batch(values, start, size), everywhere=False)
+                for values in (slice_index, weights)
+            )
+            parts.append(_step(arrays, self._anchors, index, weight, program=program, want=want))
+            if len(parts) > _BATCHES_IN_FLIGHT:
+                jax.block_until_ready(parts[-1 - _BATCHES_IN_FLIGHT])
+            self._report(min(size, count - start))
+            start += size
+        jax.block_until_ready(parts)
+        return tuple(_join(part)[:count] for part in zip(*parts, strict=True))
+
+    def _batches(self, count: int) -> list[int]:
+        """Sizes of the batches for so many points: few different ones, since each is compiled."""
+        full, rest = divmod(count, self.batch_size)
+        small = _round_up(self.batch_size // 8, self._unit)
+        if self._in_rounds and rest <= self.batch_size // 2:
+            return [self.batch_size] * full + [small] * -(-rest // small)
+        return [self.batch_size] * (full + bool(rest))
+
+    def _compiled_for(self, size: int) -> tuple[Any, Any]:
+        if size not in self._programs:
+            program, arrays = self._make_program(size)
+            self._programs[size] = (program, self._place(arrays, everywhere=True))
+        return self._programs[size]
+
+
+def _batch(values: np.ndarray, start: int, size: int) -> np.ndarray:
+    """Rows from `start`; the last one is repeated where there are not enough."""
+    rows = values[start : start + size]
+    padding = [(0, size - len(rows))] + [(0, 0)] * (rows.ndim - 1)
+    return np.pad(rows, padding, "edge")
+
+
+@functools.partial(jax.jit, static_argnames=("program", "want"))
+def _step(
+    arrays: Any, anchors: jax.Array, slice_index: jax.Array, weights: jax.Array, *, program, want
+) -> tuple[jax.Array, ...]:
+    points = _interpolate(anchors, slice_index, weights)
+    return _wanted(want, program(arrays, points))
+
+
+def _wanted(want: str, output: Any) -> tuple[Any, ...]:
+    if output.ndim == 2:
+        promote = jnp.promote_types if isinstance(output, jax.Array) else np.promote_types
+        output = output.astype(promote(output.dtype, np.float32))
+    if want == "scores":
+        return (output,)
+    if want == "labels":
+        return (labels_of(output),)
+    return labels_of(output), margins_of(output)
+
+
+def _interpolate(anchors: Any, slice_index: Any, weights: Any) -> Any:
+    """Points [n, *features]: an elementwise sum, since a matrix product may round to less."""
+    chosen = anchors[slice_index]
+    shape = (-1,) + (1,) * (chosen.ndim - 2)
+    points = weights[:, 0].reshape(shape) * chosen[:, 0]
+    for i in range(1, chosen.shape[1]):
+        points = points + weights[:, i].reshape(shape) * chosen[:, i]
+    return points
+
+
+def _join(parts: Sequence[jax.Array]) -> jax.Array:
+    return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
+
+
+def _round_up(value: int, unit: int) -> int:
+    return -(-max(value, 1) // unit) * unit

@@ -1,0 +1,7 @@
+"""Connected components of grids of labels, on the device."""
+
+from rcjax.regions.components.labelling import count_components
+
+__all__ = [
+    "count_components",
+]

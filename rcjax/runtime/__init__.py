@@ -1,0 +1,40 @@
+"""What every long command needs: its folder, files, devices, signals and compilations."""
+
+from rcjax.runtime.compilation import shared_compilations
+from rcjax.runtime.devices import (
+    check_devices,
+    describe_devices,
+    divide_batch,
+    local_mesh,
+    place_batch,
+    replicate,
+    replicated,
+)
+from rcjax.runtime.files import finite, is_number, json_line, read_json, write_json
+from rcjax.runtime.interruption import Interrupted, stop_requests
+from rcjax.runtime.set_aside import set_aside
+from rcjax.runtime.versions import versions
+from rcjax.runtime.workdir import RecordRules, Workdir, config_differences
+
+__all__ = [
+    "Interrupted",
+    "RecordRules",
+    "Workdir",
+    "check_devices",
+    "config_differences",
+    "describe_devices",
+    "divide_batch",
+    "finite",
+    "is_number",
+    "json_line",
+    "local_mesh",
+    "place_batch",
+    "read_json",
+    "replicate",
+    "replicated",
+    "set_aside",
+    "shared_compilations",
+    "stop_requests",
+    "versions",
+    "write_json",
+]

@@ -1,0 +1,265 @@
+"""The folder of a run: made once, locked while in use, never shared by two configs."""
+
+import contextlib
+import dataclasses
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rcjax.config import Field, flatten, with_defaults
+from rcjax.errors import DamagedError, InUseError, UserError
+from rcjax.runtime.files import read_json, write_json
+
+STATUSES = ("completed", "diverged")  # of an experiment that is over
+_OUTPUTS = ("record.json", "metrics.jsonl", "checkpoints", "figures", "tensorboard")
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+# Where and how a run is made, not what comes out: it may go on with other values.
+_WITHOUT_EFFECT = frozenset(
+    {
+        "checkpoint_every",
+        "data_dir",
+        "keep_checkpoints",
+        "regions.batch_size",
+        "streaming.checkpoint_steps",
+        "streaming.processes",
+    }
+)
+
+
+def _no_fault(record: Mapping[str, Any]) -> str:
+    return ""
+
+
+def _no_summary(record: dict[str, Any], path: Path) -> str:
+    return ""
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordRules:
+    """How the records of one kind of experiment are checked.
+
+    Args:
+        fault_of: says in words what is wrong with a record; "" where it is sound.
+        summarize: makes the closing lines of a record; a record that it cannot read is damaged.
+        fields: the fields of the experiment's config; a field added since a folder was made counts
+            there as its default.
+    """
+
+    fault_of: Callable[[Mapping[str, Any]], str] = _no_fault
+    summarize: Callable[[dict[str, Any], Path], str] = _no_summary
+    fields: Mapping[str, Field] = dataclasses.field(default_factory=dict)
+
+
+class Workdir:
+    """Paths of a run's files, and the rules by which they are claimed.
+
+    Args:
+        path: the folder; need not exist.
+        config: the run's config as plain nested dicts.
+        rules: how a record in the folder is checked.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        config: dict[str, Any],
+        rules: RecordRules = RecordRules(),
+    ):
+        self._rules = rules
+        self.path = Path(path)
+        self.config = config
+        self.record = self.path / "record.json"
+        self.metrics = self.path / "metrics.jsonl"
+        self.checkpoints = self.path / "checkpoints"
+        self.figures = self.path / "figures"
+        self.tensorboard = self.path / "tensorboard"
+        self._config_file = self.path / "config.json"
+
+    def finished_record(self) -> dict[str, Any] | None:
+        """The record of a run that is over, or None. Creates nothing.
+
+        Raises:
+            UserError: the folder belongs to a run with another config, or to no run at all; it or
+                one of its files cannot be read.
+            DamagedError: one of its files is damaged.
+        """
+        with self._storage_errors("read"):
+            if _exists(self.path) and not self.path.is_dir():
+                raise UserError(f"workdir {self.path} is a file; give a folder")
+            if _exists(self._config_file):
+                remedy = "restore it, or choose another workdir"
+                self._check_same_config(read_json(self._config_file, remedy=remedy))
+            else:
+                self._check_holds_nothing_of_a_run()
+            return self._read_record() if _exists(self.record) else None
+
+    def _read_record(self) -> dict[str, Any]:
+        remedy = "remove it, or choose another workdir"
+        record = read_json(self.record, remedy=remedy)
+        if fault := self._fault_of(record):
+            raise DamagedError(f"{self.record} is damaged ({fault}); {remedy}")
+        return record
+
+    def _fault_of(self, record: dict[str, Any]) -> str:
+        """What is wrong with a record, in words; empty where nothing is."""
+        if record.get("status") not in STATUSES:
+            return f"its status is none of {', '.join(STATUSES)}"
+        if fault := self._rules.fault_of(record):
+            return fault
+        try:
+            self._rules.summarize(record, self.path)
+            differences = config_differences(record["config"], self.config, self._rules.fields)
+        # What a record of another making lacks, or holds in another type.
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return "it is no record of a run"
+        if differences:
+            fields = ", ".join(
+                f"{name}: {theirs} there, {ours} here"
+                for name, (theirs, ours) in differences.items()
+            )
+            return f"it is the record of another run, {fields}"
+        return ""
+
+    def _check_same_config(self, theirs: dict[str, Any]) -> None:
+        differences = [
+            f"{name}: {before} -> {now}"
+            for name, (before, now) in config_differences(
+                theirs, self.config, self._rules.fields
+            ).items()
+        ]
+        if differences:
+            raise UserError(
+                f"workdir {self.path} was made with another config ({'; '.join(differences)}); "
+                "choose another workdir, or the old values"
+            )
+
+    def _check_holds_nothing_of_a_run(self) -> None:
+        found = [name for name in _OUTPUTS if _holds_files(self.path / name)]
+        if found:
+            raise UserError(
+                f"workdir {self.path} holds {', '.join(found)} but no config.json, so it is not "
+                "known which run made them; choose another workdir"
+            )
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Makes the folder and locks it for this process.
+
+        Raises:
+            InUseError: another process works in the folder.
+            UserError: the folder cannot be written, or its disk is full now or while the context
+                is open.
+        """
+        with self._storage_errors():
+            self.path.mkdir(parents=True, exist_ok=True)
+            with open(self.path / ".lock", "a") as lock:
+                try:
+                    # Let go by the system when the process ends, however it ends.
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise InUseError(
+                        f"workdir {self.path} is in use by another process; wait for it to end, or "
+                        "choose another workdir"
+                    ) from error
+                except OSError as error:
+                    if error.errno not in _NO_LOCKS:
+                        raise
+                    raise UserError(
+                        f"workdir {self.path} is on a file system that cannot lock files "
+                        f"({error.strerror}), so two processes could write the same run; choose a "
+                        "workdir on another one, or have it mounted with locks (Lustre: -o flock)"
+                    ) from error
+                yield
+
+    def note_config(self) -> None:
+        """Makes the folder this config's for good: from now on, any other is refused."""
+        if not _exists(self._config_file):
+            write_json(self._config_file, self.config)
+
+    @contextlib.contextmanager
+    def _storage_errors(self, deed: str = "written") -> Iterator[None]:
+        """Turns what the system says about the disk into one line for the user."""
+        try:
+            yield
+        except UserError:
+            raise
+        except Exception as error:
+            if _is_disk_full(error):
+                raise UserError(
+                    f"no space left for workdir {self.path}; earlier checkpoints are intact: free "
+                    "some space and run the same command again"
+                ) from error
+            if isinstance(error, OSError) and _concerns(error, self.path):
+                raise UserError(
+                    f"workdir {self.path} cannot be {deed} ({error.strerror}: {error.filename}); "
+                    "choose another one"
+                ) from error
+            raise
+
+
+def config_differences(
+    theirs: dict[str, Any], ours: dict[str, Any], fields: Mapping[str, Field]
+) -> dict[str, tuple[Any, Any]]:
+    """The fields in which two configs ask for different results.
+
+    Args:
+        theirs, ours: nested; fields that say only where and how the run is made are not compared.
+        fields: the fields that such a config has; those that `theirs` lacks count as their default.
+
+    Returns:
+        {field with dots: (their value, our value)}, "(absent)" for a field that one of them lacks.
+
+    Example:
+        >>> from ml_collections import ConfigDict
+        >>> from rcjax.config import RUN_FIELDS, complete
+        >>> config = complete(ConfigDict()).to_dict()
+        >>> config_differences(config | {"epochs": 2, "data_dir": "there"}, config, RUN_FIELDS)
+        {'epochs': (2, 200)}
+    """
+    # Through JSON and back, so that both sides have JSON's types.
+    ours = flatten(json.loads(json.dumps(ours)))
+    # Fields added since the folder was made count as their default.
+    theirs = flatten(json.loads(json.dumps(with_defaults(theirs, fields))))
+    missing = "(absent)"
+    pairs = {
+        name: (theirs.get(name, missing), ours.get(name, missing))
+        for name in sorted({*ours, *theirs} - _WITHOUT_EFFECT)
+    }
+    return {name: (before, now) for name, (before, now) in pairs.items() if before != now}
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is such a file; unlike `Path.exists`, raises when that cannot be known."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def _holds_files(path: Path) -> bool:
+    if not _exists(path):
+        return False
+    return path.is_file() or any(inner.is_file() for inner in path.rglob("*"))
+
+
+def _is_disk_full(error: BaseException | None) -> bool:
+    while error is not None:
+        # The storage library below orbax passes the system's words on, but not its error number.
+        if getattr(error, "errno", None) in _DISK_FULL or "No space left on device" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _concerns(error: OSError, folder: Path) -> bool:
+    if error.filename is None:
+        return False
+    file, folder = Path(os.path.abspath(error.filename)), folder.absolute()
+    # mkdir(parents=True) may have failed at a folder above.
+    return file.is_relative_to(folder) or folder.is_relative_to(file)

@@ -1,0 +1,273 @@
+"""What is computed of a trained network after its run: competing measures, further region counts.
+
+Each has a file beside the run's record, so that it can be computed anew without training again.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from rcjax import measures
+from rcjax.config import flatten, nested
+from rcjax.data import ImageStream, normalize
+from rcjax.errors import DamagedError, UserError
+from rcjax.runtime import finite, is_number, read_json, set_aside, write_json
+from rcjax.training import (
+    FittedClassifier,
+    Interrupted,
+    TrainedRun,
+    fit_classical,
+    is_classical,
+    load_trained,
+    measures_key,
+    run_workdir,
+)
+
+
+class Wanted:
+    """What a study asks to compute of every trained network.
+
+    Args:
+        study: sections `measures` and `variants` of the study's config, nested.
+    """
+
+    def __init__(self, study: Mapping[str, Any]):
+        self.measures = measure_names(study["measures"]["names"])
+        self.settings = {"examples": study["measures"]["examples"]}
+        self._variants = study["variants"]
+
+    @property
+    def variants(self) -> list[str]:
+        """Names of the further definitions of the count."""
+        return list(self._variants)
+
+    def regions(self, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """{variant: section `regions`}: the run's with what the variant changes."""
+        return {
+            name: nested({**flatten(config["regions"]), **flatten(changes)})
+            for name, changes in self._variants.items()
+        }
+
+
+def measure_names(text: str) -> tuple[str, ...]:
+    """The measures that the field `measures.names` asks for.
+
+    Raises:
+        UserError: a name is unknown or given twice.
+
+    >>> measure_names(""), measure_names("path_norm, hessian_trace"), len(measure_names("all")) > 9
+    ((), ('path_norm', 'hessian_trace'), True)
+    """
+    if text.strip() == "all":
+        return tuple(measures.NAMES)
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    for position, name in enumerate(names):
+        if name not in measures.NAMES:
+            raise UserError(
+                f"config field measures.names: unknown measure {name!r}; known: all, "
+                f"{', '.join(measures.NAMES)}"
+            )
+        if name in names[:position]:
+            raise UserError(f"config field measures.names: {name} is given twice")
+    return names
+
+
+class Probes:
+    """The files of a run's probes, and what they lack.
+
+    Args:
+        config: of the run, nested.
+        folder: of the run.
+        wanted: what the study asks for.
+    """
+
+    def __init__(self, config: Mapping[str, Any], folder: Path, wanted: Wanted):
+        self.measures_file = folder / "measures.json"
+        self.variants_file = folder / "variants.json"
+        self._wanted = wanted
+        self._regions = wanted.regions(config)
+
+    def measures(self) -> dict[str, float | None]:
+        """Those wanted that are known with the wanted settings; None where one is undefined."""
+        found = self._known_measures()
+        return {name: found[name] for name in self._wanted.measures if name in found}
+
+    def _known_measures(self) -> dict[str, float | None]:
+        """All in the file, if they were computed with the wanted settings."""
+        content = _read(self.measures_file, _check_measures)
+        return content["measures"] if content.get("settings") == self._wanted.settings else {}
+
+    def variants(self) -> dict[str, dict[str, Any]]:
+        """Those wanted that are known with the wanted definition of the count."""
+        content = _read(self.variants_file, _check_variants)
+        as_json = json.loads(json.dumps(self._regions))
+        return {
+            name: content[name]
+            for name in self._wanted.variants
+            if name in content and _same_count(content[name]["regions"], as_json[name])
+        }
+
+    def complete(self) -> bool:
+        """Whether nothing is left to compute."""
+        return len(self.measures()) == len(self._wanted.measures) and len(self.variants()) == len(
+            self._wanted.variants
+        )
+
+    def compute(self, trained: TrainedRun | FittedClassifier, stop: threading.Event) -> None:
+        """Computes what is missing. Measures are of networks; a study checks that none is asked for
+        of a classical classifier.
+
+        Raises:
+            Interrupted: `stop` was set; what was computed until then is kept.
+        """
+        _keep_damaged(self.measures_file, _check_measures)
+        _keep_damaged(self.variants_file, _check_variants)
+        missing = [name for name in self._wanted.measures if name not in self.measures()]
+        if missing and isinstance(trained, TrainedRun):
+            print(f"computing {len(missing)} measures", flush=True)
+            _measure(trained, missing, self._wanted.settings, self._noting(stop))
+        variants = self.variants()
+        for name, regions in self._regions.items():
+            if name in variants:
+                continue
+            _leave_if(stop)
+            print(f"counting regions: {name}", flush=True)
+            variants[name] = _count(trained, regions)
+            # Others, of an earlier config, are kept: they may be wanted again.
+            others = _read(self.variants_file, _check_variants)
+            write_json(self.variants_file, {**others, **variants})
+
+    def _noting(self, stop: threading.Event) -> Callable[[str, float], None]:
+        """Writes every measure as soon as it is known, and then leaves if asked to."""
+
+        def note(name: str, value: float) -> None:
+            known = {**self._known_measures(), name: value}
+            write_json(self.measures_file, {"measures": known, "settings": self._wanted.settings})
+            _leave_if(stop)
+
+        return note
+
+
+def compute_probes(
+    config: ConfigDict, folder: Path, study: Mapping[str, Any], stop: threading.Event
+) -> None:
+    """Computes what is missing of a finished run's measures and variants, from its checkpoint.
+
+    A classical classifier, which has none, is fitted again.
+
+    Args:
+        config: of the run.
+        folder: of the run.
+        study: sections `measures` and `variants` of the study's config.
+        stop: asks to leave early.
+
+    Raises:
+        UserError: the trained network cannot be read back.
+        InUseError: another process works in the folder.
+        Interrupted: `stop` was set; what was computed until then is kept.
+    """
+    probes = Probes(config.to_dict(), folder, Wanted(study))
+    if probes.complete():
+        return
+    # Two processes that add to the same files would lose what the other one wrote.
+    with run_workdir(folder, config.to_dict()).claimed():
+        if not probes.complete():
+            fitted = is_classical(config)
+            probes.compute(fit_classical(config) if fitted else load_trained(config, folder), stop)
+
+
+def _same_count(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Whether two definitions agree; the size of batches changes no count."""
+    names = {*first, *second} - {"batch_size"}
+    return all(first.get(name) == second.get(name) for name in names)
+
+
+def _leave_if(stop: threading.Event) -> None:
+    if stop.is_set():
+        raise Interrupted("interrupted after training, all saved")
+
+
+_Check = Callable[[dict[str, Any]], str]  # what is wrong with a file's content, or nothing
+
+
+def _read(file: Path, check: _Check) -> dict[str, Any]:
+    """What a file of probes holds; nothing if it is not there or damaged."""
+    try:
+        return _read_checked(file, check) if file.exists() else {}
+    except DamagedError:
+        return {}
+
+
+def _keep_damaged(file: Path, check: _Check) -> None:
+    try:
+        if file.exists():
+            _read_checked(file, check)
+    except DamagedError as error:
+        print(f"{error}; the damaged file is now {set_aside(file)}", flush=True)
+
+
+def _read_checked(file: Path, check: _Check) -> dict[str, Any]:
+    remedy = "it is computed anew"
+    content = read_json(file, remedy=remedy)
+    if fault := check(content):
+        raise DamagedError(f"{file} is damaged ({fault}); {remedy}")
+    return content
+
+
+def _check_measures(content: dict[str, Any]) -> str:
+    values = content.get("measures")
+    if not isinstance(values, dict):
+        return "it has no section measures"
+    wrong = [name for name, value in values.items() if not (value is None or is_number(value))]
+    return f"{wrong[0]} is no number" if wrong else ""
+
+
+def _check_variants(content: dict[str, Any]) -> str:
+    for name, count in content.items():
+        if not isinstance(count, dict) or not isinstance(count.get("regions"), dict):
+            return f"{name} does not say how it was counted"
+        if not is_number(count.get("mean")):
+            return f"the mean of {name} is no number"
+    return ""
+
+
+def _measure(
+    trained: TrainedRun,
+    names: list[str],
+    settings: Mapping[str, Any],
+    note: Callable[[str, float], None],
+) -> None:
+    data, state = trained.dataset, trained.state
+    if isinstance(data, ImageStream):
+        raise UserError(
+            f"the measures need all training images in memory, but {data.name} stays on the disk; "
+            "leave measures.names empty"
+        )
+    network = measures.TrainedNetwork(
+        trained.experiment.apply,
+        state["parameters"],
+        state["model_state"],
+        trained.initial_state["parameters"],
+        images=normalize(data.train_images, data.mean, data.std),
+        labels=data.train_labels,
+        batch_size=trained.config.batch_size,
+    )
+    key = measures_key(trained.config.seed)
+    measures.compute(network, names, key=key, settings=measures.Settings(**settings), note=note)
+
+
+def _count(trained: TrainedRun | FittedClassifier, regions: dict[str, Any]) -> dict[str, Any]:
+    counts = trained.count(ConfigDict(regions))
+    return finite(
+        {
+            "mean": float(counts.mean),
+            "standard_error": float(counts.standard_error),
+            "counts": np.asarray(counts.counts).tolist(),
+            "regions": regions,
+        }
+    )

@@ -1,0 +1,75 @@
+"""A table of runs that were made elsewhere, analysed like a study."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rcjax.config import STUDY_FIELDS, find_file, flatten
+from rcjax.errors import UserError
+from rcjax.runtime import Workdir
+from rcjax.statistics import Row, read_table
+from rcjax.study.reporting import report_rows
+from rcjax.study.validation import check_report
+
+_REPORT = {name: field for name, field in STUDY_FIELDS.items() if name.startswith("report.")}
+
+
+def run_analysis(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
+    """Writes the report of an external table of runs.
+
+    Args:
+        config: an `ml_collections.ConfigDict` with `experiment = "analyze"`, `table`, the path of a
+            CSV file (see `rcjax.statistics.csv_table.read_table` for its columns), and the section
+            `report` of a study.
+        workdir: folder of the report; made if need be. The report of another table is not
+            overwritten, one of the same table is, whatever its section `report`.
+
+    Returns:
+        The report, as `report.json` holds it, with "status" "completed".
+
+    Raises:
+        UserError: the config, the table or the folder cannot be used; the line says how to mend it.
+    """
+    plain = config.to_dict()
+    check_analysis(plain)
+    rows = read_table(find_file(plain["table"], "table"))
+    # The section report may change, as that of a study may: the report is made anew.
+    folder = Workdir(workdir, {name: plain[name] for name in ("experiment", "table")})
+    folder.finished_record()  # refuses a folder that is not this analysis's
+    print(_columns_read(rows), flush=True)
+    with folder.claimed():
+        folder.note_config()
+        report = report_rows(rows, plain, Path(workdir))
+    return {**report, "status": "completed"}
+
+
+def _columns_read(rows: Sequence[Row]) -> str:
+    """What the columns were taken for: a hyperparameter read as a measure would go unnoticed."""
+    # All rows of a table have the same columns.
+    hyperparameters, measures = (", ".join(names) for names in (rows[0].settings, rows[0].measures))
+    return f"read as hyperparameters: {hyperparameters or 'none'}; as measures: {measures}"
+
+
+def check_analysis(config: Mapping[str, Any]) -> None:
+    """Checks all fields of an analysis.
+
+    Raises:
+        UserError: the first field that is wrong, what it holds and what it may hold.
+    """
+    fields = flatten(config)
+    known = ["experiment", "table", *_REPORT]
+    missing = [name for name in known if name not in fields]
+    if missing:
+        raise UserError(f"the config lacks {', '.join(missing)}; see configs/analyze.py")
+    unknown = [name for name in fields if name not in known]
+    if unknown:
+        raise UserError(
+            f"the config has fields that nothing reads: {', '.join(unknown)}; remove them"
+        )
+    if not isinstance(fields["table"], str) or not fields["table"]:
+        raise UserError(
+            "config field table names no file; set --config.table=FILE.csv, a table with a line "
+            "for each run"
+        )
+    check_report(fields)

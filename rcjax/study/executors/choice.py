@@ -1,0 +1,28 @@
+"""Chooses an executor by name."""
+
+from rcjax.errors import UserError
+from rcjax.study.executors.executor import Executor
+
+# "commands" runs nothing: it prints what a batch system is to run.
+NAMES = ("in_process", "processes", "ray", "commands")
+
+
+def executor_of(name: str) -> Executor:
+    """The executor called `name`.
+
+    Raises:
+        UserError: there is none that does runs and is called so.
+    """
+    if name == "processes":
+        from rcjax.study.executors.processes import execute as processes
+
+        return processes
+    if name == "in_process":
+        from rcjax.study.executors.in_process import execute as in_process
+
+        return in_process
+    if name == "ray":
+        from rcjax.study.executors.ray import execute as ray
+
+        return ray
+    raise UserError(f"unknown executor {name!r}; known: {', '.join(NAMES)}")

@@ -1,0 +1,26 @@
+"""What an executor is: jobs in, outcomes out."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from rcjax.study.jobs import Job, Outcome
+
+# Called in the driver's main thread as each run ends.
+Report = Callable[[Outcome], None]
+
+
+class Executor(Protocol):
+    """Does jobs, in any order, until all are done or `stop` is set.
+
+    Every job gets one outcome, except those that had not begun when `stop` was set. A worker that
+    dies takes no other job with it.
+    """
+
+    def __call__(
+        self,
+        jobs: Sequence[Job],
+        settings: Mapping[str, Any],
+        report: Report,
+        stop: threading.Event,
+    ) -> None: ...

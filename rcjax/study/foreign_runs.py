@@ -1,0 +1,52 @@
+"""Runs in a study's folder that are not of its grid: parts of a wider grid, or another study's."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rcjax.config import RUN_FIELDS
+from rcjax.errors import DamagedError, UserError
+from rcjax.runtime import config_differences, read_json
+from rcjax.study.grid import Run
+from rcjax.study.jobs import run_folder
+
+
+def other_runs(runs: Sequence[Run], workdir: Path) -> list[str]:
+    """Names of the runs that lie in the folder and that the grid does not have.
+
+    A grid may be narrowed and widened; what such runs share with ours is everything but the axes.
+
+    Args:
+        runs: of the grid.
+        workdir: folder of the study; need not exist.
+
+    Raises:
+        UserError: a run there differs from ours in a field that the grid does not vary, so the
+            folder is another study's.
+    """
+    ours = {run.name for run in runs}
+    names = [
+        path.parent.name
+        for path in sorted(run_folder(workdir, "").glob("*/config.json"))
+        if path.parent.name not in ours
+    ]
+    for name in names:
+        _check(name, runs[0], workdir)
+    return names
+
+
+def _check(name: str, run: Run, workdir: Path) -> None:
+    try:
+        theirs = read_json(run_folder(workdir, name) / "config.json", remedy="remove it")
+    except DamagedError:  # it is set aside, or nobody's; whose it was cannot be known
+        return
+    differences = {
+        field: values
+        for field, values in config_differences(theirs, run.config, RUN_FIELDS).items()
+        if field not in run.axes
+    }
+    if differences:
+        described = "; ".join(f"{field}: {a} -> {b}" for field, (a, b) in differences.items())
+        raise UserError(
+            f"workdir {workdir} holds runs of another study, such as {name} ({described}); choose "
+            "another workdir, or make what differs an axis of the grid"
+        )

@@ -1,0 +1,156 @@
+"""One run of a study, wherever it is executed: training, then what is computed of its network."""
+
+import contextlib
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from rcjax.errors import InUseError, UserError
+from rcjax.study.after_training import Probes, Wanted, compute_probes
+from rcjax.study.grid import Run
+from rcjax.training import Interrupted, train
+
+# How a run may end in a worker.
+COMPLETED, DIVERGED, FAILED, IN_USE, INTERRUPTED, LOST = (
+    "completed", "diverged", "failed", "in use", "interrupted", "lost",
+)  # fmt: skip
+# A worker whose driver was killed lets go of its run within this time.
+PATIENCE = 20.0  # seconds
+
+
+class Job(NamedTuple):
+    """What a worker needs to know; JSON can hold it.
+
+    name: of the run.
+    config: of the run, nested.
+    workdir: folder of the study.
+    study: the sections `measures` and `variants` of the study's config.
+    """
+
+    name: str
+    config: dict[str, Any]
+    workdir: str
+    study: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the run."""
+        return run_folder(self.workdir, self.name)
+
+    @property
+    def log(self) -> Path:
+        """What the run prints."""
+        return Path(self.workdir) / "logs" / f"{self.name}.txt"
+
+
+class Outcome(NamedTuple):
+    """How a run ended; JSON can hold it.
+
+    name: of the run.
+    status: "completed", "diverged", "failed", "in use" (by another process), "interrupted" (on
+        request, all saved) or "lost" (its worker ended before it had saved, on request).
+    message: one line; why it failed, or what it found.
+    """
+
+    name: str
+    status: str
+    message: str
+
+
+def run_folder(workdir: str | Path, name: str) -> Path:
+    """Folder of a run of the study in `workdir`."""
+    return Path(workdir) / "runs" / name
+
+
+def make_job(run: Run, workdir: str | Path, study: Mapping[str, Any]) -> Job:
+    """The job of a run; `study` is the study's config as nested dicts."""
+    where = str(Path(workdir).absolute())
+    probes = {section: study[section] for section in ("measures", "variants")}
+    return Job(run.name, run.config, where, probes)
+
+
+class Patience:
+    """Time for waiting for folders in use, `PATIENCE` in all: a process has it once, not for each
+    of its runs, since what a killed driver left behind lets go of all runs at the same time.
+    """
+
+    def __init__(self) -> None:
+        self.left = PATIENCE
+
+
+def train_and_probe(job: Job, stop: threading.Event, patience: Patience) -> dict[str, Any]:
+    """Trains a run unless it is over, computes what is missing, and returns its record.
+
+    Args:
+        job: the run.
+        stop: set when the run should end at the next occasion, with a checkpoint.
+        patience: how long to wait while another process makes the run.
+
+    Raises:
+        UserError, Interrupted: as `rcjax.training.train`.
+        InUseError: another process makes the run, and no patience is left.
+    """
+    while True:
+        began = time.monotonic()
+        try:
+            return _train_and_probe(job, stop)
+        except InUseError:
+            if patience.left <= 0:
+                raise
+            if patience.left == PATIENCE:
+                print(f"in use by another process; waiting {PATIENCE:g} s at most", flush=True)
+            if stop.wait(0.5):
+                raise
+        patience.left -= time.monotonic() - began
+
+
+def _train_and_probe(job: Job, stop: threading.Event) -> dict[str, Any]:
+    config = ConfigDict(job.config)
+    record = train(config, job.folder)
+    if record["status"] == COMPLETED:
+        # Measures may take as long as the training did.
+        if stop.is_set() and not Probes(job.config, job.folder, Wanted(job.study)).complete():
+            raise Interrupted("interrupted after training, all saved")
+        compute_probes(config, job.folder, job.study, stop)
+    return record
+
+
+def perform(job: Job, stop: threading.Event, patience: Patience) -> Outcome:
+    """Does a job and says how it ended; what it prints goes to the job's log.
+
+    Args:
+        job: the run.
+        stop: set when the run should end at the next occasion, with a checkpoint.
+        patience: how long to wait while another process makes the run.
+    """
+    job.log.parent.mkdir(parents=True, exist_ok=True)
+    with open(job.log, "a", encoding="utf-8") as log, contextlib.redirect_stdout(log):
+        try:
+            return _summary(job, train_and_probe(job, stop, patience))
+        except Interrupted as interrupted:
+            return Outcome(job.name, INTERRUPTED, str(interrupted))
+        except InUseError as error:
+            return Outcome(job.name, IN_USE, str(error))
+        except UserError as error:
+            print(f"error: {error}", flush=True)
+            return Outcome(job.name, FAILED, str(error))
+        # One run that fails must not take the others with it: its message is in the report.
+        except Exception as error:
+            traceback.print_exc(file=log)
+            text = str(error).strip().splitlines() or ["no message"]
+            return Outcome(job.name, FAILED, f"{type(error).__name__}: {text[0][:300]}")
+
+
+def _summary(job: Job, record: dict[str, Any]) -> Outcome:
+    if record["status"] != COMPLETED:
+        return Outcome(job.name, DIVERGED, f"diverged after {len(record['epochs'])} epochs")
+    found = (
+        f"train {record['train_accuracy']:.2f} %, test {record['test_accuracy']:.2f} %, "
+        f"regions {record['region_count']['mean']:.2f}"
+    )
+    return Outcome(job.name, COMPLETED, found)

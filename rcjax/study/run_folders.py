@@ -1,0 +1,135 @@
+"""What the folders of a study's runs hold: which runs are over, damaged, or still to be made."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rcjax.errors import DamagedError, UserError
+from rcjax.runtime import read_json, set_aside
+from rcjax.statistics import Row
+from rcjax.study.after_training import Probes, Wanted
+from rcjax.study.grid import Run
+from rcjax.study.jobs import run_folder
+from rcjax.training import is_classical, run_workdir
+
+COMPLETED, DIVERGED, MISSING, DAMAGED = "completed", "diverged", "missing", "damaged"
+
+
+class Found(NamedTuple):
+    """A run and what its folder holds.
+
+    run: of the grid.
+    status: "completed", "diverged", "missing" or "damaged".
+    record: of a run that is over.
+    message: why it is damaged or missing; may be empty.
+    """
+
+    run: Run
+    status: str
+    record: dict[str, Any] | None = None
+    message: str = ""
+
+
+def look(runs: Sequence[Run], workdir: Path) -> list[Found]:
+    """Reads the record of every run. Changes nothing.
+
+    Raises:
+        UserError: a run's folder was made with another config, or cannot be read.
+    """
+    return [_look(run, workdir) for run in runs]
+
+
+def _look(run: Run, workdir: Path) -> Found:
+    try:
+        record = run_workdir(run_folder(workdir, run.name), run.config).finished_record()
+    except DamagedError as error:
+        return Found(run, DAMAGED, message=str(error).rpartition(";")[0])
+    return Found(run, record["status"] if record else MISSING, record)
+
+
+def set_damaged_aside(found: Found, workdir: Path) -> str:
+    """Moves what is damaged of a run out of the way, so that it is made again.
+
+    With a sound config the checkpoints are kept, and the run is not trained again: its record is
+    written anew.
+
+    Returns:
+        A line that says where it is now.
+    """
+    folder = run_folder(workdir, found.run.name)
+    try:
+        read_json(folder / "config.json", remedy="")
+    except UserError:
+        return f"{folder} is now {set_aside(folder)}"
+    return f"{folder / 'record.json'} is now {set_aside(folder / 'record.json')}"
+
+
+def lacks_probes(found: Found, workdir: Path, study: Mapping[str, Any]) -> bool:
+    """Whether something is still to be computed of a run that is over."""
+    if found.status != COMPLETED:
+        return False
+    return not _probes(found, workdir, study).complete()
+
+
+def _probes(found: Found, workdir: Path, study: Mapping[str, Any]) -> Probes:
+    return Probes(found.run.config, run_folder(workdir, found.run.name), Wanted(study))
+
+
+def make_row(found: Found, workdir: Path, study: Mapping[str, Any]) -> Row:
+    """The row of a run for statistics and report.
+
+    Args:
+        found: the run.
+        workdir: folder of the study.
+        study: the study's config as nested dicts; says which measures and variants to read.
+    """
+    config, record = found.run.config, found.record or {}
+    axes = {name: value for name, value in found.run.axes.items() if name not in _NOT_SETTINGS}
+    known = {} if is_classical(config) else {name: config[name] for name in _ALWAYS}
+    regions = record.get("region_count", {})
+    measures = {} if regions.get("mean") is None else {"region_count": regions["mean"]}
+    if found.status == COMPLETED:
+        probes = _probes(found, workdir, study)
+        competing = probes.measures()
+        variants = {f"region_count: {name}": v["mean"] for name, v in probes.variants().items()}
+        measures |= {n: v for n, v in {**competing, **variants}.items() if v is not None}
+    return Row(
+        name=found.run.name,
+        network=config["network"],
+        settings={**known, **axes},
+        seed=config["seed"],
+        status=found.status,
+        train_accuracy=record.get("train_accuracy"),
+        test_accuracy=record.get("test_accuracy"),
+        generalization_gap=record.get("generalization_gap"),
+        measures=measures,
+        standard_error=regions.get("standard_error"),
+        history=tuple(record.get("history", ())),
+        versions=record.get("versions", {}),
+        message=found.message,
+    )
+
+
+_NOT_SETTINGS = ("network", "seed")
+# The trivial predictor needs them, whether or not they vary. Classical classifiers have none.
+_ALWAYS = ("learning_rate", "batch_size", "weight_decay")
+
+
+def version_messages(rows: Sequence[Row]) -> list[str]:
+    """One line for each thing on which the runs' versions differ.
+
+    The same seed gives the same bits only as long as all of these agree.
+    """
+    messages = []
+    with_versions = [row for row in rows if row.versions]
+    for name in dict.fromkeys(name for row in with_versions for name in row.versions):
+        by_value: dict[str, list[str]] = {}
+        for row in with_versions:
+            by_value.setdefault(str(row.versions.get(name, "unknown")), []).append(row.name)
+        if len(by_value) > 1:
+            shares = "; ".join(
+                f"{value} ({len(names)} runs, among them {names[0]})"
+                for value, names in by_value.items()
+            )
+            messages.append(f"the runs were made with different {name}: {shares}")
+    return messages

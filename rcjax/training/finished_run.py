@@ -1,0 +1,89 @@
+"""A finished run, read back from its folder: the trained network and all that it was trained on."""
+
+import functools
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from rcjax import RegionCounts, data
+from rcjax.config import complete
+from rcjax.errors import UserError
+from rcjax.training.checkpoints import Checkpoints
+from rcjax.training.dataset import load_dataset
+from rcjax.training.experiment import Experiment
+from rcjax.training.initial_weights import check_unchanged
+from rcjax.training.record import run_workdir
+from rcjax.training.state import TrainState
+from rcjax.training.streaming import make_experiment
+from rcjax.training.validation import check_config, check_fits
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run as it stood when it ended.
+
+    Attributes:
+        config: of the run, complete.
+        dataset: what it was trained on.
+        experiment: the compiled parts; counts regions and predicts.
+        state: the end of training.
+    """
+
+    config: Any
+    dataset: data.AnyDataset
+    experiment: Experiment
+    state: TrainState
+
+    @functools.cached_property
+    def initial_state(self) -> TrainState:
+        """Before the first epoch, made again from the seed or from the config's checkpoint.
+
+        Raises:
+            UserError: that checkpoint is not there any more.
+        """
+        return self.experiment.initial_state()
+
+    def count(self, regions: Any) -> RegionCounts:
+        """Counts the trained network's regions as a section `regions` of a config asks."""
+        return self.experiment.count_on(self.state, regions)
+
+
+def load_trained(config: Any, workdir: str | os.PathLike) -> TrainedRun:
+    """Reads the newest checkpoint of a finished run.
+
+    Args:
+        config: of the run, a `ConfigDict`.
+        workdir: folder of the run.
+
+    Raises:
+        UserError: the folder holds no finished run of this config, or no checkpoint that can be
+            read; or what the config's `checkpoint` names has changed since.
+    """
+    config = complete(config)
+    check_config(config.to_dict())
+    folder = run_workdir(workdir, config.to_dict())
+    record = folder.finished_record()
+    if record is None:
+        raise UserError(f"workdir {folder.path} holds no finished run; run it first")
+    check_unchanged(config.checkpoint, record.get("checkpoint"), folder.path)
+    dataset = load_dataset(config)
+    check_fits(config.to_dict(), dataset)
+    experiment = make_experiment(config, dataset)
+    checkpoints = Checkpoints(folder.checkpoints, config.keep_checkpoints)
+    try:
+        restored, messages = checkpoints.restore_newest(experiment.random_state())
+    finally:
+        checkpoints.close()
+    if restored is None:
+        raise UserError(
+            f"{folder.checkpoints} holds no checkpoint that can be read "
+            f"({'; '.join(messages) or 'it is empty'}); remove {folder.path} to run it again"
+        )
+    if int(jax.device_get(restored.state["epoch"])) != config.epochs:
+        raise UserError(
+            f"the checkpoint of the last epoch is missing from {folder.checkpoints}; remove "
+            f"{folder.path} to run it again"
+        )
+    return TrainedRun(config, dataset, experiment, restored.state)

@@ -1,0 +1,187 @@
+"""The record of a run, `record.json`: made, checked and summarised."""
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rcjax.config import RUN_FIELDS
+from rcjax.runtime import RecordRules, Workdir, is_number, versions
+
+_ACCURACIES = ("train_accuracy", "test_accuracy", "generalization_gap")
+_ROUNDING = 0.01  # percentage points that a gap may differ from its accuracies
+_KINDS: dict[str, tuple[type, str]] = {
+    "history": (list, "a list"),
+    "epochs": (list, "a list"),
+    "versions": (dict, "a section"),
+    "region_count": (dict, "a section"),
+}
+
+
+def trained_record(
+    config: Mapping[str, Any],
+    *,
+    history: Sequence[Mapping[str, Any]],
+    epochs: Sequence[Mapping[str, Any]],
+    counts: Sequence[int],
+    source: Mapping[str, Any] | None,
+    diverged: bool,
+) -> dict[str, Any]:
+    """The record of a trained network. Holds no times: an interrupted run ends with the same one.
+
+    Args:
+        config: of the run, nested.
+        history: one entry for each evaluation.
+        epochs: one entry for each epoch.
+        counts: regions of each slice at the last evaluation.
+        source: the checkpoint that training began with; None for random weights.
+        diverged: whether the loss stopped being finite. A network whose parameters are not numbers
+            has no accuracy and no regions: they are None.
+    """
+    newest = history[-1]
+    regions = {**newest["region_count"], "counts": counts}
+    return {
+        "config": config,
+        **({"checkpoint": source} if source else {}),
+        "status": "diverged" if diverged else "completed",
+        **{name: None if diverged else newest[name] for name in _ACCURACIES},
+        "region_count": dict.fromkeys(regions) if diverged else regions,
+        "history": history,
+        "epochs": epochs,
+        "versions": versions(),
+    }
+
+
+def fitted_record(
+    config: Mapping[str, Any],
+    *,
+    entry: Mapping[str, Any],
+    counts: Sequence[int],
+    messages: Sequence[str],
+    fitted_with: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The record of a classical classifier, which is fitted at once and evaluated once.
+
+    Args:
+        config: of the run, nested, without fields that nothing read.
+        entry: its one evaluation, as an entry of the history.
+        counts: regions of each slice.
+        messages: what scikit-learn warned of.
+        fitted_with: versions of the libraries.
+    """
+    return {
+        "config": config,
+        "status": "completed",
+        **{name: entry[name] for name in _ACCURACIES},
+        "region_count": {**entry["region_count"], "counts": counts},
+        "history": [entry],
+        "epochs": [],
+        "messages": list(messages),
+        "versions": fitted_with,
+    }
+
+
+def fault_of(record: Mapping[str, Any]) -> str:
+    """What is wrong with the content of a run's record, in words; empty where it is sound.
+
+    A diverged run has null in place of its numbers. What is not there at all is not looked at.
+
+    Example:
+        >>> sound = {"status": "diverged", "region_count": {"mean": None}, "history": []}
+        >>> fault_of(sound), fault_of({**sound, "history": None})
+        ('', 'history is null, not a list')
+    """
+    if fault := _fault_of_kinds(record) or _fault_of_numbers(record):
+        return fault
+    for number, entry in enumerate(record.get("history", ())):
+        if fault := _fault_of_entry(entry):
+            return f"entry {number} of history: {fault}"
+    return ""
+
+
+def _fault_of_kinds(content: Mapping[str, Any]) -> str:
+    for name, (kind, words) in _KINDS.items():
+        if name in content and not isinstance(content[name], kind):
+            return f"{name} is {_shown(content[name])}, not {words}"
+    return ""
+
+
+def _fault_of_entry(entry: Any) -> str:
+    if not isinstance(entry, dict):
+        return f"it is {_shown(entry)}, not a section"
+    if type(entry.get("epoch")) is not int:
+        return f"epoch is {_shown(entry.get('epoch'))}, not a whole number"
+    return _fault_of_kinds(entry) or _fault_of_numbers(entry)
+
+
+def _fault_of_numbers(content: Mapping[str, Any]) -> str:
+    """Of accuracies, gap and count, which the record and every entry of its history hold."""
+    count = content.get("region_count", {})
+    for name, value, low, high in (
+        ("train_accuracy", content.get("train_accuracy"), 0, 100),
+        ("test_accuracy", content.get("test_accuracy"), 0, 100),
+        ("generalization_gap", content.get("generalization_gap"), -100, 100),
+        ("region_count.mean", count.get("mean"), 1, math.inf),
+        ("region_count.standard_error", count.get("standard_error"), 0, math.inf),
+    ):
+        if value is not None and not (is_number(value) and low <= value <= high):
+            bounds = f"from {low} to {high}" if high < math.inf else f"from {low} on"
+            return f"{name} is {_shown(value)}, not a number {bounds}"
+    return _fault_of_gap(content)
+
+
+def _fault_of_gap(content: Mapping[str, Any]) -> str:
+    train, test, gap = (content.get(name) for name in _ACCURACIES)
+    if train is None or test is None or gap is None or abs(gap - (train - test)) <= _ROUNDING:
+        return ""
+    return f"generalization_gap is {gap:g}, but the accuracies differ by {train - test:g}"
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def closing_table(record: dict[str, Any], workdir: Any) -> str:
+    """The outcome of a run as lines of text, for a record as `record.json` holds it."""
+    regions, config = record["region_count"], record["config"]
+    rows = [
+        ("status", record["status"]),
+        ("network", f"{config['network']} on {config['dataset']}, seed {config['seed']}"),
+    ]
+    if record["status"] == "completed":
+        rows += [
+            ("train accuracy", f"{record['train_accuracy']:.2f} %"),
+            ("test accuracy", f"{record['test_accuracy']:.2f} %"),
+            ("generalization gap", f"{record['generalization_gap']:.2f} points"),
+            (
+                "region count",
+                f"{mean_and_error(regions)} "
+                f"(mean and standard error of {len(regions['counts'])} slices)",
+            ),
+        ]
+    else:
+        rows.append(("stopped", f"after {len(record['epochs'])} epochs: the loss is not finite"))
+    rows.append(("record", f"{workdir}/record.json"))
+    if (Path(workdir) / "figures").is_dir():  # a classical classifier has none
+        rows.append(("figures", f"{workdir}/figures"))
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
+def mean_and_error(regions: Mapping[str, Any]) -> str:
+    """A count as text, such as "4.21 ± 0.13"; the mean alone where there is no error."""
+    error = regions["standard_error"]
+    if error is None or math.isnan(error):  # of a single slice
+        return f"{regions['mean']:.2f}"
+    return f"{regions['mean']:.2f} ± {error:.2f}"
+
+
+RUN_RECORDS = RecordRules(fault_of, closing_table, RUN_FIELDS)
+
+
+def run_workdir(path: str | os.PathLike, config: dict[str, Any]) -> Workdir:
+    """The folder of a run whose nested, complete config is `config`."""
+    return Workdir(path, config, RUN_RECORDS)

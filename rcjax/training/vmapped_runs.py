@@ -1,0 +1,212 @@
+"""Many small runs as one compiled program: `jax.vmap` over seeds and over numbers of the optimizer.
+
+A small network leaves a device idle between its operations; trained side by side, many of them cost
+little more than one. Folders, checkpoints and records are those of single runs, and the numbers
+agree with theirs up to rounding: products of matrices are summed in another order.
+"""
+
+import contextlib
+import functools
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rcjax.config import complete, flatten
+from rcjax.data import Dataset, is_streamed
+from rcjax.errors import UserError
+from rcjax.runtime import Interrupted, check_devices, replicated
+from rcjax.training.classical import is_classical
+from rcjax.training.dataset import load_resident
+from rcjax.training.epoch import EpochMetrics, epoch_function
+from rcjax.training.experiment import Experiment
+from rcjax.training.loop import Run
+from rcjax.training.optimizer import optimizer_of
+from rcjax.training.progress import ProgressDisplay
+from rcjax.training.record import run_workdir
+from rcjax.training.validation import check_config, check_fits
+
+
+def group_key(config: Any) -> str:
+    """Runs of equal keys can be trained together: they differ in seed and optimizer's numbers only.
+
+    Data sets must be in memory: of runs on streamed ones, only equal runs have equal keys.
+
+    Args:
+        config: of a run, a `ConfigDict`.
+    """
+    config = complete(config)
+    fields = flatten(json.loads(json.dumps(config.to_dict())))
+    if not is_streamed(config.dataset):
+        optimizer, _ = optimizer_of(config)
+        for name in ("seed", *optimizer.names):
+            fields.pop(name, None)
+    return json.dumps(fields, sort_keys=True)
+
+
+def is_groupable(config: Any) -> bool:
+    """Whether a run can be trained together with others: whether it trains a network."""
+    return not is_classical(complete(config).to_dict())
+
+
+def train_together(
+    configs: Sequence[Any], workdirs: Sequence[str | os.PathLike], stop_requested: Any
+) -> int:
+    """Trains runs of one `group_key` side by side, each in its own folder.
+
+    Folders of finished runs are left as they are, and so are those that another process works in
+    or that belong to other runs: `rcjax.training.train` says of each what is the matter. Runs that
+    were interrupted go on from their checkpoints, together where they stand at the same epoch.
+
+    Args:
+        configs: of the runs, `ConfigDict`s.
+        workdirs: their folders.
+        stop_requested: an event; once it is set, all stop after the epoch at hand.
+
+    Returns:
+        How many runs were trained to their end.
+
+    Raises:
+        UserError: the configs do not go together, or cannot be used.
+        Interrupted: `stop_requested` was set; all runs saved checkpoints.
+    """
+    configs = [complete(config) for config in configs]
+    if len({group_key(config) for config in configs}) > 1:
+        raise UserError("runs trained together may differ in seed and optimizer's numbers only")
+    for config in configs:
+        check_config(config.to_dict())
+    check_devices()
+    with contextlib.ExitStack() as stack:
+        members = list(_members(configs, workdirs, stack))
+        for standing in sorted({member.run.completed for member in members}):
+            _train_group([m for m in members if m.run.completed == standing], stop_requested)
+    return len(members)
+
+
+class _Member:
+    """One run of a group, claimed, at its newest checkpoint."""
+
+    def __init__(self, config: Any, experiment: Experiment, run: Run):
+        self.config = config
+        self.experiment = experiment
+        self.run = run
+
+
+def _members(
+    configs: Sequence[Any], workdirs: Sequence[str | os.PathLike], stack: contextlib.ExitStack
+) -> Iterator[_Member]:
+    loaded: dict[Any, tuple[Dataset, Experiment]] = {}
+    for config, workdir in zip(configs, workdirs, strict=True):
+        folder = run_workdir(workdir, config.to_dict())
+        try:
+            if folder.finished_record() is not None:
+                continue
+            stack.enter_context(folder.claimed())
+            # Another process may have ended the same run since the folder was looked at.
+            if folder.finished_record() is not None:
+                continue
+        except UserError as error:
+            print(f"left out: {error}", flush=True)
+            continue
+        # Without a draw of its own, every seed has the same data set.
+        drawn = config.seed if config.train_examples or config.label_noise else None
+        if drawn not in loaded:
+            dataset = load_resident(config)
+            check_fits(config.to_dict(), dataset)
+            loaded[drawn] = (dataset, Experiment(config, dataset))
+        dataset, resident = loaded[drawn]
+        experiment = Experiment(config, dataset, resident)
+        run = Run(config, experiment, folder, len(dataset.train_images), quiet=True)
+        stack.callback(run.close)
+        yield _Member(config, experiment, run)
+
+
+def _train_group(members: Sequence[_Member], stop_requested: Any) -> None:
+    """Trains runs that stand at the same epoch to their ends."""
+    first = members[0]
+    epochs, examples = first.config.epochs, len(first.experiment.train_arrays[0])
+    for member in members:
+        member.run.begin()
+    display = ProgressDisplay(epochs, first.run.completed, examples * len(members))
+    display.message(f"{len(members)} runs together, from epoch {first.run.completed} on")
+    group = _Group([member.experiment for member in members], [m.run.state for m in members])
+    try:
+        for epoch in range(first.run.completed, epochs):
+            if all(member.run.over for member in members):
+                break
+            if stop_requested.is_set():
+                _interrupt(members, group, epoch)
+            start = time.monotonic()
+            entries = group.run_epoch(epoch)
+            seconds = time.monotonic() - start
+            display.epoch(_mean_entry(entries), seconds)
+            for number, member in enumerate(members):
+                if not member.run.over:  # a diverged run has ended
+                    state_of = functools.partial(group.state, number)
+                    member.run.note_epoch(entries[number], seconds / len(members), state_of)
+    finally:
+        display.close()
+    for member in members:
+        member.run.end()
+
+
+def _interrupt(members: Sequence[_Member], group: "_Group", epoch: int) -> None:
+    for number, member in enumerate(members):
+        if not member.run.over:
+            member.run.state = group.state(number)
+            member.run.save()
+    raise Interrupted(f"{len(members)} runs interrupted after {epoch} epochs, all saved")
+
+
+def _mean_entry(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {name: float(np.mean([entry[name] for entry in entries])) for name in entries[0]} | {
+        "epoch": entries[0]["epoch"]
+    }
+
+
+class _Group:
+    """The states of runs, stacked, and the program that trains all of them for an epoch."""
+
+    def __init__(self, experiments: Sequence[Experiment], states: Sequence[Any]):
+        self._experiments = experiments
+        arrays = [experiment.train_arrays for experiment in experiments]
+        self._shared = all(each[0] is arrays[0][0] for each in arrays)
+        self._data = arrays[0] if self._shared else _stack(arrays)
+        self._states = _stack(states)
+        self._program = _group_program(*experiments[0].epoch_parts, self._shared)
+
+    def run_epoch(self, epoch: int) -> list[dict[str, Any]]:
+        """Trains all runs for the epoch after `epoch` epochs; returns their entries."""
+        values = [experiment.hyperparameters(epoch) for experiment in self._experiments]
+        numbers = {
+            name: jnp.asarray([each[name] for each in values], jnp.float32) for name in values[0]
+        }
+        self._states, metrics = self._program(self._states, *self._data, numbers)
+        losses, correct = jax.device_get(EpochMetrics(*metrics))
+        return [
+            experiment.entry(epoch, EpochMetrics(losses[number], correct[number]))
+            for number, experiment in enumerate(self._experiments)
+        ]
+
+    def state(self, number: int) -> Any:
+        """The state of one run, copied out of the stack."""
+        return jax.tree.map(lambda leaf: leaf[number], self._states)
+
+
+def _stack(trees: Sequence[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+@functools.lru_cache(maxsize=8)
+def _group_program(apply: Any, optimizer: Any, settings: Any, mesh: Any, shared: bool) -> Any:
+    """An epoch of many runs: states and numbers are stacked, data too unless `shared`."""
+    data_axis = None if shared else 0
+    mapped = jax.vmap(
+        epoch_function(apply, optimizer, settings, mesh), in_axes=(0, data_axis, data_axis, 0)
+    )
+    return jax.jit(mapped, donate_argnums=0, out_shardings=replicated(mesh))

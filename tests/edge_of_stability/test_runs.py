@@ -1,0 +1,199 @@
+"""The experiment as a whole: seeds, divergence, resuming, bad input."""
+
+import contextlib
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from rcjax.config.loading import load_config
+from rcjax.config.overrides import apply_overrides
+from rcjax.edge_of_stability import loop
+from rcjax.edge_of_stability.measuring import Laboratory
+from rcjax.edge_of_stability.validation import check_config
+from rcjax.errors import UserError
+from rcjax.experiments import run_experiment
+from rcjax.launch import main
+from rcjax.runtime.interruption import Interrupted
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SMALL = {
+    "steps": "40",
+    "measurements": "4",
+    "seeds": "2",
+    "learning_rates.count": "3",
+    "network.width": "8",
+    "data.points": "5",
+    "sharpness_iterations": "10",
+    "learning_rates.smallest": "0.1",
+    "learning_rates.largest": "100",
+}
+
+
+def small_config(size="quick", name="edge_of_stability", **fields):
+    config = load_config(f"{REPOSITORY}/configs/{name}.py:{size}")
+    apply_overrides(config, {**SMALL, **fields} if name == "edge_of_stability" else fields)
+    return config
+
+
+def test_a_run_is_recorded_and_reproduced(tmp_path):
+    record = run_experiment(small_config(), tmp_path / "one")
+    again = run_experiment(small_config(), tmp_path / "two")
+    assert record == again
+    first, second = ((tmp_path / run / "metrics.jsonl").read_bytes() for run in ("one", "two"))
+    assert first == second
+    assert json.loads((tmp_path / "one" / "record.json").read_text()) == record
+    assert run_experiment(small_config(), tmp_path / "one") == record  # over, not run again
+
+    # The larger rates diverge at once: counted and listed, with nothing made up for them.
+    assert len(record["runs"]) == 6
+    assert sum(record["totals"].values()) == 6
+    diverged = [row for row in record["runs"] if row["status"] == "diverged"]
+    assert {round(row["learning_rate"], 1) for row in diverged} == {3.2, 100.0}
+    assert len(diverged) == record["totals"]["diverged"] == 4
+    assert all(row["loss"] is None and row["regions"] is None for row in diverged)
+    along = record["bound"]["along_training"]
+    assert along["measurements"] >= 8  # of the runs that did not diverge: 2, at 4 steps each
+    assert along["against_the_inequality_for_every_network"] == 0
+    names = {path.name for path in (tmp_path / "one" / "figures").iterdir()}
+    assert names == {"counts.png", "sharpness.png", "variation.png", "functions.png"}
+
+
+def test_other_seeds_are_other_runs():
+    first, second = (
+        Laboratory(small_config(seed=seed)).initial_parameters() for seed in ("0", "1")
+    )
+    starts = np.asarray(first["hidden_weight"])
+    assert not np.array_equal(starts, second["hidden_weight"])
+    assert not np.array_equal(starts[0], starts[1])
+    np.testing.assert_array_equal(starts[0], starts[2])  # the same seed at the next rate
+
+
+@pytest.mark.parametrize("size", ["all", "2"])
+def test_runs_together_are_runs_alone(size):
+    laboratory = Laboratory(small_config(batch_sizes=size))
+    parameters = laboratory.initial_parameters()
+    together = laboratory.advance(parameters, 0, np.array([True] * 5 + [False]))
+    alone = Laboratory(
+        small_config(batch_sizes=size, **{"learning_rates.count": "1", "seeds": "1"})
+    )
+    single = alone.advance(alone.initial_parameters(), 0, np.array([True]))
+    for name, leaf in single.items():
+        np.testing.assert_allclose(together[name][0], leaf[0], rtol=1e-4, atol=1e-6)
+        np.testing.assert_array_equal(together[name][5], parameters[name][5])  # not active
+
+
+def test_interrupted_run_ends_the_same(tmp_path, monkeypatch):
+    undisturbed = run_experiment(small_config(batch_sizes="2, all"), tmp_path / "undisturbed")
+
+    class AfterTwo:
+        asked = 0
+
+        def is_set(self):
+            self.asked += 1
+            return self.asked > 2
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "stop_requests", lambda: contextlib.nullcontext(AfterTwo()))
+        with pytest.raises(Interrupted, match="after 20 steps, all saved"):
+            run_experiment(small_config(batch_sizes="2, all"), tmp_path / "resumed")
+    assert not (tmp_path / "resumed" / "record.json").exists()
+    assert run_experiment(small_config(batch_sizes="2, all"), tmp_path / "resumed") == undisturbed
+    lines = [(tmp_path / run / "metrics.jsonl").read_text() for run in ("undisturbed", "resumed")]
+    assert lines[0] == lines[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", ["toys", "points", "toys_exponential", "digits"])
+def test_other_data(size, tmp_path):
+    points = {"toys": "3", "toys_exponential": "3"}.get(size, "5")
+    record = run_experiment(small_config(size, **{"data.points": points}), tmp_path)
+    assert record["status"] == "completed"
+    pictures = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert ("boundaries.png" in pictures) == size.startswith("toys")
+
+
+@pytest.mark.slow
+def test_convolutional_network(tmp_path):
+    record = run_experiment(small_config(name="edge_of_stability_digits"), tmp_path)
+    assert record["status"] == "completed"
+    assert all(row["regions"] >= 1 for row in record["runs"])
+
+
+@pytest.mark.slow
+def test_sharpness_settles_at_the_edge(tmp_path):
+    fields = {
+        "steps": "20000",
+        "learning_rates.count": "1",
+        "learning_rates.smallest": "0.08",
+        "network.width": "50",
+        "data.points": "8",
+        "sharpness_iterations": "40",
+        "measurements": "20",
+    }
+    record = run_experiment(small_config(**fields), tmp_path)
+    for row in record["runs"]:
+        assert row["sharpness_times_rate_half"] == pytest.approx(1, abs=0.1)
+        assert not row["violates_bound"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"learning_rates.smallest": "0"}, "learning_rates.smallest must be positive, got 0.0"),
+        ({"learning_rates.smallest": "-0.1"}, "learning_rates.smallest must be positive"),
+        ({"learning_rates.largest": "0.01"}, "is above learning_rates.largest=0.01"),
+        ({"learning_rates.largest": "nan"}, "takes a finite number, got nan"),
+        ({"data.points": "1"}, "data.points must be at least 2, got 1"),
+        ({"loss": "hinge"}, "unknown loss 'hinge'.*known: squared, logistic, exponential"),
+        ({"data.name": "spiral"}, "unknown data.name 'spiral'; known: line"),
+        ({"data.name": "digits"}, "network.name='two_layer' does not go with data.name='digits'"),
+        ({"data.dim": "2"}, "data 'line' has data.dim=1, got 2"),
+        ({"data.name": "three_points", "data.dim": "2"}, "has data.points=3, got 5"),
+        ({"batch_sizes": "few"}, "numbers and 'all' between commas, got 'few'"),
+        ({"batch_sizes": "6"}, "batch size 6 is not in 1 .. 5"),
+        ({"batch_sizes": "5, all"}, "batch size 5 is given twice"),
+        ({"measurements": "7"}, "must be a multiple of measurements=7"),
+        ({"bound.center": "1.5"}, "bound.center must be at most 1"),
+    ],
+)
+def test_bad_input_is_one_clear_line(fields, message):
+    with pytest.raises(UserError, match=message) as raised:
+        check_config(small_config(**fields).to_dict())
+    assert "\n" not in str(raised.value)
+
+
+def test_more_digits_than_there_are(tmp_path):
+    with pytest.raises(UserError, match=r"more than the \d+ training images"):
+        run_experiment(small_config("digits", **{"data.points": "5000"}), tmp_path)
+
+
+def test_the_command_line_runs_it_and_names_errors(tmp_path, capsys):
+    arguments = [f"--config.{name}={value}" for name, value in SMALL.items()]
+    command = ["launch.py", f"--config={REPOSITORY}/configs/edge_of_stability.py:quick"]
+    assert main([*command, f"--workdir={tmp_path / 'run'}", *arguments]) == 0
+    assert "sharpness * rate / 2" in capsys.readouterr().out
+    assert main([*command, f"--workdir={tmp_path / 'bad'}", "--config.loss=hinge"]) == 2
+    assert capsys.readouterr().err.startswith("error: unknown loss 'hinge'")
+    assert not (tmp_path / "bad").exists()
+
+
+def test_damaged_checkpoint(tmp_path):
+    run_experiment(small_config(), tmp_path)
+    (tmp_path / "record.json").unlink()
+    (tmp_path / "checkpoints" / "state.npz").write_bytes(b"not a file")
+    with pytest.raises(UserError, match="is damaged"):
+        run_experiment(small_config(), tmp_path)
+
+
+def test_compiled_once_for_all_measurements(tmp_path):
+    with jax.log_compiles(False):
+        laboratory = Laboratory(small_config())
+        parameters = laboratory.initial_parameters()
+        active = np.full(len(laboratory.runs), True)
+        for step in (0, 10, 20):
+            parameters = laboratory.advance(parameters, step, active)
+        (advance,) = laboratory._advance.values()
+        assert advance._cache_size() == 1

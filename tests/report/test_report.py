@@ -1,0 +1,382 @@
+"""The report of a study: one page that loads nothing, figures for papers, nothing left unsaid."""
+
+import functools
+import json
+import re
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from rcjax.report import charts_of, readings, write_report
+from rcjax.report.ablations import groups_of
+from rcjax.report.definition import sentences
+from rcjax.report.findings import finding
+from rcjax.report.page import render
+from rcjax.report.readings import TRIVIAL_NAME
+from rcjax.report.regression import correlation_interval, regression_band
+from rcjax.report.words import MINUS
+from rcjax.study import reporting
+
+from ..study.small_studies import small_study
+from .report_studies import HOSTILE, STUDIES, VARIANTS, analyzed, full, network, run, statistics
+
+_VOID = {"meta", "br", "link", "img", "hr"}
+_LOADING = {"src", "href", "xlink:href", "data", "poster", "srcset", "action", "background"}
+
+
+class Page(HTMLParser):
+    """Reads a page: refuses unbalanced tags, repeated ids and whatever would be loaded."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.identifiers: list[str] = []
+        self.references: list[str] = []
+        self.sections: list[str] = []
+        self.text: list[str] = []
+        self.styles: list[str] = []
+        self.hints: list[str] = []
+        self.pictures = 0
+        self.feed(text)
+        self.close()
+        assert self.open == []
+        assert len(set(self.identifiers)) == len(self.identifiers)
+        assert {reference[1:] for reference in self.references} <= set(self.identifiers)
+
+    def handle_starttag(self, tag, attributes):
+        self.handle_startendtag(tag, attributes)
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        found = dict(attributes)
+        assert tag not in {"link", "img", "iframe", "object", "embed", "base"}
+        for name, value in found.items():
+            if name in _LOADING:
+                assert value.startswith("#"), (tag, name, value)
+                self.references.append(value)
+            assert not name.startswith("on"), (tag, name)
+            if "url(" in (value or ""):
+                self.references.append(re.search(r"url\((#[^)]+)\)", value)[1])
+        if "id" in found:
+            self.identifiers.append(found["id"])
+        if tag == "section":
+            self.sections.append(found["id"])
+        if "data-hint" in found:
+            self.hints.append(found["data-hint"])
+        if tag == "svg":
+            assert found["role"] == "img"
+            assert found["aria-label"]
+            self.pictures += 1
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, text):
+        inside = self.open[-1] if self.open else ""
+        if inside == "style":
+            self.styles.append(text)
+        elif inside != "script":
+            self.text.append(text)
+
+    @property
+    def words(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.text))
+
+
+@functools.cache
+def rendered(name):
+    """A study with its page; each is rendered once."""
+    report, rows = STUDIES[name]()
+    text = render(report, rows, charts_of(report, rows))
+    return SimpleNamespace(report=report, rows=rows, text=text, page=Page(text))
+
+
+ALWAYS = ["finding", "statistics", "runs", "definition", "versions"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sections", "pictures"),
+    [
+        # 2 scatter, 3 panels for each of 2 axes, 2 over training, 2 early prediction, 2 measures,
+        # 2 panels for each of 3 ablations
+        ("full", ["scatter", "effects", "training", "measures", "ablations"], 20),
+        ("external_table", ["scatter", "effects", "measures"], 8),
+        ("one_run", ["scatter", "training"], 2),
+        ("all_diverged", [], 0),
+        pytest.param(
+            "many", ["scatter", "effects", "training", "measures"], 32, marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_page_is_one_sound_file_that_loads_nothing(name, sections, pictures):
+    page = rendered(name).page
+    assert sorted(page.sections) == sorted(ALWAYS + sections)
+    assert page.pictures == pictures
+    assert all("url(" not in style and "@import" not in style for style in page.styles)
+    # Names of XML vocabularies are no addresses to load from.
+    addresses = re.findall(r"https?://[^\s\"'<>]+", rendered(name).text)
+    assert {address.rstrip("/") for address in addresses} <= {
+        "http://www.w3.org/2000/svg",
+        "http://www.w3.org/1999/xlink",
+    }
+    assert "default-src 'none'" in rendered(name).text  # the browser would refuse, too
+
+
+def test_numbers_are_there_with_what_they_must_be_held_against():
+    study = rendered("full")
+    for text in ("0.930", "[0.500, 0.990]", "[−0.410, 0.420]", "0.870", "0.234", "31.4", "0.765"):  # noqa: RUF001
+        assert text in study.page.words, text
+    for row in study.rows:
+        assert row.name in study.page.words
+        if row.status == "completed":
+            assert f"{row.train_accuracy:.2f}" in study.page.words
+            assert f"{row.test_accuracy:.2f}" in study.page.words
+    assert "sharpness is the same for all settings: no correlation" in study.page.words
+    assert "record.json is cut off <script>alert(1)" in study.page.words
+    assert "1 run did not fit the training set" in study.page.words
+    assert "1 diverged, 1 missing and 1 damaged of 27 runs" in study.page.words
+
+
+def test_names_are_text():
+    study = rendered("full")
+    assert HOSTILE not in study.text  # escaped everywhere
+    assert HOSTILE in study.page.words
+    assert any(HOSTILE in hint for hint in study.page.hints)
+
+
+def test_every_setting_and_run_of_the_scatter_says_what_it_is():
+    study = rendered("full")
+    completed = [row for row in study.rows if row.status == "completed"]
+    for row in completed:
+        hints = [hint for hint in study.page.hints if row.name in re.split(r"\n|, |runs ", hint)]
+        assert any("mean of" in hint for hint in hints)
+        assert any(f"gap {row.generalization_gap:.2f}" in hint for hint in hints)
+    assert len(study.page.hints) == len(completed) + 12  # 6 settings of 2 networks
+
+
+@pytest.mark.slow
+def test_figures_are_for_papers(tmp_path):
+    write_report(*full(), tmp_path)
+    figures = tmp_path / "figures"
+    names = {path.stem for path in figures.iterdir()}
+    assert {"scatter_mlp", "effect_learning_rate", "effect_batch_size", "ablation_dim",
+            "ablation_points", "ablation_extent", "measures_mlp", "count_over_training_mlp",
+            "correlation_over_training"} <= names  # fmt: skip
+    for name in names:
+        document = (figures / f"{name}.pdf").read_bytes()
+        assert b"/FontFile2" in document  # TrueType, embedded
+        assert b"/Type3" not in document
+        width = float(re.search(rb"/MediaBox \[ ?0 0 ([\d.]+)", document)[1]) / 72
+        assert width == pytest.approx(3.3) or width == pytest.approx(6.8)
+        assert (figures / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_same_study_gives_the_same_files(tmp_path):
+    report, rows = STUDIES["one_run"]()
+    contents = []
+    for folder in (tmp_path / "first", tmp_path / "second"):
+        write_report(report, rows, folder)
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        contents.append({path.relative_to(folder): path.read_bytes() for path in files})
+    assert contents[0] == contents[1]
+    assert {str(path) for path in contents[0]} == {
+        "report.html",
+        "report.json",
+        *(f"figures/{name}_mlp.{suffix}"
+          for name in ("scatter", "count_over_training") for suffix in ("pdf", "png")),
+    }  # fmt: skip
+    written = json.loads((tmp_path / "first/report.json").read_text())
+    assert written == report | {"figures": ["scatter_mlp", "count_over_training_mlp"]}
+
+
+def test_figures_of_an_earlier_report_go_and_those_of_the_user_stay(tmp_path):
+    report, rows = STUDIES["one_run"]()
+    write_report(report, rows, tmp_path)
+    figures = tmp_path / "figures"
+    (figures / "scatter_own.pdf").write_text("not ours")
+    other = [run(0, network="vgg")]
+    write_report(analyzed(other), other, tmp_path)
+    assert {path.name for path in figures.iterdir()} == {
+        "scatter_own.pdf",
+        *(f"{name}_vgg.{suffix}"
+          for name in ("scatter", "count_over_training") for suffix in ("pdf", "png")),
+    }  # fmt: skip
+
+
+def test_single_run_has_no_correlation_and_says_why():
+    study = rendered("one_run")
+    assert "no correlation can be given" in study.page.words
+    notes = study.report["networks"]["mlp"]["notes"]
+    assert any("at least 3" in note for note in notes)
+    for note in notes:
+        assert note.replace("trivial_predictor", TRIVIAL_NAME) in study.page.words
+    assert "nan" not in re.split(r"\W+", study.page.words)
+    assert "None" not in study.page.words
+
+
+def test_all_diverged_is_said():
+    words = rendered("all_diverged").page.words
+    assert "No run has a count and a gap yet." in words
+    assert "Of 3 runs: 3 diverged." in words
+    assert (
+        "mlp: over 0 settings (0 runs) no correlation can be given. 3 of 3 runs diverged" in words
+    )
+
+
+def test_network_without_a_usable_count_is_shown_with_the_reason():
+    rows = [run(number) for number in range(6)]
+    rows += [run(number, name=f"vgg-{number}", network="vgg", measures={}) for number in range(6)]
+    report = analyzed(rows)
+    words = Page(render(report, rows, charts_of(report, rows))).words
+    assert "vgg: over 0 settings (0 runs) no correlation can be given." in words
+    assert "vgg: predictors of the generalization gap" in words  # its statistics
+    assert words.count("6 of 6 completed runs have no finite value and are left out") == 2
+    assert words.count("one run per setting") == 2  # a note of both, and no reason
+    assert "No run has a count and a gap yet." not in words
+
+
+@pytest.mark.parametrize(
+    ("value", "ends"), [(0.9641, (0.84, 0.9644)), (0.2304, (0.2303, 0.9)), (-0.996, (-0.998, 0.1))]
+)
+def test_no_estimate_seems_to_lie_outside_its_interval(value, ends):
+    shown = readings.reading({"pearson": value, "pearson_interval": ends}, "pearson")
+    low, high = shown.interval.strip("[]").split(", ")
+    assert len({len(text.partition(".")[2]) for text in (shown.text, low, high)}) == 1
+    as_number = [float(text.replace(MINUS, "-")) for text in (low, shown.text, high)]
+    assert as_number == sorted(as_number)
+
+
+def test_percentage_has_the_decimals_of_its_interval():
+    share = {
+        "conditional_mutual_information": 4.4,
+        "conditional_mutual_information_interval": (4.36, 4.44),
+    }
+    shown = readings.reading(share, "conditional_mutual_information")
+    assert (shown.text, shown.interval) == ("4.4", "[4.4, 4.4]")
+
+
+@pytest.mark.parametrize(
+    ("fields", "definition", "said"),
+    [
+        (
+            {},
+            {"dim": 1, "connectivity": "full"},
+            "4 segments between 2 inputs of the training set, coordinates from 0 to 1 (0 and 1: "
+            "the inputs themselves), 10 points on each axis. Method: labels on a regular grid, "
+            "equal neighbours linked, connected components counted. Connectivity: points next to "
+            "each other on the segment are neighbours.",
+        ),
+        (
+            {"regions.dim": 2},
+            {"connectivity": "full"},
+            "4 triangles between 3 inputs of the training set",
+        ),
+        ({"regions.dim": 3}, {"connectivity": "face"}, "next to each other along one axis are"),
+        ({"grid.regions.dim": (3,)}, {"dim": 3, "connectivity": "face"}, "4 tetrahedra between 4"),
+        (
+            {"grid.regions.dim": (1, 3)},
+            {"dim": "varied", "connectivity": "varied", "slices": 4},
+            "4 slices of varied dimension between inputs of the training set",
+        ),
+        (
+            {"grid.regions.points": (10, 20), "grid.regions.extent": ((0.0, 1.0), (-1.0, 2.0))},
+            {"points": "varied", "extent": "varied", "dim": 1},
+            "coordinates of varied extent, a varied number of points on each axis. Method: ",
+        ),
+        (
+            {"regions.sampling": "random_directions", "regions.length": 0.5},
+            {"length": 0.5},
+            "4 segments from inputs of the training set in random directions",
+        ),
+    ],
+)
+def test_definition_of_the_count_is_complete_and_in_words(fields, definition, said):
+    found = reporting.definition(small_study(**fields).to_dict())
+    assert found.items() >= definition.items()
+    assert ("length" in found) == ("length" in definition)
+    assert not {"", None} & {str(value) for value in found.values()}
+    text = " ".join(sentences(found))
+    assert said in text
+    assert "not recorded" not in text
+    assert ("What is varied differs between the runs" in text) == ("varied" in found.values())
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"pearson": -0.8, "pearson_interval": [-0.9, -0.6]}, "a larger generalization gap"),
+        ({"pearson_interval": [-0.1, 0.99]}, "an interval that includes zero"),
+        ({"pearson": 0.4}, "Random predictors reach as much"),
+        ({"trivial_predictor": statistics(0.95)}, "does as well or better: 0.95"),
+        ({"trivial_predictor": statistics(0.95)}, "no evidence that counting regions tells more"),
+        ({"trivial_predictor": statistics(-0.97)}, "does as well or better"),
+        ({"trivial_predictor": statistics(0.6)}, "which these runs do not separate"),
+        (
+            {"pearson_minus_trivial": 0.06, "pearson_minus_trivial_interval": [0.01, 0.1]},
+            "less than the count (|r| of the count minus |r| of it: 0.060 [0.010, 0.100])",
+        ),
+        ({"pearson_minus_trivial_interval": [-0.1, -0.01]}, "does better: 0.87"),
+        ({"controls": ["batch_size"]}, "Given the logarithm of batch size, r = 0.23"),
+        ({}, "Given the logarithms of learning rate and batch size, r = 0.23"),
+        ({}, "given those of learning rate and batch size, \N{GREEK SMALL LETTER RHO} = 0.240."),
+        ({"trivial_predictor": statistics(None)}, "has no correlation here"),
+        (
+            {"partial_correlation_interval": [-0.1, 0.5]},
+            "0.234 [\N{MINUS SIGN}0.100, 0.500], an interval",
+        ),
+        ({}, "rate and batch size, r = 0.380, within the [\N{MINUS SIGN}0.450, 0.440] of 95 %"),
+        ({"fitted_only": network(0.5, 7, 17)}, "3 runs did not fit the training set; without them"),
+    ],
+)
+def test_finding_says_plainly(changes, said):
+    found = finding("mlp", network(0.93, 8, 20) | changes)
+    assert said in " ".join([found.result, *found.remarks])
+
+
+def test_variants_stand_in_numerical_order_with_the_own_count_among_them():
+    definition = full()[0]["definition"]
+    groups = groups_of(VARIANTS, definition)
+    labels = {fields: [one.label for one in members] for fields, members in groups.items()}
+    assert labels == {
+        ("dim",): ["1", "2", "10"],
+        ("points",): ["50", "200", "adaptive"],  # the limit of points
+        ("extent",): ["[0, 1]", "[-1, 2]"],
+    }
+    assert [one.label for one in groups["dim",] if one.main] == ["1"]
+    assert not any(one.main for one in groups_of(VARIANTS, definition | {"dim": "varied"})["dim",])
+
+
+def test_regression_line_is_least_squares():
+    random = np.random.default_rng(0)
+    x = np.arange(8.0)[:, None] + random.normal(0, 0.1, size=(8, 3))
+    y = 2 * x + random.normal(0, 0.5, size=(8, 3))
+    band = regression_band(x, y)
+    slope, intercept = np.polyfit(x.mean(axis=1), y.mean(axis=1), 1)
+    np.testing.assert_allclose(band.y, intercept + slope * band.x)
+    assert (band.low < band.y).all()
+    assert (band.y < band.high).all()
+
+
+def test_interval_of_a_correlation_covers_it_as_often_as_it_says():
+    """Against the known correlation 0.8 of normal variables."""
+    random = np.random.default_rng(1)
+    covered = 0
+    for repetition in range(100):
+        points = random.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], size=40)
+        columns = points.T[..., None]
+        value, low, high = correlation_interval(*columns, samples=300, seed=repetition)
+        assert value == pytest.approx(stats.pearsonr(*points.T).statistic)
+        covered += low <= 0.8 <= high
+    assert 85 <= covered <= 100
+
+
+def test_where_no_line_or_correlation_exists():
+    few, constant = np.arange(2.0)[:, None], np.ones((5, 1))
+    assert regression_band(few, few) is None
+    assert regression_band(constant, constant) is None
+    assert np.isnan(correlation_interval(few, few)).all()
+    assert np.isnan(correlation_interval(constant, constant)).all()
