@@ -1,14 +1,21 @@
-"""Settings that every test shares: the CPU, and one compilation cache for all workers."""
+"""Settings that every test shares: CPU, one compilation cache, signatures that are checked."""
 
 import os
 import tempfile
 from pathlib import Path
 
+import jaxtyping
+
 # Set before JAX is imported. Child processes that a test starts inherit them.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ["RCJAX_CHECK_ARRAYS"] = "1"
 os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path(tempfile.gettempdir()) / "rcjax-test-compilation-cache")
 )
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+# Rooms in which every call is held against the shapes and dtypes of its signature.
+CHECKED_ROOMS = ["rcjax.array_types"]
+jaxtyping.install_import_hook(CHECKED_ROOMS, "beartype.beartype")
