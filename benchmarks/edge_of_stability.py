@@ -20,7 +20,7 @@ from measuring import interleaved, machine, ratio, spread
 
 from rcjax.config.loading import load_config
 from rcjax.config.overrides import apply_overrides
-from rcjax.edge_of_stability.measuring import Laboratory
+from rcjax.edge_of_stability.measuring import Experiment
 
 TOGETHER, CALL_A_NETWORK, CALL_A_STEP = (
     "together",
@@ -31,7 +31,7 @@ CHUNK = 200  # steps of all networks in a timed call
 SINGLE_STEPS = 1000  # of the one network in a timed loop
 
 
-def make_laboratory(networks: int) -> Laboratory:
+def make_experiment(networks: int) -> Experiment:
     config = load_config("configs/edge_of_stability.py")
     fields = {
         "learning_rates.count": "10",
@@ -44,30 +44,30 @@ def make_laboratory(networks: int) -> Laboratory:
         "measurements": "1",
     }
     apply_overrides(config, fields)
-    return Laboratory(config)
+    return Experiment(config)
 
 
-def all_networks(laboratory: Laboratory) -> Callable[[int], None]:
+def all_networks(experiment: Experiment) -> Callable[[int], None]:
     """A function that trains all networks for some chunks of steps."""
-    start = laboratory.initial_parameters()
-    active = np.full(len(laboratory.runs), True)
+    start = experiment.initial_parameters()
+    active = np.full(len(experiment.runs), True)
 
     def run(chunks: int) -> None:
         parameters = start
         for chunk in range(chunks):
-            parameters = laboratory.advance(parameters, chunk * CHUNK, active)
+            parameters = experiment.advance(parameters, chunk * CHUNK, active)
         jax.block_until_ready(parameters)
 
     return run
 
 
-def one_network(laboratory: Laboratory, calls: int) -> Callable[[], None]:
+def one_network(experiment: Experiment, calls: int) -> Callable[[], None]:
     """A function that trains one network for SINGLE_STEPS steps, divided into some calls."""
-    points, labels = jnp.asarray(laboratory.data.points), jnp.asarray(laboratory.data.labels)
-    first = jax.tree.map(lambda leaf: leaf[0], laboratory.initial_parameters())
+    points, labels = jnp.asarray(experiment.data.points), jnp.asarray(experiment.data.labels)
+    first = jax.tree.map(lambda leaf: leaf[0], experiment.initial_parameters())
 
     def objective(parameters):
-        return 0.5 * jnp.mean((laboratory.network.outputs(parameters, points) - labels) ** 2)
+        return 0.5 * jnp.mean((experiment.network.outputs(parameters, points) - labels) ** 2)
 
     def step(_, parameters):
         gradient = jax.grad(objective)(parameters)
@@ -91,14 +91,14 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     print(machine())
-    laboratory = make_laboratory(arguments.networks)
-    networks = len(laboratory.runs)
-    together = all_networks(laboratory)
+    experiment = make_experiment(arguments.networks)
+    networks = len(experiment.runs)
+    together = all_networks(experiment)
     seconds = interleaved(
         {
             TOGETHER: lambda: together(1),
-            CALL_A_NETWORK: one_network(laboratory, calls=1),
-            CALL_A_STEP: one_network(laboratory, calls=SINGLE_STEPS),
+            CALL_A_NETWORK: one_network(experiment, calls=1),
+            CALL_A_STEP: one_network(experiment, calls=SINGLE_STEPS),
         },
         arguments.repeats,
     )
@@ -113,10 +113,10 @@ def main() -> None:
     start = time.perf_counter()
     together(chunks)
     print(f"\n{networks} networks x {chunks * CHUNK} steps: {time.perf_counter() - start:.1f} s")
-    parameters = laboratory.initial_parameters()
-    laboratory.measure(parameters)  # compiles
+    parameters = experiment.initial_parameters()
+    experiment.measure(parameters)  # compiles
     start = time.perf_counter()
-    laboratory.measure(parameters)
+    experiment.measure(parameters)
     print(f"one measurement of all: {time.perf_counter() - start:.1f} s")
 
 

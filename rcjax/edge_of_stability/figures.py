@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rcjax.edge_of_stability import drawing as plotting
-from rcjax.edge_of_stability.measuring import Laboratory
+from rcjax.edge_of_stability.measuring import Experiment
 from rcjax.edge_of_stability.state import DIVERGED, FITTED, STATUS_NAMES, State
 
 _REACH = 2.0  # of the square on which decision boundaries are drawn
@@ -17,7 +17,7 @@ _PANELS = 6  # learning rates whose sharpness is drawn
 
 
 def draw_figures(
-    config: Any, laboratory: Laboratory, state: State, record: dict[str, Any], folder: Path
+    config: Any, experiment: Experiment, state: State, record: dict[str, Any], folder: Path
 ) -> None:
     """Draws all figures that the data allow into a folder.
 
@@ -25,30 +25,30 @@ def draw_figures(
     points on a line; boundaries.png for points in the plane.
     """
     folder.mkdir(exist_ok=True)
-    _draw_counts(config, laboratory, state, record, folder / "counts.png")
-    _draw_sharpness(laboratory, state, folder / "sharpness.png")
+    _draw_counts(config, experiment, state, record, folder / "counts.png")
+    _draw_sharpness(experiment, state, folder / "sharpness.png")
     if "bound" in record and (state.status != DIVERGED).any():
         kept = state.status != DIVERGED
         plotting.plot_variation(
-            laboratory.runs.learning_rates[kept],
+            experiment.runs.learning_rates[kept],
             np.asarray(state.history["slope_variation"][-1])[kept],
             (state.status == FITTED)[kept],
             record["bound"]["interpolation_cost"],
             folder / "variation.png",
         )
-    if laboratory.data.on_line:
-        _draw_functions(laboratory, state, folder / "functions.png")
-    elif laboratory.data.points.ndim == 2 and laboratory.data.dim == 2:
-        _draw_boundaries(laboratory, state, folder / "boundaries.png")
+    if experiment.data.on_line:
+        _draw_functions(experiment, state, folder / "functions.png")
+    elif experiment.data.points.ndim == 2 and experiment.data.dim == 2:
+        _draw_boundaries(experiment, state, folder / "boundaries.png")
 
 
 def _draw_counts(
-    config: Any, laboratory: Laboratory, state: State, record: dict[str, Any], path: Path
+    config: Any, experiment: Experiment, state: State, record: dict[str, Any], path: Path
 ) -> None:
-    runs = laboratory.runs
+    runs = experiment.runs
     rates = np.unique(runs.learning_rates)
     regions = np.array([row["regions"] for row in record["runs"]])
-    where = "on the whole line" if laboratory.data.on_line else "on segments between points"
+    where = "on the whole line" if experiment.data.on_line else "on segments between points"
     curves = {}
     for size in np.unique(runs.batch_sizes)[::-1]:
         several = f", batch size {size}" if len(np.unique(runs.batch_sizes)) > 1 else ""
@@ -58,7 +58,7 @@ def _draw_counts(
         )
     bound: dict[str, Any] = {}
     one_size = len(np.unique(runs.batch_sizes)) == 1
-    if laboratory.data.on_line and one_size:
+    if experiment.data.on_line and one_size:
         curves["between the first and the last point"] = _intervals(
             rates, runs.learning_rates, np.asarray(state.history["regions_between_points"][-1])
         )
@@ -99,8 +99,8 @@ def _spread(values: Sequence[Any] | np.ndarray, count: int) -> list[Any]:
     return [values[index] for index in chosen]
 
 
-def _draw_sharpness(laboratory: Laboratory, state: State, path: Path) -> None:
-    runs = laboratory.runs
+def _draw_sharpness(experiment: Experiment, state: State, path: Path) -> None:
+    runs = experiment.runs
     sizes = np.unique(runs.batch_sizes)[::-1]
     sharpness = np.array(state.history["sharpness"])
     steps = np.array(state.history["step"])
@@ -116,21 +116,21 @@ def _draw_sharpness(laboratory: Laboratory, state: State, path: Path) -> None:
     plotting.plot_sharpness(steps, panels, path)
 
 
-def _outputs(laboratory: Laboratory, state: State, run: int, points: np.ndarray) -> np.ndarray:
+def _outputs(experiment: Experiment, state: State, run: int, points: np.ndarray) -> np.ndarray:
     parameters = jax.tree.map(lambda leaf: leaf[run], state.parameters)
-    return np.asarray(laboratory.network.outputs(parameters, jnp.asarray(points, jnp.float32)))
+    return np.asarray(experiment.network.outputs(parameters, jnp.asarray(points, jnp.float32)))
 
 
-def _draw_functions(laboratory: Laboratory, state: State, path: Path) -> None:
+def _draw_functions(experiment: Experiment, state: State, path: Path) -> None:
     """The first run that did not diverge, at the smallest, the middle and the largest rate."""
-    runs, data = laboratory.runs, laboratory.data
+    runs, data = experiment.runs, experiment.data
     kept = state.status != DIVERGED
     reach = 1.25 * np.abs(data.points).max()
     x = np.linspace(-reach, reach, 2001)
     panels = []
     for rate in _spread(np.unique(runs.learning_rates[kept]), 3):
         run = int(np.flatnonzero(kept & (runs.learning_rates == rate))[0])
-        values = _outputs(laboratory, state, run, x[:, None])
+        values = _outputs(experiment, state, run, x[:, None])
         count = 1 + np.sum((values[1:] > 0) != (values[:-1] > 0))
         status = STATUS_NAMES[state.status[run]].replace("step limit", "not fitted")
         panels.append((f"rate {rate:.2g}: {count} regions ({status})", x, values))
@@ -138,8 +138,8 @@ def _draw_functions(laboratory: Laboratory, state: State, path: Path) -> None:
         plotting.plot_functions(panels, data.points[:, 0], data.labels, path)
 
 
-def _draw_boundaries(laboratory: Laboratory, state: State, path: Path) -> None:
-    runs, data = laboratory.runs, laboratory.data
+def _draw_boundaries(experiment: Experiment, state: State, path: Path) -> None:
+    runs, data = experiment.runs, experiment.data
     axis = np.linspace(-_REACH, _REACH, 201)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     # The seed that fitted at the most rates comes first: the same initial network in all panels.
@@ -150,7 +150,7 @@ def _draw_boundaries(laboratory: Laboratory, state: State, path: Path) -> None:
         kept = np.flatnonzero(here & (state.status != DIVERGED))
         kept = kept[np.argsort(runs.seeds[kept] != shown, kind="stable")]
         outputs = [
-            _outputs(laboratory, state, run, grid).reshape(len(axis), -1) for run in kept[:10]
+            _outputs(experiment, state, run, grid).reshape(len(axis), -1) for run in kept[:10]
         ]
         fitted = int(np.sum(state.status[here] == FITTED))
         diverged = int(np.sum(state.status[here] == DIVERGED))

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from rcjax.edge_of_stability import state as states
 from rcjax.edge_of_stability.figures import draw_figures
-from rcjax.edge_of_stability.measuring import Laboratory
+from rcjax.edge_of_stability.measuring import Experiment
 from rcjax.edge_of_stability.records import closing_table, make_record
 from rcjax.edge_of_stability.state import DIVERGED, FITTED, TRAINING, State
 from rcjax.edge_of_stability.validation import check_config
@@ -47,35 +47,35 @@ def run_edge_of_stability(config: Any, workdir: str | os.PathLike) -> dict[str, 
     folder = Workdir(workdir, plain, RecordRules(summarize=closing_table))
     record = folder.finished_record()
     if record is None:
-        laboratory = Laboratory(config)
+        experiment = Experiment(config)
         with folder.claimed(), stop_requests() as stop_requested:
-            record = _to_the_end(config, laboratory, folder, stop_requested)
+            record = _run_to_the_end(config, experiment, folder, stop_requested)
     print(closing_table(record, folder.path), flush=True)
     return record
 
 
-def _to_the_end(
-    config: Any, laboratory: Laboratory, folder: Workdir, stop_requested: Any
+def _run_to_the_end(
+    config: Any, experiment: Experiment, folder: Workdir, stop_requested: Any
 ) -> dict[str, Any]:
     checkpoint = folder.checkpoints / "state.npz"
     state = states.load(checkpoint)
     print(
-        f"{len(laboratory.runs)} runs of {config.steps} steps at most on {config.data.name}, "
+        f"{len(experiment.runs)} runs of {config.steps} steps at most on {config.data.name}, "
         f"on {describe_devices()}",
         flush=True,
     )
     if state is None:
-        state = _first_state(laboratory)
+        state = _first_state(experiment)
     else:
         print(f"resuming after {state.history['step'][-1]} steps", flush=True)
-    folder.note_config()
+    folder.claim_for_good()
     folder.metrics.write_text("".join(states.metrics_lines(state.history)), encoding="utf-8")
     display = _Display(config.measurements, state.measurements - 1)
     try:
         while state.measurements <= config.measurements and (state.status == TRAINING).any():
             if stop_requested.is_set():
                 raise Interrupted(f"interrupted after {state.history['step'][-1]} steps, all saved")
-            train_until_next_measurement(config, laboratory, state)
+            train_until_next_measurement(config, experiment, state)
             states.save(state, checkpoint)
             with open(folder.metrics, "a", encoding="utf-8") as file:
                 file.write(states.metrics_lines(state.history)[-1])
@@ -84,24 +84,24 @@ def _to_the_end(
         display.close()
     # For networks without a closed form, only at the end: it takes longer than the training.
     final = {}
-    if laboratory.network.two_layer is None:
+    if experiment.network.two_layer is None:
         print("counting regions by the adaptive method", flush=True)
-        final = {"regions": laboratory.count_adaptively(state.parameters)}
-    record = make_record(config, laboratory, state, final)
-    draw_figures(config, laboratory, state, record, folder.figures)
+        final = {"regions": experiment.count_adaptively(state.parameters)}
+    record = make_record(config, experiment, state, final)
+    draw_figures(config, experiment, state, record, folder.figures)
     # Last of all: a folder with a record is finished.
     write_json(folder.record, record)
     return finite(record)
 
 
-def _first_state(laboratory: Laboratory) -> State:
-    runs = len(laboratory.runs)
-    parameters = laboratory.initial_parameters()
-    history = {name: [values] for name, values in laboratory.measure(parameters).items()}
+def _first_state(experiment: Experiment) -> State:
+    runs = len(experiment.runs)
+    parameters = experiment.initial_parameters()
+    history = {name: [values] for name, values in experiment.measure(parameters).items()}
     return State(parameters, np.zeros(runs, int), np.zeros(runs, int), {"step": [0], **history})
 
 
-def train_until_next_measurement(config: Any, laboratory: Laboratory, state: State) -> None:
+def train_until_next_measurement(config: Any, experiment: Experiment, state: State) -> None:
     """Trains the active runs for one stretch and measures; changes the state in place.
 
     A run that has fitted the training set or diverged is not trained further: its last
@@ -110,8 +110,8 @@ def train_until_next_measurement(config: Any, laboratory: Laboratory, state: Sta
     """
     active = state.status == TRAINING
     step = int(state.history["step"][-1])
-    moved = laboratory.advance(state.parameters, step, active)
-    measured = laboratory.measure(moved)
+    moved = experiment.advance(state.parameters, step, active)
+    measured = experiment.measure(moved)
 
     loss = measured["loss"]
     diverged = active & ~(loss <= config.diverged_loss)  # NaN is not below anything

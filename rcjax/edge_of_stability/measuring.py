@@ -52,7 +52,7 @@ def make_runs(config: Any) -> Runs:
     return Runs(*(axis.ravel() for axis in grid))
 
 
-class Laboratory:
+class Experiment:
     """Trains and measures all runs of a config together.
 
     Args:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from rcjax.edge_of_stability import bounds
-from rcjax.edge_of_stability.measuring import Laboratory
+from rcjax.edge_of_stability.measuring import Experiment
 from rcjax.edge_of_stability.state import DIVERGED, FITTED, STATUS_NAMES, State
 from rcjax.runtime import versions
 
@@ -14,13 +14,13 @@ _TOLERANCE = 1e-3
 
 
 def make_record(
-    config: Any, laboratory: Laboratory, state: State, final: dict[str, np.ndarray]
+    config: Any, experiment: Experiment, state: State, final: dict[str, np.ndarray]
 ) -> dict[str, Any]:
     """Everything that is known at the end.
 
     Args:
         config: of the experiment.
-        laboratory: its compiled parts.
+        experiment: its compiled parts.
         state: at the end.
         final: further measurements at the end, name -> [runs].
     """
@@ -28,7 +28,7 @@ def make_record(
     last |= {
         name: np.where(state.status == DIVERGED, np.nan, values) for name, values in final.items()
     }
-    rows = [_row(laboratory, state, last, run) for run in range(len(laboratory.runs))]
+    rows = [_row(experiment, state, last, run) for run in range(len(experiment.runs))]
     record = {
         "config": config.to_dict(),
         "versions": versions(),
@@ -39,14 +39,14 @@ def make_record(
         "learning_rates": _by_learning_rate(rows),
         "runs": rows,
     }
-    if laboratory.bounded:
-        record["bound"] = _bound(config, laboratory, rows)
-        record["bound"]["along_training"] = _violations_along_training(laboratory, state)
+    if experiment.bounded:
+        record["bound"] = _bound(config, experiment, rows)
+        record["bound"]["along_training"] = _violations_along_training(experiment, state)
     return record
 
 
-def _row(laboratory: Laboratory, state: State, last: dict[str, Any], run: int) -> dict[str, Any]:
-    runs = laboratory.runs
+def _row(experiment: Experiment, state: State, last: dict[str, Any], run: int) -> dict[str, Any]:
+    runs = experiment.runs
     rate = float(runs.learning_rates[run])
     row: dict[str, Any] = {
         "batch_size": int(runs.batch_sizes[run]),
@@ -57,7 +57,7 @@ def _row(laboratory: Laboratory, state: State, last: dict[str, Any], run: int) -
         **{name: float(values[run]) for name, values in last.items()},
     }
     row["sharpness_times_rate_half"] = row["sharpness"] * rate / 2
-    if laboratory.bounded and state.status[run] != DIVERGED:
+    if experiment.bounded and state.status[run] != DIVERGED:
         row |= _sides_of_the_bound(row, fitted=bool(state.status[run] == FITTED))
     return row
 
@@ -109,8 +109,8 @@ def mean_and_error(values: list[float]) -> dict[str, float | int]:
     }
 
 
-def _bound(config: Any, laboratory: Laboratory, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    x, labels = laboratory.data.points[:, 0], laboratory.data.labels
+def _bound(config: Any, experiment: Experiment, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    x, labels = experiment.data.points[:, 0], experiment.data.labels
     start, end = bounds.center(x, config.bound.center)
     finished = [row for row in rows if row["status"] != "diverged"]
     rates = sorted({row["learning_rate"] for row in rows})
@@ -138,7 +138,7 @@ def _bound(config: Any, laboratory: Laboratory, rows: list[dict[str, Any]]) -> d
     }
 
 
-def _violations_along_training(laboratory: Laboratory, state: State) -> dict[str, int]:
+def _violations_along_training(experiment: Experiment, state: State) -> dict[str, int]:
     """How many measurements of runs under way are above the bound, and what explains them.
 
     Above the bound, either the sharpness is above 2 / learning rate or the residuals' curvature is
@@ -149,7 +149,7 @@ def _violations_along_training(laboratory: Laboratory, state: State) -> dict[str
         np.array(state.history[name])
         for name in ("sharpness", "slope_variation", "residual_curvature")
     )
-    rates = laboratory.runs.learning_rates.astype(np.float64)
+    rates = experiment.runs.learning_rates.astype(np.float64)
     budget = bounds.stability_budget(rates)
     made = (steps <= state.steps) & np.isfinite(sharpness)
     above = made & (variation > budget + _TOLERANCE * np.abs(budget))

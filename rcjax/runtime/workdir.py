@@ -176,7 +176,7 @@ class Workdir:
                     ) from error
                 yield
 
-    def note_config(self) -> None:
+    def claim_for_good(self) -> None:
         """Makes the folder this config's for good: from now on, any other is refused."""
         if not _exists(self._config_file):
             write_json(self._config_file, self.config)

@@ -29,7 +29,7 @@ from rcjax.training import (
 )
 
 
-class Wanted:
+class Requested:
     """What a study asks to compute of every trained network.
 
     Args:
@@ -77,8 +77,8 @@ def measure_names(text: str) -> tuple[str, ...]:
     return names
 
 
-class Probes:
-    """The files of a run's probes, and what they lack.
+class Measurements:
+    """The files of what was measured after a run's training, and what they lack.
 
     Args:
         config: of the run, nested.
@@ -86,7 +86,7 @@ class Probes:
         wanted: what the study asks for.
     """
 
-    def __init__(self, config: Mapping[str, Any], folder: Path, wanted: Wanted):
+    def __init__(self, config: Mapping[str, Any], folder: Path, wanted: Requested):
         self.measures_file = folder / "measures.json"
         self.variants_file = folder / "variants.json"
         self._wanted = wanted
@@ -153,7 +153,7 @@ class Probes:
         return note
 
 
-def compute_probes(
+def measure_run(
     config: ConfigDict, folder: Path, study: Mapping[str, Any], stop: threading.Event
 ) -> None:
     """Computes what is missing of a finished run's measures and variants, from its checkpoint.
@@ -171,14 +171,16 @@ def compute_probes(
         InUseError: another process works in the folder.
         Interrupted: `stop` was set; what was computed until then is kept.
     """
-    probes = Probes(config.to_dict(), folder, Wanted(study))
-    if probes.complete():
+    measurements = Measurements(config.to_dict(), folder, Requested(study))
+    if measurements.complete():
         return
     # Two processes that add to the same files would lose what the other one wrote.
     with run_workdir(folder, config.to_dict()).claimed():
-        if not probes.complete():
+        if not measurements.complete():
             fitted = is_classical(config)
-            probes.compute(fit_classical(config) if fitted else load_trained(config, folder), stop)
+            measurements.compute(
+                fit_classical(config) if fitted else load_trained(config, folder), stop
+            )
 
 
 def _same_count(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
@@ -196,7 +198,7 @@ _Check = Callable[[dict[str, Any]], str]  # what is wrong with a file's content,
 
 
 def _read(file: Path, check: _Check) -> dict[str, Any]:
-    """What a file of probes holds; nothing if it is not there or damaged."""
+    """The content of a file of measurements; empty if there is none or it is damaged."""
     try:
         return _read_checked(file, check) if file.exists() else {}
     except DamagedError:

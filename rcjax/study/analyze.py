@@ -39,7 +39,7 @@ def run_analysis(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
     folder.finished_record()  # refuses a folder that is not this analysis's
     print(_columns_read(rows), flush=True)
     with folder.claimed():
-        folder.note_config()
+        folder.claim_for_good()
         report = report_rows(rows, plain, Path(workdir))
     return {**report, "status": "completed"}
 

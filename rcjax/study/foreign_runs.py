@@ -6,11 +6,11 @@ from pathlib import Path
 from rcjax.config import RUN_FIELDS
 from rcjax.errors import DamagedError, UserError
 from rcjax.runtime import config_differences, read_json
-from rcjax.study.grid import Run
+from rcjax.study.grid import PlannedRun
 from rcjax.study.jobs import run_folder
 
 
-def other_runs(runs: Sequence[Run], workdir: Path) -> list[str]:
+def foreign_runs(runs: Sequence[PlannedRun], workdir: Path) -> list[str]:
     """Names of the runs that lie in the folder and that the grid does not have.
 
     A grid may be narrowed and widened; what such runs share with ours is everything but the axes.
@@ -34,7 +34,7 @@ def other_runs(runs: Sequence[Run], workdir: Path) -> list[str]:
     return names
 
 
-def _check(name: str, run: Run, workdir: Path) -> None:
+def _check(name: str, run: PlannedRun, workdir: Path) -> None:
     try:
         theirs = read_json(run_folder(workdir, name) / "config.json", remedy="remove it")
     except DamagedError:  # it is set aside, or nobody's; whose it was cannot be known

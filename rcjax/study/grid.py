@@ -26,7 +26,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
 _FIRST, _LAST = ("network", "learning_rate", "batch_size", "weight_decay"), ("seed",)
 
 
-class Run(NamedTuple):
+class PlannedRun(NamedTuple):
     """One run of a study.
 
     number: position in the grid, from 0.
@@ -41,7 +41,7 @@ class Run(NamedTuple):
     config: dict[str, Any]
 
 
-def expand(config: Mapping[str, Any]) -> list[Run]:
+def expand(config: Mapping[str, Any]) -> list[PlannedRun]:
     """Lists the runs of a study.
 
     Args:
@@ -79,7 +79,7 @@ def expand(config: Mapping[str, Any]) -> list[Run]:
     runs = []
     for number, values in enumerate(itertools.product(*axes.values())):
         settings = dict(zip(axes, values, strict=True))
-        runs.append(Run(number, _name(settings), settings, nested({**base, **settings})))
+        runs.append(PlannedRun(number, _name(settings), settings, nested({**base, **settings})))
     for run in runs:
         try:
             check_config(run.config)
@@ -143,8 +143,8 @@ def _text(value: Any) -> str:
     return _UNSAFE.sub("-", str(value))
 
 
-def _check_names(runs: Sequence[Run]) -> None:
-    seen: dict[str, Run] = {}
+def _check_names(runs: Sequence[PlannedRun]) -> None:
+    seen: dict[str, PlannedRun] = {}
     for run in runs:
         if len(run.name) > _LONGEST_NAME:
             raise UserError(
@@ -159,7 +159,7 @@ def _check_names(runs: Sequence[Run]) -> None:
             )
 
 
-def find(runs: Sequence[Run], wanted: str) -> Run:
+def find(runs: Sequence[PlannedRun], wanted: str) -> PlannedRun:
     """The run of a number or a name.
 
     Raises:

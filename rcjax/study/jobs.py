@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from rcjax.errors import InUseError, UserError
-from rcjax.study.after_training import Probes, Wanted, compute_probes
-from rcjax.study.grid import Run
+from rcjax.study.after_training import Measurements, Requested, measure_run
+from rcjax.study.grid import PlannedRun
 from rcjax.training import Interrupted, train
 
 # How a run may end in a worker.
@@ -20,7 +20,7 @@ COMPLETED, DIVERGED, FAILED, IN_USE, INTERRUPTED, LOST = (
     "completed", "diverged", "failed", "in use", "interrupted", "lost",
 )  # fmt: skip
 # A worker whose driver was killed lets go of its run within this time.
-PATIENCE = 20.0  # seconds
+LOCK_WAIT = 20.0  # seconds
 
 
 class Job(NamedTuple):
@@ -67,71 +67,74 @@ def run_folder(workdir: str | Path, name: str) -> Path:
     return Path(workdir) / "runs" / name
 
 
-def make_job(run: Run, workdir: str | Path, study: Mapping[str, Any]) -> Job:
+def make_job(run: PlannedRun, workdir: str | Path, study: Mapping[str, Any]) -> Job:
     """The job of a run; `study` is the study's config as nested dicts."""
     where = str(Path(workdir).absolute())
-    probes = {section: study[section] for section in ("measures", "variants")}
-    return Job(run.name, run.config, where, probes)
+    requested = {section: study[section] for section in ("measures", "variants")}
+    return Job(run.name, run.config, where, requested)
 
 
-class Patience:
-    """Time for waiting for folders in use, `PATIENCE` in all: a process has it once, not for each
+class LockWait:
+    """Time for waiting for folders in use, `LOCK_WAIT` in all: a process has it once, not for each
     of its runs, since what a killed driver left behind lets go of all runs at the same time.
     """
 
     def __init__(self) -> None:
-        self.left = PATIENCE
+        self.left = LOCK_WAIT
 
 
-def train_and_probe(job: Job, stop: threading.Event, patience: Patience) -> dict[str, Any]:
+def train_and_measure(job: Job, stop: threading.Event, lock_wait: LockWait) -> dict[str, Any]:
     """Trains a run unless it is over, computes what is missing, and returns its record.
 
     Args:
         job: the run.
         stop: set when the run should end at the next occasion, with a checkpoint.
-        patience: how long to wait while another process makes the run.
+        lock_wait: how long to wait while another process makes the run.
 
     Raises:
         UserError, Interrupted: as `rcjax.training.train`.
-        InUseError: another process makes the run, and no patience is left.
+        InUseError: another process makes the run, and no time is left to wait.
     """
     while True:
         began = time.monotonic()
         try:
-            return _train_and_probe(job, stop)
+            return _train_and_measure(job, stop)
         except InUseError:
-            if patience.left <= 0:
+            if lock_wait.left <= 0:
                 raise
-            if patience.left == PATIENCE:
-                print(f"in use by another process; waiting {PATIENCE:g} s at most", flush=True)
+            if lock_wait.left == LOCK_WAIT:
+                print(f"in use by another process; waiting {LOCK_WAIT:g} s at most", flush=True)
             if stop.wait(0.5):
                 raise
-        patience.left -= time.monotonic() - began
+        lock_wait.left -= time.monotonic() - began
 
 
-def _train_and_probe(job: Job, stop: threading.Event) -> dict[str, Any]:
+def _train_and_measure(job: Job, stop: threading.Event) -> dict[str, Any]:
     config = ConfigDict(job.config)
     record = train(config, job.folder)
     if record["status"] == COMPLETED:
         # Measures may take as long as the training did.
-        if stop.is_set() and not Probes(job.config, job.folder, Wanted(job.study)).complete():
+        if (
+            stop.is_set()
+            and not Measurements(job.config, job.folder, Requested(job.study)).complete()
+        ):
             raise Interrupted("interrupted after training, all saved")
-        compute_probes(config, job.folder, job.study, stop)
+        measure_run(config, job.folder, job.study, stop)
     return record
 
 
-def perform(job: Job, stop: threading.Event, patience: Patience) -> Outcome:
+def do_job(job: Job, stop: threading.Event, lock_wait: LockWait) -> Outcome:
     """Does a job and says how it ended; what it prints goes to the job's log.
 
     Args:
         job: the run.
         stop: set when the run should end at the next occasion, with a checkpoint.
-        patience: how long to wait while another process makes the run.
+        lock_wait: how long to wait while another process makes the run.
     """
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with open(job.log, "a", encoding="utf-8") as log, contextlib.redirect_stdout(log):
         try:
-            return _summary(job, train_and_probe(job, stop, patience))
+            return _summary(job, train_and_measure(job, stop, lock_wait))
         except Interrupted as interrupted:
             return Outcome(job.name, INTERRUPTED, str(interrupted))
         except InUseError as error:

@@ -9,21 +9,21 @@ from rcjax.errors import UserError
 from rcjax.runtime import Interrupted, Workdir, check_devices, shared_compilations, stop_requests
 from rcjax.study import run_folders
 from rcjax.study.executors import batch_commands, executor_of
-from rcjax.study.foreign_runs import other_runs
-from rcjax.study.grid import Run, find
+from rcjax.study.foreign_runs import foreign_runs
+from rcjax.study.grid import PlannedRun, find
 from rcjax.study.jobs import (
     FAILED,
     IN_USE,
     INTERRUPTED,
     LOST,
+    LockWait,
     Outcome,
-    Patience,
     make_job,
-    train_and_probe,
+    train_and_measure,
 )
 from rcjax.study.progress import StudyDisplay
 from rcjax.study.reporting import report_study
-from rcjax.study.run_folders import COMPLETED, DAMAGED, MISSING, Found
+from rcjax.study.run_folders import COMPLETED, DAMAGED, MISSING, RunStatus
 from rcjax.study.validation import check_study
 
 
@@ -54,7 +54,7 @@ def run_study(
     runs = check_study(plain)
     path = Path(workdir)
     _check_is_no_run(path)
-    others = other_runs(runs, path)
+    others = foreign_runs(runs, path)
     executor = plain["executor"]["name"]
     # Where workers have the devices, the driver must not reserve their memory.
     if config.run or executor == "in_process":
@@ -66,7 +66,7 @@ def run_study(
     if others:
         print(f"{len(others)} more runs lie in {path}; they are not of this grid", flush=True)
     with Workdir(path, {}).claimed(), stop_requests() as stop:
-        return Study(runs, path, plain).to_the_end(stop)
+        return Study(runs, path, plain).run(stop)
 
 
 def _check_is_no_run(path: Path) -> None:
@@ -80,15 +80,15 @@ def _check_is_no_run(path: Path) -> None:
             )
 
 
-def _single(run: Run, path: Path, study: Mapping[str, Any]) -> dict[str, Any]:
+def _single(run: PlannedRun, path: Path, study: Mapping[str, Any]) -> dict[str, Any]:
     with shared_compilations(path), stop_requests() as stop:
-        return train_and_probe(make_job(run, path, study), stop, Patience())
+        return train_and_measure(make_job(run, path, study), stop, LockWait())
 
 
 def _print_commands(
-    runs: Sequence[Run], path: Path, study: Mapping[str, Any], command: Sequence[str]
+    runs: Sequence[PlannedRun], path: Path, study: Mapping[str, Any], command: Sequence[str]
 ) -> dict[str, Any]:
-    found = run_folders.look(runs, path)
+    found = run_folders.read_runs(runs, path)
     pending = [each.run for each in found if is_pending(each, path, study)]
     lines = batch_commands(pending, len(runs), command)
     print("\n".join(lines), flush=True)
@@ -97,12 +97,12 @@ def _print_commands(
     return {"status": COMPLETED, "commands": lines}
 
 
-def is_pending(found: Found, path: Path, study: Mapping[str, Any]) -> bool:
+def is_pending(found: RunStatus, path: Path, study: Mapping[str, Any]) -> bool:
     """Whether a run is still to be trained, or something to be computed of its network."""
-    return found.status == MISSING or run_folders.lacks_probes(found, path, study)
+    return found.status == MISSING or run_folders.is_unmeasured(found, path, study)
 
 
-def damaged_runs(found: Sequence[Found], means: str = "") -> list[str]:
+def damaged_runs(found: Sequence[RunStatus], means: str = "") -> list[str]:
     """A line that says how many runs are damaged and how to make them again; none for none.
 
     Args:
@@ -128,31 +128,31 @@ class Study:
         config: of the study, nested and checked.
     """
 
-    def __init__(self, runs: Sequence[Run], path: Path, config: Mapping[str, Any]):
+    def __init__(self, runs: Sequence[PlannedRun], path: Path, config: Mapping[str, Any]):
         self._runs = runs
         self._path = path
         self._config = config
         self._failures: dict[str, Outcome] = {}
         self._stopped: list[Outcome] = []
 
-    def to_the_end(self, stop: Any) -> dict[str, Any]:
+    def run(self, stop: Any) -> dict[str, Any]:
         """Makes what is missing, then the report.
 
         Args:
             stop: an event; once it is set the study stops with its runs' checkpoints saved.
         """
-        found = self._mend(run_folders.look(self._runs, self._path))
+        found = self._mend(run_folders.read_runs(self._runs, self._path))
         pending = [each for each in found if self._is_pending(each)]
         self._announce(found, pending)
         if pending:
             self._execute(pending, stop)
             if stop.is_set():
                 raise Interrupted(self._interruption())
-        return self._report(run_folders.look(self._runs, self._path))
+        return self._report(run_folders.read_runs(self._runs, self._path))
 
     def _interruption(self) -> str:
         """What became of the runs when the user asked to stop."""
-        done = sum(each.status != MISSING for each in run_folders.look(self._runs, self._path))
+        done = sum(each.status != MISSING for each in run_folders.read_runs(self._runs, self._path))
         text = f"interrupted with {done} of {len(self._runs)} runs done"
         if saved := sum(outcome.status == INTERRUPTED for outcome in self._stopped):
             text += f", {saved} stopped with all saved"
@@ -161,7 +161,7 @@ class Study:
                 text += f"; {outcome.name} goes on from an earlier checkpoint ({outcome.message})"
         return text
 
-    def _mend(self, found: list[Found]) -> list[Found]:
+    def _mend(self, found: list[RunStatus]) -> list[RunStatus]:
         damaged = [each for each in found if each.status == DAMAGED]
         for each in damaged:
             print(f"run {each.run.name}: {each.message}", flush=True)
@@ -172,19 +172,19 @@ class Study:
             return found
         for each in damaged:
             print(run_folders.set_damaged_aside(each, self._path), flush=True)
-        return run_folders.look(self._runs, self._path)
+        return run_folders.read_runs(self._runs, self._path)
 
-    def _is_pending(self, found: Found) -> bool:
+    def _is_pending(self, found: RunStatus) -> bool:
         return is_pending(found, self._path, self._config)
 
-    def _announce(self, found: Sequence[Found], pending: Sequence[Found]) -> None:
+    def _announce(self, found: Sequence[RunStatus], pending: Sequence[RunStatus]) -> None:
         missing = sum(each.status == MISSING for each in pending)
         text = f"{len(found)} runs, {missing} to train"
         if len(pending) > missing:
             text += f", {len(pending) - missing} to measure"
         print(f"{text}; executor {self._config['executor']['name']}", flush=True)
 
-    def _execute(self, pending: Sequence[Found], stop: Any) -> None:
+    def _execute(self, pending: Sequence[RunStatus], stop: Any) -> None:
         execute = executor_of(self._config["executor"]["name"])
         display = StudyDisplay(len(self._runs), len(self._runs) - len(pending))
         (self._path / "logs").mkdir(exist_ok=True)
@@ -203,7 +203,7 @@ class Study:
         finally:
             display.close()
 
-    def _report(self, found: Sequence[Found]) -> dict[str, Any]:
+    def _report(self, found: Sequence[RunStatus]) -> dict[str, Any]:
         rows = []
         for each in found:
             failure = self._failures.get(each.run.name)
@@ -219,7 +219,7 @@ class Study:
             raise UserError("; ".join(problems))
         return {**report, "status": COMPLETED}
 
-    def _incomplete(self, found: Sequence[Found]) -> list[str]:
+    def _incomplete(self, found: Sequence[RunStatus]) -> list[str]:
         incomplete = [each.run.name for each in found if self._is_pending(each)]
         if not incomplete:
             return []

@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 from rcjax.errors import DamagedError, UserError
 from rcjax.runtime import read_json, set_aside
 from rcjax.statistics import Row
-from rcjax.study.after_training import Probes, Wanted
-from rcjax.study.grid import Run
+from rcjax.study.after_training import Measurements, Requested
+from rcjax.study.grid import PlannedRun
 from rcjax.study.jobs import run_folder
 from rcjax.training import is_classical, run_workdir
 
 COMPLETED, DIVERGED, MISSING, DAMAGED = "completed", "diverged", "missing", "damaged"
 
 
-class Found(NamedTuple):
+class RunStatus(NamedTuple):
     """A run and what its folder holds.
 
     run: of the grid.
@@ -24,30 +24,30 @@ class Found(NamedTuple):
     message: why it is damaged or missing; may be empty.
     """
 
-    run: Run
+    run: PlannedRun
     status: str
     record: dict[str, Any] | None = None
     message: str = ""
 
 
-def look(runs: Sequence[Run], workdir: Path) -> list[Found]:
+def read_runs(runs: Sequence[PlannedRun], workdir: Path) -> list[RunStatus]:
     """Reads the record of every run. Changes nothing.
 
     Raises:
         UserError: a run's folder was made with another config, or cannot be read.
     """
-    return [_look(run, workdir) for run in runs]
+    return [_read_run(run, workdir) for run in runs]
 
 
-def _look(run: Run, workdir: Path) -> Found:
+def _read_run(run: PlannedRun, workdir: Path) -> RunStatus:
     try:
         record = run_workdir(run_folder(workdir, run.name), run.config).finished_record()
     except DamagedError as error:
-        return Found(run, DAMAGED, message=str(error).rpartition(";")[0])
-    return Found(run, record["status"] if record else MISSING, record)
+        return RunStatus(run, DAMAGED, message=str(error).rpartition(";")[0])
+    return RunStatus(run, record["status"] if record else MISSING, record)
 
 
-def set_damaged_aside(found: Found, workdir: Path) -> str:
+def set_damaged_aside(found: RunStatus, workdir: Path) -> str:
     """Moves what is damaged of a run out of the way, so that it is made again.
 
     With a sound config the checkpoints are kept, and the run is not trained again: its record is
@@ -64,18 +64,18 @@ def set_damaged_aside(found: Found, workdir: Path) -> str:
     return f"{folder / 'record.json'} is now {set_aside(folder / 'record.json')}"
 
 
-def lacks_probes(found: Found, workdir: Path, study: Mapping[str, Any]) -> bool:
+def is_unmeasured(found: RunStatus, workdir: Path, study: Mapping[str, Any]) -> bool:
     """Whether something is still to be computed of a run that is over."""
     if found.status != COMPLETED:
         return False
-    return not _probes(found, workdir, study).complete()
+    return not _measurements(found, workdir, study).complete()
 
 
-def _probes(found: Found, workdir: Path, study: Mapping[str, Any]) -> Probes:
-    return Probes(found.run.config, run_folder(workdir, found.run.name), Wanted(study))
+def _measurements(found: RunStatus, workdir: Path, study: Mapping[str, Any]) -> Measurements:
+    return Measurements(found.run.config, run_folder(workdir, found.run.name), Requested(study))
 
 
-def make_row(found: Found, workdir: Path, study: Mapping[str, Any]) -> Row:
+def make_row(found: RunStatus, workdir: Path, study: Mapping[str, Any]) -> Row:
     """The row of a run for statistics and report.
 
     Args:
@@ -85,18 +85,20 @@ def make_row(found: Found, workdir: Path, study: Mapping[str, Any]) -> Row:
     """
     config, record = found.run.config, found.record or {}
     axes = {name: value for name, value in found.run.axes.items() if name not in _NOT_SETTINGS}
-    known = {} if is_classical(config) else {name: config[name] for name in _ALWAYS}
+    always = {} if is_classical(config) else {name: config[name] for name in _ALWAYS}
     regions = record.get("region_count", {})
     measures = {} if regions.get("mean") is None else {"region_count": regions["mean"]}
     if found.status == COMPLETED:
-        probes = _probes(found, workdir, study)
-        competing = probes.measures()
-        variants = {f"region_count: {name}": v["mean"] for name, v in probes.variants().items()}
+        measurements = _measurements(found, workdir, study)
+        competing = measurements.measures()
+        variants = {
+            f"region_count: {name}": v["mean"] for name, v in measurements.variants().items()
+        }
         measures |= {n: v for n, v in {**competing, **variants}.items() if v is not None}
     return Row(
         name=found.run.name,
         network=config["network"],
-        settings={**known, **axes},
+        settings={**always, **axes},
         seed=config["seed"],
         status=found.status,
         train_accuracy=record.get("train_accuracy"),

@@ -7,9 +7,9 @@ from typing import Any
 from rcjax.config import FREE_SECTIONS, RUN_FIELDS, STUDY_FIELDS, flatten, is_run_field
 from rcjax.data import is_streamed
 from rcjax.errors import UserError
-from rcjax.study.after_training import Wanted
+from rcjax.study.after_training import Requested
 from rcjax.study.executors import NAMES as EXECUTORS
-from rcjax.study.grid import Run, expand
+from rcjax.study.grid import PlannedRun, expand
 from rcjax.training import check_config, is_classical
 
 _RANGES: dict[str, tuple[float, float]] = {
@@ -25,7 +25,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 
 
-def check_study(config: Mapping[str, Any]) -> list[Run]:
+def check_study(config: Mapping[str, Any]) -> list[PlannedRun]:
     """Checks all fields of a study and of all its runs, and returns the runs.
 
     Args:
@@ -57,7 +57,7 @@ def check_study(config: Mapping[str, Any]) -> list[Run]:
         )
     runs = expand(config)
     _check_variants(config["variants"])
-    wanted = Wanted(config)
+    wanted = Requested(config)
     for run in runs:
         if wanted.measures and is_classical(run.config):
             raise UserError(

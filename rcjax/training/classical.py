@@ -207,7 +207,7 @@ def run_classical(config: Any, folder: Workdir) -> dict[str, Any]:
         messages=fitted.messages,
         fitted_with=_versions(),
     )
-    folder.note_config()
+    folder.claim_for_good()
     folder.metrics.write_text(json_line(entry), encoding="utf-8")
     write_json(folder.record, record)
     return finite(record)

@@ -193,7 +193,7 @@ class Run:
         if not self._history:
             self._evaluate()
         # Only a config that has proved to work claims the folder.
-        self._folder.note_config()
+        self._folder.claim_for_good()
         self._metrics = MetricsWriter(
             self._folder.metrics, self._folder.tensorboard, self._history, self.completed
         )

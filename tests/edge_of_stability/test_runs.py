@@ -11,7 +11,7 @@ import pytest
 from rcjax.config.loading import load_config
 from rcjax.config.overrides import apply_overrides
 from rcjax.edge_of_stability import loop
-from rcjax.edge_of_stability.measuring import Laboratory
+from rcjax.edge_of_stability.measuring import Experiment
 from rcjax.edge_of_stability.validation import check_config
 from rcjax.errors import UserError
 from rcjax.experiments import run_experiment
@@ -63,7 +63,7 @@ def test_a_run_is_recorded_and_reproduced(tmp_path):
 
 def test_other_seeds_are_other_runs():
     first, second = (
-        Laboratory(small_config(seed=seed)).initial_parameters() for seed in ("0", "1")
+        Experiment(small_config(seed=seed)).initial_parameters() for seed in ("0", "1")
     )
     starts = np.asarray(first["hidden_weight"])
     assert not np.array_equal(starts, second["hidden_weight"])
@@ -73,10 +73,10 @@ def test_other_seeds_are_other_runs():
 
 @pytest.mark.parametrize("size", ["all", "2"])
 def test_runs_together_are_runs_alone(size):
-    laboratory = Laboratory(small_config(batch_sizes=size))
-    parameters = laboratory.initial_parameters()
-    together = laboratory.advance(parameters, 0, np.array([True] * 5 + [False]))
-    alone = Laboratory(
+    experiment = Experiment(small_config(batch_sizes=size))
+    parameters = experiment.initial_parameters()
+    together = experiment.advance(parameters, 0, np.array([True] * 5 + [False]))
+    alone = Experiment(
         small_config(batch_sizes=size, **{"learning_rates.count": "1", "seeds": "1"})
     )
     single = alone.advance(alone.initial_parameters(), 0, np.array([True]))
@@ -190,10 +190,10 @@ def test_damaged_checkpoint(tmp_path):
 
 def test_compiled_once_for_all_measurements(tmp_path):
     with jax.log_compiles(False):
-        laboratory = Laboratory(small_config())
-        parameters = laboratory.initial_parameters()
-        active = np.full(len(laboratory.runs), True)
+        experiment = Experiment(small_config())
+        parameters = experiment.initial_parameters()
+        active = np.full(len(experiment.runs), True)
         for step in (0, 10, 20):
-            parameters = laboratory.advance(parameters, step, active)
-        (advance,) = laboratory._advance.values()
+            parameters = experiment.advance(parameters, step, active)
+        (advance,) = experiment._advance.values()
         assert advance._cache_size() == 1

@@ -70,7 +70,7 @@ def leave_record(config: ConfigDict, folder: Path, record: dict[str, Any]) -> di
     """Makes the folder of a run that is over."""
     workdir = run_workdir(folder, config.to_dict())
     with workdir.claimed():
-        workdir.note_config()
+        workdir.claim_for_good()
         write_json(workdir.record, record)
     return record
 

@@ -16,7 +16,7 @@ import pytest
 from rcjax.errors import UserError
 from rcjax.runtime.workdir import Workdir
 from rcjax.study.executors import environment, processes, ray, resources
-from rcjax.study.executors.resources import shares, visible_gpus
+from rcjax.study.executors.resources import visible_gpus, worker_resources
 from rcjax.study.jobs import Job, Outcome
 
 from .small_studies import REPOSITORY, small_study, write_config
@@ -32,27 +32,27 @@ SETTINGS = {
 
 def test_cores_are_divided_among_workers(monkeypatch):
     monkeypatch.setattr(resources, "usable_cores", lambda: [0, 2, 4, 5, 6])
-    assert [share.cores for share in shares(SETTINGS)] == [(0,), (2,), (4,), (5,), (6,)]
-    two = [share.cores for share in shares({**SETTINGS, "workers": 2})]
+    assert [share.cores for share in worker_resources(SETTINGS)] == [(0,), (2,), (4,), (5,), (6,)]
+    two = [share.cores for share in worker_resources({**SETTINGS, "workers": 2})]
     assert two == [(0, 2), (4, 5)]
-    assert [share.cores for share in shares({**SETTINGS, "cpus_per_run": 2.0})] == two
-    seven = [share.cores for share in shares({**SETTINGS, "workers": 7})]
+    assert [share.cores for share in worker_resources({**SETTINGS, "cpus_per_run": 2.0})] == two
+    seven = [share.cores for share in worker_resources({**SETTINGS, "workers": 7})]
     assert seven[5:] == [(0,), (2,)]
-    assert len(shares({**SETTINGS, "cpus_per_run": 64.0})) == 1
+    assert len(worker_resources({**SETTINGS, "cpus_per_run": 64.0})) == 1
 
 
 def test_gpus_are_divided_among_workers(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,3,GPU-7")
 
     def devices(**settings):
-        found = [share.environment for share in shares({**SETTINGS, **settings})]
+        found = [share.environment for share in worker_resources({**SETTINGS, **settings})]
         return [environment.get("CUDA_VISIBLE_DEVICES") for environment in found]
 
     assert devices(gpus_per_run=1.0) == ["1", "3", "GPU-7"]
     assert devices(gpus_per_run=2.0) == ["1,3"]
     assert devices(gpus_per_run=0.5, workers=4) == ["1", "1", "3", "3"]
     with pytest.raises(UserError, match=r"4 workers with executor.gpus_per_run = 1 need more GPUs"):
-        shares({**SETTINGS, "gpus_per_run": 1.0, "workers": 4})
+        worker_resources({**SETTINGS, "gpus_per_run": 1.0, "workers": 4})
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ HIDDEN = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
 def test_gpus_nobody_asked_for_are_hidden_and_told_of(monkeypatch, capsys):
     monkeypatch.delenv("JAX_PLATFORMS")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    assert shares({**SETTINGS, "workers": 1})[0].environment == HIDDEN
+    assert worker_resources({**SETTINGS, "workers": 1})[0].environment == HIDDEN
     told = "GPUs are there (2), but executor.gpus_per_run = 0, so the runs use none; --config.exec"
     assert told in capsys.readouterr().out
     given = ray.task_environment([{"CPU": 8, "GPU": 2}, {"CPU": 8}], SETTINGS)
@@ -94,7 +94,7 @@ def test_gpus_nobody_asked_for_are_hidden_and_told_of(monkeypatch, capsys):
     assert told in capsys.readouterr().out
     # Where there is none, JAX may find a device of another kind.
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    assert not HIDDEN.keys() & shares({**SETTINGS, "workers": 1})[0].environment.keys()
+    assert not HIDDEN.keys() & worker_resources({**SETTINGS, "workers": 1})[0].environment.keys()
     assert not HIDDEN.keys() & ray.task_environment([{"CPU": 8}], SETTINGS).keys()
     assert not capsys.readouterr().out
 
@@ -162,14 +162,14 @@ class TasksAtOnce:
 
     def __init__(self, statuses):
         self.statuses = iter(statuses)
-        self.brought = 0
+        self.submitted = 0
 
     class exceptions:
         TaskCancelledError = RayError = KeyError
 
-    def submit(self, job, folder):
-        self.brought += 1
-        return self.brought
+    def start_task(self, job, folder):
+        self.submitted += 1
+        return self.submitted
 
     def wait(self, references, timeout):
         return references[:1], references[1:]
@@ -179,21 +179,21 @@ class TasksAtOnce:
 
 
 @pytest.mark.parametrize(
-    ("interruptions", "stopping", "status", "brought"),
+    ("interruptions", "stopping", "status", "submitted"),
     [
         (2, False, "completed", 3),
         (3, False, "failed", 3),
         pytest.param(1, True, "interrupted", 1, id="on request"),
     ],
 )
-def test_a_task_that_was_interrupted_is_brought_again(interruptions, stopping, status, brought):
+def test_a_task_that_was_interrupted_is_submitted_again(interruptions, stopping, status, submitted):
     stop, outcomes = threading.Event(), []
     if stopping:
         stop.set()
     tasks = TasksAtOnce(["interrupted"] * interruptions + ["completed"])
-    ray._Tasks(tasks, tasks.submit, 2, stop).work([Job("one", {}, ".", {})], outcomes.append)
+    ray._Tasks(tasks, tasks.start_task, 2, stop).work([Job("one", {}, ".", {})], outcomes.append)
     assert [outcome.status for outcome in outcomes] == [status]
-    assert tasks.brought == brought
+    assert tasks.submitted == submitted
 
 
 def test_without_ray_there_is_one_line(monkeypatch):
@@ -293,7 +293,7 @@ EXECUTORS = pytest.mark.parametrize(
     ("executor", "title"),
     [
         ("processes", "rcjax.study.executors.worker"),
-        pytest.param("ray", "ray::_perform", marks=pytest.mark.ray),
+        pytest.param("ray", "ray::_do_job", marks=pytest.mark.ray),
     ],
 )
 FIRST_TWO = ("learning_rate=0.1,seed=0", "learning_rate=0.1,seed=1")
@@ -415,7 +415,7 @@ def test_a_node_that_is_lost_takes_no_run_with_it(tmp_path, undisturbed, cluster
     wait_for_epoch(tmp_path / "study", 3, *FIRST_TWO)
     (node,) = cluster.worker_nodes
     (raylet,) = node.all_processes["raylet"]
-    (worker,) = workers_of(raylet.process.pid, "ray::_perform")
+    (worker,) = workers_of(raylet.process.pid, "ray::_do_job")
     # First it is asked to stop, as where a node is emptied; then it is lost with its node.
     os.kill(worker, signal.SIGTERM)
     wait_until(lambda: "resuming after" in logs(tmp_path / "study"))
@@ -432,7 +432,7 @@ def test_a_node_that_is_lost_takes_no_run_with_it(tmp_path, undisturbed, cluster
 def test_a_driver_may_follow_at_once_on_one_that_was_killed(tmp_path, undisturbed, cluster):
     driver = start_on(cluster, tmp_path)
     wait_for_epoch(tmp_path / "study", 3, *FIRST_TWO)
-    orphans = workers_of(os.getpid(), "ray::_perform")
+    orphans = workers_of(os.getpid(), "ray::_do_job")
     driver.kill()
     driver.communicate()
     wait_until(lambda: not any(Path(f"/proc/{orphan}").exists() for orphan in orphans))

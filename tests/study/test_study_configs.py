@@ -14,7 +14,7 @@ from rcjax.report.definition import sentences
 from rcjax.statistics import analyze
 from rcjax.statistics.csv_table import read_table
 from rcjax.statistics.rows import Row
-from rcjax.study.after_training import Wanted
+from rcjax.study.after_training import Requested
 from rcjax.study.reporting import definition
 from rcjax.study.validation import check_study
 
@@ -80,7 +80,7 @@ ABLATIONS = [argument for argument in SIZES if argument.startswith("configs/abla
 def test_ablations_count_as_they_say(argument):
     config = load_config(argument).to_dict()
     run = check_study(config)[0]
-    variants = Wanted(config).regions(run.config)
+    variants = Requested(config).regions(run.config)
     if "adaptive" in variants:
         # The limit of finer grids has the resolution of its own, not that of the main count.
         assert variants["adaptive"]["points"] == ADAPTIVE_POINTS

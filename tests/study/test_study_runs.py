@@ -365,7 +365,7 @@ def test_measures_are_kept_one_by_one(tmp_path, trained, monkeypatch):
 
 
 def test_a_run_in_use_is_left_to_the_other_process(tmp_path, monkeypatch, trained):
-    monkeypatch.setattr(jobs, "PATIENCE", 0.0)
+    monkeypatch.setattr(jobs, "LOCK_WAIT", 0.0)
     config = small_study()
     name = "learning_rate=0.1,seed=1"
     with Workdir(tmp_path / "runs" / name, {}).claimed():
@@ -376,7 +376,7 @@ def test_a_run_in_use_is_left_to_the_other_process(tmp_path, monkeypatch, traine
     assert set(statuses(tmp_path).values()) == {"completed"}
 
 
-def test_patience_with_runs_in_use_is_had_once(tmp_path, monkeypatch, no_figures):
+def test_a_process_waits_once_for_all_its_runs_in_use(tmp_path, monkeypatch, no_figures):
     def train(config, folder):
         attempts[folder.name] += 1
         if lets_go[folder.name] >= attempts[folder.name]:
@@ -392,7 +392,7 @@ def test_patience_with_runs_in_use_is_had_once(tmp_path, monkeypatch, no_figures
     assert run_experiment(small_study(run="0"), tmp_path / "single")["status"] == "completed"
     assert attempts == {first: 2}
 
-    monkeypatch.setattr(jobs, "PATIENCE", 0.4)
+    monkeypatch.setattr(jobs, "LOCK_WAIT", 0.4)
     attempts, lets_go = Counter(), Counter(dict.fromkeys((first, *others), 1000))
     with pytest.raises(UserError, match="4 of 4 runs are incomplete"):
         run_experiment(small_study(), tmp_path / "all")
@@ -452,7 +452,7 @@ def test_measures_are_computed_when_they_are_missing_and_only_then(
         (["measures"], None, "it has no section measures"),
     ],
 )
-def test_probes_with_wrong_content_are_set_aside_and_computed_anew(
+def test_measurements_with_wrong_content_are_set_aside_and_computed_anew(
     tmp_path, trained, monkeypatch, names, value, reason
 ):
     network = TrainedRun(*[None] * len(dataclasses.fields(TrainedRun)))

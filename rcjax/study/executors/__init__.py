@@ -5,12 +5,12 @@ Each takes jobs and reports outcomes. None of them knows of grids, records or re
 
 from rcjax.study.executors.choice import NAMES, executor_of
 from rcjax.study.executors.commands import batch_commands
-from rcjax.study.executors.executor import Executor, Report
+from rcjax.study.executors.executor import Executor, OnOutcome
 
 __all__ = [
     "NAMES",
     "Executor",
-    "Report",
+    "OnOutcome",
     "batch_commands",
     "executor_of",
 ]

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from rcjax.config import find_config
 from rcjax.errors import UserError
-from rcjax.study.grid import Run
+from rcjax.study.grid import PlannedRun
 
 # Fields that the single runs are not to be given again.
 _OURS = ("--config.run", "--config.executor.name", "--config.rerun_damaged")
 
 
-def batch_commands(missing: Sequence[Run], total: int, argv: Sequence[str]) -> list[str]:
+def batch_commands(missing: Sequence[PlannedRun], total: int, argv: Sequence[str]) -> list[str]:
     """Lines of a shell script that make the missing runs.
 
     Args:

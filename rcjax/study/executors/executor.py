@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from rcjax.study.jobs import Job, Outcome
 
-# Called in the driver's main thread as each run ends.
-Report = Callable[[Outcome], None]
+# Called in the driver's main thread when a run ends.
+OnOutcome = Callable[[Outcome], None]
 
 
 class Executor(Protocol):
@@ -21,6 +21,6 @@ class Executor(Protocol):
         self,
         jobs: Sequence[Job],
         settings: Mapping[str, Any],
-        report: Report,
+        on_outcome: OnOutcome,
         stop: threading.Event,
     ) -> None: ...

@@ -1,4 +1,4 @@
-"""One run after the other in this process, or several trained together and then measured."""
+"""Does jobs in this process: one after the other, or trained in groups and then measured."""
 
 import contextlib
 import gc
@@ -10,45 +10,46 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from rcjax.runtime import Interrupted
-from rcjax.study.executors.executor import Report
-from rcjax.study.jobs import INTERRUPTED, Job, Patience, perform
+from rcjax.study.executors.executor import OnOutcome
+from rcjax.study.jobs import INTERRUPTED, Job, LockWait, do_job
 from rcjax.training import group_key, is_groupable, train_together
 
 
 def execute(
-    jobs: Sequence[Job], settings: Mapping[str, Any], report: Report, stop: threading.Event
+    jobs: Sequence[Job], settings: Mapping[str, Any], on_outcome: OnOutcome, stop: threading.Event
 ) -> None:
-    """Does the jobs; with `runs_together` above 1 those that go together are trained as one."""
-    # Of what there is before the runs nothing is theirs: looking through it after every run would
-    # take longer than a small run does.
+    """Does the jobs; with `runs_together` above 1, jobs that fit together are trained as one."""
+    lock_wait = LockWait()
+    with _existing_objects_left_alone():
+        for number, group in enumerate(groups(jobs, settings["runs_together"])):
+            if len(group) > 1 and not stop.is_set():
+                _train_group(group, number, stop)
+            for job in group:
+                if stop.is_set():
+                    return
+                # A run that was trained with its group is over by now: it is only measured.
+                outcome = do_job(job, stop, lock_wait)
+                if outcome.status == INTERRUPTED:
+                    stop.set()
+                on_outcome(outcome)
+                # Compiled functions and the arrays they hold refer to each other.
+                gc.collect()
+
+
+@contextlib.contextmanager
+def _existing_objects_left_alone() -> Iterator[None]:
+    """Objects that exist before the runs never become garbage; freezing them spares a full
+    collection after every run, which would take longer than a small run does.
+    """
     gc.freeze()
     try:
-        _execute(jobs, settings, report, stop)
+        yield
     finally:
         gc.unfreeze()
 
 
-def _execute(
-    jobs: Sequence[Job], settings: Mapping[str, Any], report: Report, stop: threading.Event
-) -> None:
-    patience = Patience()
-    for number, group in enumerate(groups(jobs, settings["runs_together"])):
-        if len(group) > 1 and not stop.is_set():
-            _train_group(group, number, stop)
-        for job in group:
-            if stop.is_set():
-                return
-            # What was trained together is over by now: it is only measured.
-            outcome = perform(job, stop, patience)
-            if outcome.status == INTERRUPTED:
-                stop.set()
-            report(outcome)
-            # Compiled functions and the arrays they hold refer to each other.
-            gc.collect()
-
-
 def groups(jobs: Sequence[Job], most: int) -> Iterator[list[Job]]:
-    """Jobs that can be trained together, at most so many at a time; the others by themselves."""
+    """Groups of at most `most` jobs that can be trained together; other jobs form groups of one."""
     by_key: dict[str, list[Job]] = {}
     for job in jobs:
         config = ConfigDict(job.config)
@@ -68,7 +69,7 @@ def _train_group(group: Sequence[Job], number: int, stop: threading.Event) -> No
             train_together(configs, [job.folder for job in group], stop)
         except Interrupted:
             stop.set()
-        # What ails the group may spare its members: each is tried by itself.
+        # Training the group failed; try each run alone, since the cause may not affect it.
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             print(f"not trained together: {reason}", flush=True)

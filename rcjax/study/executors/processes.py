@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from rcjax.study.executors.environment import python_path
-from rcjax.study.executors.executor import Report
-from rcjax.study.executors.resources import Share, shares
+from rcjax.study.executors.executor import OnOutcome
+from rcjax.study.executors.resources import WorkerResources, worker_resources
 from rcjax.study.executors.worker import STOP
 from rcjax.study.jobs import FAILED, INTERRUPTED, LOST, Job, Outcome
 
@@ -25,22 +25,26 @@ _TICK = 0.2  # seconds between looks at `stop`
 
 
 def execute(
-    jobs: Sequence[Job], settings: Mapping[str, Any], report: Report, stop: threading.Event
+    jobs: Sequence[Job], settings: Mapping[str, Any], on_outcome: OnOutcome, stop: threading.Event
 ) -> None:
     """Does the jobs in `settings["workers"]` processes; see `rcjax.study.executors.resources`.
 
     Raises:
         UserError: fewer GPUs than asked for.
     """
-    pool = _Pool(jobs, shares(settings)[: len(jobs)], settings["retries"], stop)
-    pool.work(report)
+    pool = _Pool(jobs, worker_resources(settings)[: len(jobs)], settings["retries"], stop)
+    pool.work(on_outcome)
 
 
 class _Pool:
     """One thread for each worker process, which does nothing but wait for it."""
 
     def __init__(
-        self, jobs: Sequence[Job], places: Sequence[Share], retries: int, stop: threading.Event
+        self,
+        jobs: Sequence[Job],
+        places: Sequence[WorkerResources],
+        retries: int,
+        stop: threading.Event,
     ):
         self._pending: queue.SimpleQueue[Job] = queue.SimpleQueue()
         for job in jobs:
@@ -54,7 +58,7 @@ class _Pool:
         self._stop = stop
         self._obstacle = ""  # why a worker could not be started
 
-    def work(self, report: Report) -> None:
+    def work(self, on_outcome: OnOutcome) -> None:
         threads = [
             threading.Thread(target=self._serve, args=(worker,), daemon=True)
             for worker in self._workers
@@ -63,23 +67,23 @@ class _Pool:
             thread.start()
         try:
             while any(thread.is_alive() for thread in threads):
-                self._pass_on(report, _TICK)
+                self._pass_on(on_outcome, _TICK)
                 if self._stop.is_set():
                     # Each time, since one may have been started at this very moment.
                     for worker in self._workers:
                         worker.ask_to_stop()
             self._give_up_the_rest()
-            self._pass_on(report, 0.0)
+            self._pass_on(on_outcome, 0.0)
         finally:
             for worker in self._workers:
                 worker.end()
 
-    def _pass_on(self, report: Report, seconds: float) -> None:
+    def _pass_on(self, on_outcome: OnOutcome, seconds: float) -> None:
         """Reports what has ended, waiting for the first of it."""
         try:
-            report(self._outcomes.get(timeout=seconds))
+            on_outcome(self._outcomes.get(timeout=seconds))
             while True:
-                report(self._outcomes.get_nowait())
+                on_outcome(self._outcomes.get_nowait())
         except queue.Empty:
             return
 
@@ -127,7 +131,7 @@ class _Worker:
         log: what the process itself prints.
     """
 
-    def __init__(self, share: Share, log: Path):
+    def __init__(self, share: WorkerResources, log: Path):
         self.log = log
         self._share = share
         self._process: subprocess.Popen[str] | None = None

@@ -1,7 +1,7 @@
-"""Runs as tasks of a Ray cluster, which brings them again when a worker or a node is lost.
+"""Runs as Ray tasks; Ray resubmits a task when its worker or node is lost.
 
-Needs the extra `rcjax[ray]`, and one file system that all nodes see: a run that is brought again,
-wherever that is, goes on from its checkpoint.
+Needs the extra `rcjax[ray]`, and one file system that all nodes see: a resubmitted run continues
+from its checkpoint on whichever node it lands.
 """
 
 import contextlib
@@ -16,17 +16,17 @@ from typing import Any
 from rcjax.errors import UserError
 from rcjax.runtime import shared_compilations, stop_requests
 from rcjax.study.executors.environment import computation_settings, python_path
-from rcjax.study.executors.executor import Report
+from rcjax.study.executors.executor import OnOutcome
 from rcjax.study.executors.resources import memory_share, note_idle_gpus, without_gpus
-from rcjax.study.jobs import FAILED, INTERRUPTED, LOST, Job, Outcome, Patience, perform
+from rcjax.study.jobs import FAILED, INTERRUPTED, LOST, Job, LockWait, Outcome, do_job
 
 _TICK = 0.5  # seconds between looks at `stop`
-# Ray's remarks on things that are as we want them.
+# Silence two Ray warnings about settings we chose on purpose.
 _ENVIRONMENT = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "0"}
 
 
 def execute(
-    jobs: Sequence[Job], settings: Mapping[str, Any], report: Report, stop: threading.Event
+    jobs: Sequence[Job], settings: Mapping[str, Any], on_outcome: OnOutcome, stop: threading.Event
 ) -> None:
     """Does the jobs on the cluster at `settings["ray_address"]`, or on one that it starts here.
 
@@ -35,7 +35,7 @@ def execute(
         settings: the config's section `executor`: ray_address ("": a cluster of this machine
             alone, with `workers` cores if not 0; "auto": the one this machine belongs to; or
             "ray://host:port"), cpus_per_run, gpus_per_run and retries are read.
-        report: called as each run ends.
+        on_outcome: called as each run ends.
         stop: set when the runs should end.
 
     Raises:
@@ -51,8 +51,8 @@ def execute(
             num_gpus=settings["gpus_per_run"],
             max_retries=settings["retries"],
             runtime_env={"env_vars": task_environment(nodes, settings)},
-        )(_perform)
-        _Tasks(ray, task.remote, settings["retries"], stop).work(jobs, report)
+        )(_do_job)
+        _Tasks(ray, task.remote, settings["retries"], stop).work(jobs, on_outcome)
 
 
 class _Tasks:
@@ -60,47 +60,47 @@ class _Tasks:
 
     Args:
         ray: the module.
-        submit: makes a task of a job and the driver's folder.
-        retries: how often a run that was interrupted is brought again.
+        start_task: makes a task of a job and the driver's folder.
+        retries: how often an interrupted run is submitted again.
         stop: set when the runs should end.
     """
 
-    def __init__(self, ray: Any, submit: Callable, retries: int, stop: threading.Event):
+    def __init__(self, ray: Any, start_task: Callable, retries: int, stop: threading.Event):
         self._ray = ray
-        self._submit = submit
+        self._start_task = start_task
         self._retries = retries
         self._stop = stop
         self._waiting: dict[Any, Job] = {}
         self._interruptions: dict[str, int] = {}
 
-    def work(self, jobs: Sequence[Job], report: Report) -> None:
-        """Brings the jobs to the cluster and reports how they end."""
+    def work(self, jobs: Sequence[Job], on_outcome: OnOutcome) -> None:
+        """Submits the jobs to the cluster and hands over their outcomes."""
         for job in jobs:
-            self._bring(job)
+            self._submit(job)
         asked = False
         while self._waiting:
             done, _ = self._ray.wait(list(self._waiting), timeout=_TICK)
             for reference in done:
                 outcome = self._end(reference, self._waiting.pop(reference))
                 if outcome is not None:
-                    report(outcome)
+                    on_outcome(outcome)
             if self._stop.is_set() and not asked:
                 asked = True
                 for reference in self._waiting:
                     self._ray.cancel(reference)
 
-    def _bring(self, job: Job) -> None:
-        self._waiting[self._submit(job, os.getcwd())] = job
+    def _submit(self, job: Job) -> None:
+        self._waiting[self._start_task(job, os.getcwd())] = job
 
     def _end(self, reference: Any, job: Job) -> Outcome | None:
-        """How a task ended; None if it had not begun when it was cancelled, or is brought again."""
+        """How a task ended; None if it was cancelled before it began, or is submitted again."""
         outcome = self._outcome(reference, job)
         if outcome is None or outcome.status != INTERRUPTED or self._stop.is_set():
             return outcome
-        # Its node is being emptied, say. To Ray that is an end like any other.
+        # Its node is being drained, say. Ray takes that for a normal end and does not resubmit.
         times = self._interruptions[job.name] = self._interruptions.get(job.name, 0) + 1
         if times <= self._retries:
-            self._bring(job)
+            self._submit(job)
             return None
         return Outcome(job.name, FAILED, f"its worker was asked to stop, {times} times")
 
@@ -116,7 +116,7 @@ class _Tasks:
             return Outcome(job.name, status, f"lost by Ray ({type(error).__name__}: {text[:300]})")
 
 
-def _perform(job: Job, folder: str) -> Outcome:
+def _do_job(job: Job, folder: str) -> Outcome:
     """A task. Ray cancels it by the signal of Ctrl-C, at which the run saves a checkpoint.
 
     Args:
@@ -125,7 +125,7 @@ def _perform(job: Job, folder: str) -> Outcome:
     """
     # Where nodes are stopped, a task may get a signal of the system beside that of the driver.
     with stop_requests(second_ends=False) as stop, shared_compilations(job.workdir), _in(folder):
-        return perform(job, stop, Patience())
+        return do_job(job, stop, LockWait())
 
 
 def _in(folder: str) -> contextlib.AbstractContextManager:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from rcjax.errors import UserError
 
 
-class Share(NamedTuple):
+class WorkerResources(NamedTuple):
     """What one worker may use.
 
     cores: their numbers; none where the system cannot bind a process to cores.
@@ -20,8 +20,8 @@ class Share(NamedTuple):
     environment: dict[str, str]
 
 
-def shares(settings: Mapping[str, Any]) -> list[Share]:
-    """The share of every worker, as many as there are to be.
+def worker_resources(settings: Mapping[str, Any]) -> list[WorkerResources]:
+    """Divides the machine: the resources of every worker.
 
     The division depends on the settings and the machine only, not on how many runs are left: the
     last bits of a result may depend on the number of cores.
@@ -46,7 +46,7 @@ def shares(settings: Mapping[str, Any]) -> list[Share]:
     each = max(1, len(cores) // workers)
     binds = hasattr(os, "sched_setaffinity")
     return [
-        Share(
+        WorkerResources(
             tuple(cores[(worker * each + i) % len(cores)] for i in range(each)) if binds else (),
             _gpu_environment(worker, gpus, settings["gpus_per_run"]),
         )
@@ -77,7 +77,7 @@ def visible_gpus() -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "all").strip()
     if visible != "all":
         names = (name.strip() for name in visible.split(","))
-        # CUDA, too, goes no further than to the first that is none.
+        # Like CUDA, stop at the first entry that names no GPU.
         return list(itertools.takewhile(_names_gpu, names))
     try:
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True)

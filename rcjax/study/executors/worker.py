@@ -15,7 +15,7 @@ import threading
 from typing import IO
 
 from rcjax.runtime import shared_compilations, stop_requests
-from rcjax.study.jobs import Job, Patience, perform
+from rcjax.study.jobs import Job, LockWait, do_job
 
 STOP = "stop"
 
@@ -31,7 +31,7 @@ def main(argv: list[str]) -> None:
         os.sched_setaffinity(0, [int(core) for core in argv[1].split(",")])
     answers = _keep_standard_output_for_answers()
     jobs: queue.Queue[str] = queue.Queue()
-    patience = Patience()
+    lock_wait = LockWait()
     # Whoever signals a whole job or group of processes signals the driver too, which passes it on;
     # that must not count as a second request. The end of the input ends the worker at once.
     with stop_requests(second_ends=False) as stop, contextlib.ExitStack() as stack:
@@ -39,7 +39,7 @@ def main(argv: list[str]) -> None:
         while True:
             job = Job(**json.loads(jobs.get()))
             stack.enter_context(shared_compilations(job.workdir))
-            outcome = perform(job, stop, patience)
+            outcome = do_job(job, stop, lock_wait)
             print(json.dumps(outcome._asdict()), file=answers, flush=True)
             # Compiled functions and the arrays they hold refer to each other.
             gc.collect()
