@@ -11,13 +11,20 @@ import pytest
 import rcjax
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    ROOT / "benchmarks" / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 SNIPPET = re.compile(r"(?:<!-- needs: (\w+) -->\n)?```python\n(.*?)```", re.DOTALL)
-# Packages whose functions carry no examples or cannot be imported on their own.
+# What the changelog says has moved.
+FORMER_NAMES = {"rcjax.study.statistics", "rcjax.study.table.read_table", "rcjax.configuration"}
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#([^)]+))?\)")
+# Found in the text, since importing every module to look for examples takes seconds.
 MODULES = sorted(
-    module.name
-    for module in pkgutil.walk_packages(rcjax.__path__, "rcjax.")
-    if not module.name.endswith("__main__")
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for path in Path(rcjax.__file__).parent.rglob("*.py")
+    if ">>> " in path.read_text(encoding="utf-8")
 )
 
 
@@ -33,7 +40,33 @@ def run_page(page: Path, wanted: set[str]) -> int:
     return special
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def headings(page: Path) -> set[str]:
+    """The anchors that a page's headings make, as the common renderers of Markdown name them."""
+    lines = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    for target, heading in LINK.findall(page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+        assert not heading or heading in headings(page.parent / target), f"{target}#{heading}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_names_of_rcjax_in_a_page_exist(page):
+    text = page.read_text(encoding="utf-8")
+    for name in set(re.findall(r"`(rcjax(?:\.\w+)+)`", text)) - FORMER_NAMES:
+        assert pkgutil.resolve_name(name) is not None, name
+    for path in set(re.findall(r"`((?:rcjax|tests|configs|docs|benchmarks)/[\w./]+)`", text)):
+        assert (ROOT / path).exists() or "NAME" in path, path
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if "```python" in page.read_text(encoding="utf-8")],
+    ids=lambda page: page.name,
+)
 def test_snippets_run(page, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     run_page(page, {"equinox"})
@@ -49,6 +82,7 @@ def test_snippets_with_pytorch_run(monkeypatch, tmp_path):
 def test_docstring_examples_run(name):
     module = importlib.import_module(name)
     examples = [e for e in doctest.DocTestFinder(exclude_empty=True).find(module) if e.examples]
+    assert examples
     for example in examples:
         results = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example)
         assert results.failed == 0, f"{example.name}: see the output above"
