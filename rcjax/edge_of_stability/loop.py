@@ -1,12 +1,9 @@
 """The order in which the experiment does things."""
 
 import os
-import sys
-import time
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from rcjax.edge_of_stability import state as states
 from rcjax.edge_of_stability.figures import draw_figures
@@ -23,6 +20,7 @@ from rcjax.runtime import (
     stop_requests,
     write_json,
 )
+from rcjax.terminal import Bar, say
 
 
 def run_edge_of_stability(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
@@ -50,7 +48,7 @@ def run_edge_of_stability(config: Any, workdir: str | os.PathLike) -> dict[str, 
         experiment = Experiment(config)
         with folder.claimed(), stop_requests() as stop_requested:
             record = _run_to_the_end(config, experiment, folder, stop_requested)
-    print(closing_table(record, folder.path), flush=True)
+    say(closing_table(record, folder.path))
     return record
 
 
@@ -59,18 +57,17 @@ def _run_to_the_end(
 ) -> dict[str, Any]:
     checkpoint = folder.checkpoints / "state.npz"
     state = states.load(checkpoint)
-    print(
+    say(
         f"{len(experiment.runs)} runs of {config.steps} steps at most on {config.data.name}, "
-        f"on {describe_devices()}",
-        flush=True,
+        f"on {describe_devices()}"
     )
     if state is None:
         state = _first_state(experiment)
     else:
-        print(f"resuming after {state.history['step'][-1]} steps", flush=True)
+        say(f"resuming after {state.history['step'][-1]} steps")
     folder.claim_for_good()
     folder.metrics.write_text("".join(states.metrics_lines(state.history)), encoding="utf-8")
-    display = _Display(config.measurements, state.measurements - 1)
+    display = Bar(config.measurements, state.measurements - 1, "measurement")
     try:
         while state.measurements <= config.measurements and (state.status == TRAINING).any():
             if stop_requested.is_set():
@@ -79,13 +76,13 @@ def _run_to_the_end(
             states.save(state, checkpoint)
             with open(folder.metrics, "a", encoding="utf-8") as file:
                 file.write(states.metrics_lines(state.history)[-1])
-            display.show(state)
+            display.update(state.measurements - 1, _statuses(state))
     finally:
         display.close()
     # For networks without a closed form, only at the end: it takes longer than the training.
     final = {}
     if experiment.network.two_layer is None:
-        print("counting regions by the adaptive method", flush=True)
+        say("counting regions by the adaptive method")
         final = {"regions": experiment.count_adaptively(state.parameters)}
     record = make_record(config, experiment, state, final)
     draw_figures(config, experiment, state, record, folder.figures)
@@ -131,42 +128,11 @@ def train_until_next_measurement(config: Any, experiment: Experiment, state: Sta
     state.steps = np.where(active, step, state.steps)
 
 
-class _Display:
-    """A bar on a terminal, plain lines elsewhere."""
-
-    def __init__(self, measurements: int, completed: int):
-        self._measurements = measurements
-        self._completed = completed
-        self._start = time.monotonic()
-        self._bar = None
-        if sys.stdout.isatty():
-            self._bar = tqdm(
-                total=measurements,
-                initial=completed,
-                unit="measurement",
-                file=sys.stdout,
-                dynamic_ncols=True,
-            )
-
-    def show(self, state: State) -> None:
-        counts = {
-            "training": int(np.sum(state.status == TRAINING)),
-            "fitted": int(np.sum(state.status == FITTED)),
-            "diverged": int(np.sum(state.status == DIVERGED)),
-        }
-        text = ", ".join(f"{count} {name}" for name, count in counts.items())
-        if self._bar is not None:
-            self._bar.set_postfix_str(text, refresh=False)
-            self._bar.update()
-            return
-        done = state.measurements - 1
-        seconds = (time.monotonic() - self._start) / (done - self._completed)
-        print(
-            f"step {state.history['step'][-1]}: {text}, "
-            f"{seconds * (self._measurements - done):.0f} s left at most",
-            flush=True,
-        )
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
+def _statuses(state: State) -> str:
+    counts = {
+        "training": int(np.sum(state.status == TRAINING)),
+        "fitted": int(np.sum(state.status == FITTED)),
+        "diverged": int(np.sum(state.status == DIVERGED)),
+    }
+    text = ", ".join(f"{count} {name}" for name, count in counts.items())
+    return f"step {state.history['step'][-1]}: {text}"

@@ -1,9 +1,10 @@
 """Tells how far a long count is: to a function of the caller, or on standard error."""
 
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
+
+from rcjax.terminal import Bar
 
 _SECONDS_BETWEEN_LINES = 5.0
 
@@ -18,7 +19,7 @@ class Progress:
 
     def __init__(self, target: bool | Callable[[int, int], None], total: int):
         if target is True:
-            self._call: Callable[[int, int], None] | None = self._print
+            self._call: Callable[[int, int], None] | None = _Shown(total)
         elif target is False or target is None:
             self._call = None
         elif callable(target):
@@ -27,7 +28,6 @@ class Progress:
             raise ValueError(f"progress must be True, False or a function, got {target!r}")
         self.total = total
         self._points = 0
-        self._start = self._last = time.monotonic()
 
     def watch(self, evaluator: Any, points_per_slice: int) -> None:
         """Follows an evaluator that spends the same number of points on every slice."""
@@ -45,18 +45,20 @@ class Progress:
         return lambda done, _: self.report(start + done)
 
     def report(self, done: int) -> None:
+        """Says that so many slices are done."""
         if self._call is not None:
             self._call(min(done, self.total), self.total)
 
-    def _print(self, done: int, total: int) -> None:
-        now = time.monotonic()
-        if done < total and now - self._last < _SECONDS_BETWEEN_LINES:
-            return
-        self._last = now
-        rate = done / max(now - self._start, 1e-9)
-        left = (total - done) / rate if rate > 0 else float("inf")
-        print(
-            f"regions: {done}/{total} slices, {rate:.1f} slices/s, {left:.0f} s left",
-            file=sys.stderr,
-            flush=True,
+
+class _Shown:
+    """Shows the progress on standard error."""
+
+    def __init__(self, total: int):
+        self._bar = Bar(
+            total, 0, "slice", stream=sys.stderr, seconds_between_lines=_SECONDS_BETWEEN_LINES
         )
+
+    def __call__(self, done: int, total: int) -> None:
+        self._bar.update(done)
+        if done == total:
+            self._bar.close()

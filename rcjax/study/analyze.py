@@ -11,6 +11,7 @@ from rcjax.runtime import Workdir
 from rcjax.statistics import Row, read_table
 from rcjax.study.reporting import report_rows
 from rcjax.study.validation import check_report
+from rcjax.terminal import say
 
 _REPORT = {name: field for name, field in STUDY_FIELDS.items() if name.startswith("report.")}
 
@@ -37,7 +38,7 @@ def run_analysis(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
     # The section report may change, as that of a study may: the report is made anew.
     folder = Workdir(workdir, {name: plain[name] for name in ("experiment", "table")})
     folder.finished_record()  # refuses a folder that is not this analysis's
-    print(_columns_read(rows), flush=True)
+    say(_columns_read(rows))
     with folder.claimed():
         folder.claim_for_good()
         report = report_rows(rows, plain, Path(workdir))

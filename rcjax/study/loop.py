@@ -25,6 +25,7 @@ from rcjax.study.progress import StudyDisplay
 from rcjax.study.reporting import report_study
 from rcjax.study.run_folders import COMPLETED, DAMAGED, MISSING, RunStatus
 from rcjax.study.validation import check_study
+from rcjax.terminal import say
 
 
 def run_study(
@@ -64,7 +65,7 @@ def run_study(
     if executor == "commands":
         return _print_commands(runs, path, plain, command)
     if others:
-        print(f"{len(others)} more runs lie in {path}; they are not of this grid", flush=True)
+        say(f"{len(others)} more runs lie in {path}; they are not of this grid")
     with Workdir(path, {}).claimed(), stop_requests() as stop:
         return Study(runs, path, plain).run(stop)
 
@@ -91,7 +92,7 @@ def _print_commands(
     found = run_folders.read_runs(runs, path)
     pending = [each.run for each in found if is_pending(each, path, study)]
     lines = batch_commands(pending, len(runs), command)
-    print("\n".join(lines), flush=True)
+    say("\n".join(lines))
     if damaged := damaged_runs(found, "another executor with "):
         raise UserError(damaged[0])
     return {"status": COMPLETED, "commands": lines}
@@ -164,14 +165,14 @@ class Study:
     def _mend(self, found: list[RunStatus]) -> list[RunStatus]:
         damaged = [each for each in found if each.status == DAMAGED]
         for each in damaged:
-            print(f"run {each.run.name}: {each.message}", flush=True)
+            say(f"run {each.run.name}: {each.message}")
         if not damaged:
             return found
         if not self._config["rerun_damaged"]:
-            print("--config.rerun_damaged=true makes them again, keeping what is there", flush=True)
+            say("--config.rerun_damaged=true makes them again, keeping what is there")
             return found
         for each in damaged:
-            print(run_folders.set_damaged_aside(each, self._path), flush=True)
+            say(run_folders.set_damaged_aside(each, self._path))
         return run_folders.read_runs(self._runs, self._path)
 
     def _is_pending(self, found: RunStatus) -> bool:
@@ -182,7 +183,7 @@ class Study:
         text = f"{len(found)} runs, {missing} to train"
         if len(pending) > missing:
             text += f", {len(pending) - missing} to measure"
-        print(f"{text}; executor {self._config['executor']['name']}", flush=True)
+        say(f"{text}; executor {self._config['executor']['name']}")
 
     def _execute(self, pending: Sequence[RunStatus], stop: Any) -> None:
         execute = executor_of(self._config["executor"]["name"])
@@ -212,7 +213,7 @@ class Study:
                 each = each._replace(message=failure.message)
             rows.append(run_folders.make_row(each, self._path, self._config))
         for message in run_folders.version_messages(rows):
-            print(message, flush=True)
+            say(message)
         report = report_study(rows, self._config, self._path)
         problems = [*self._incomplete(found), *damaged_runs(found)]
         if problems:

@@ -10,6 +10,7 @@ from rcjax.regions import check_connectivity
 from rcjax.report import VARIED, why_undefined, write_report
 from rcjax.runtime import finite
 from rcjax.statistics import Row, analyze
+from rcjax.terminal import say
 
 
 def report_study(rows: Sequence[Row], config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def report_rows(
     """
     report = {**analyze(rows, **config["report"]), **about, "config": config}
     for line in _without_correlation(report["networks"]):
-        print(line, flush=True)
+        say(line)
     return finite(write_report(report, rows, folder))
 
 

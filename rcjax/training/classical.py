@@ -20,6 +20,7 @@ from rcjax.data import Dataset, is_streamed, normalize
 from rcjax.errors import UserError
 from rcjax.models import CLASSICAL_NAMES, classifier_error, create_classical
 from rcjax.runtime import Workdir, finite, json_line, versions, write_json
+from rcjax.terminal import say
 from rcjax.training.counting import sample_slices
 from rcjax.training.dataset import load_resident
 from rcjax.training.record import fitted_record
@@ -182,9 +183,9 @@ def run_classical(config: Any, folder: Workdir) -> dict[str, Any]:
     """
     fitted = fit_classical(config)
     size = len(fitted.dataset.train_images)
-    print(f"{config.network} on {config.dataset}: fitted to {size} training images", flush=True)
+    say(f"{config.network} on {config.dataset}: fitted to {size} training images")
     for message in fitted.messages:
-        print(f"scikit-learn warns: {message}", flush=True)
+        say(f"scikit-learn warns: {message}")
     train_loss, train_accuracy = fitted.evaluate("train")
     test_loss, test_accuracy = fitted.evaluate("test")
     counts = fitted.count(config.regions)

@@ -16,6 +16,7 @@ from rcjax.runtime import (
     stop_requests,
     write_json,
 )
+from rcjax.terminal import say
 from rcjax.training.checkpoints import Checkpoints
 from rcjax.training.classical import is_classical, run_classical
 from rcjax.training.dataset import load_dataset
@@ -76,7 +77,7 @@ def train(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
                     record = _to_the_end(run, experiment, stop_requested)
                 finally:
                     run.close()
-    print(closing_table(record, folder.path), flush=True)
+    say(closing_table(record, folder.path))
     return record
 
 
@@ -197,6 +198,8 @@ class Run:
         self._metrics = MetricsWriter(
             self._folder.metrics, self._folder.tensorboard, self._history, self.completed
         )
+        if self._display is not None:
+            self._display.start()
         # Without an epoch after which to save, what was evaluated is saved at once.
         if self._config.epochs == 0 and not self._diverged():
             self.save()

@@ -1,16 +1,13 @@
-"""What the user sees while a run goes on, and at its end."""
+"""What the user sees while a run goes on."""
 
-import sys
-import time
 from typing import Any
 
-from tqdm import tqdm
-
+from rcjax.terminal import Bar
 from rcjax.training.record import mean_and_error
 
 
 class ProgressDisplay:
-    """A bar on a terminal, plain lines elsewhere (a log file, a batch job).
+    """Shows epochs and evaluations of a run.
 
     Args:
         epochs: epochs of the whole run.
@@ -19,43 +16,19 @@ class ProgressDisplay:
     """
 
     def __init__(self, epochs: int, completed: int, examples: int):
-        self._epochs = epochs
+        self._bar = Bar(epochs, completed, "epoch")
         self._examples = examples
-        self._completed = completed
-        self._start: float | None = None  # of the first epoch, once compilation is over
         self._regions = ""
-        self._bar = None
-        if sys.stdout.isatty():
-            self._bar = tqdm(
-                total=epochs, initial=completed, unit="epoch", file=sys.stdout, dynamic_ncols=True
-            )
-
-    def message(self, text: str) -> None:
-        """Prints a line without disturbing the bar."""
-        if self._bar is not None:
-            self._bar.write(text)
-        else:
-            print(text, flush=True)
+        self.message = self._bar.message
+        self.start = self._bar.start
+        self.close = self._bar.close
 
     def epoch(self, entry: dict[str, Any], seconds: float) -> None:
         """Shows an epoch that took `seconds`; `entry` as in the record's list "epochs"."""
-        rate = self._examples / seconds
-        if self._start is None:
-            self._start = time.monotonic() - seconds
-        if self._bar is not None:
-            figures = (
-                f"{rate:.0f} images/s, loss {entry['train_loss']:.4f}, "
-                f"accuracy {entry['train_accuracy']:.2f} %{self._regions}"
-            )
-            self._bar.set_postfix_str(figures, refresh=False)
-            self._bar.update()
-            return
-        done = entry["epoch"] - self._completed
-        left = (time.monotonic() - self._start) / done * (self._epochs - entry["epoch"])
-        self.message(
-            f"epoch {entry['epoch']}/{self._epochs}: loss {entry['train_loss']:.4f}, "
-            f"accuracy {entry['train_accuracy']:.2f} %, {rate:.0f} images/s, "
-            f"{_duration(left)} left"
+        self._bar.update(
+            entry["epoch"],
+            f"loss {entry['train_loss']:.4f}, accuracy {entry['train_accuracy']:.2f} %, "
+            f"{self._examples / seconds:.0f} images/s{self._regions}",
         )
 
     def evaluation(self, entry: dict[str, Any]) -> None:
@@ -67,14 +40,3 @@ class ProgressDisplay:
             f"test {entry['test_accuracy']:.2f} %, gap {entry['generalization_gap']:.2f}, "
             f"regions {mean_and_error(regions)}"
         )
-
-    def close(self) -> None:
-        """Leaves the terminal in order."""
-        if self._bar is not None:
-            self._bar.close()
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -21,6 +21,7 @@ from rcjax.config import complete, flatten
 from rcjax.data import Dataset, is_streamed
 from rcjax.errors import UserError
 from rcjax.runtime import Interrupted, check_devices, replicated
+from rcjax.terminal import say
 from rcjax.training.classical import is_classical
 from rcjax.training.dataset import load_resident
 from rcjax.training.epoch import EpochMetrics, epoch_function
@@ -111,7 +112,7 @@ def _members(
             if folder.finished_record() is not None:
                 continue
         except UserError as error:
-            print(f"left out: {error}", flush=True)
+            say(f"left out: {error}")
             continue
         # Without a draw of its own, every seed has the same data set.
         drawn = config.seed if config.train_examples or config.label_noise else None

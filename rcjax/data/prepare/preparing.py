@@ -11,7 +11,6 @@ import argparse
 import os
 import shlex
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from rcjax.data.prepare.builders import (
 from rcjax.data.prepare.download import download, verify_checksum
 from rcjax.data.prepare.published_archives import ARCHIVES
 from rcjax.errors import UserError
+from rcjax.terminal import say, say_error
 
 
 def prepare(
@@ -134,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             checksum=not options.no_checksum,
         )
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say_error(f"error: {error}")
         return 2
-    print(f"{options.name} is prepared in {where}")
+    say(f"{options.name} is prepared in {where}")
     return 0

@@ -10,6 +10,7 @@ from rcjax.data.messages import one_line
 from rcjax.data.prepare.builders import check_format, is_prepared, stock_builder
 from rcjax.data.prepare.preparing import prepare
 from rcjax.errors import UserError
+from rcjax.terminal import say
 
 
 def load_prepared(
@@ -30,7 +31,7 @@ def load_prepared(
     """
     builder = stock_builder(name, data_dir)
     if not is_prepared(builder):
-        print(f"data set {name!r} is not in {builder.data_dir}: downloading it", flush=True)
+        say(f"data set {name!r} is not in {builder.data_dir}: downloading it")
         prepare(name, data_dir=data_dir)
         builder = stock_builder(name, data_dir)
     check_format(builder)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from rcjax.errors import UserError
+from rcjax.terminal import say
 
 
 class WorkerResources(NamedTuple):
@@ -95,10 +96,9 @@ def _names_gpu(name: str) -> bool:
 def note_idle_gpus(count: int) -> None:
     """Tells of GPUs that runs without a GPU leave idle, unless the user has asked for that."""
     if count and os.environ.get("JAX_PLATFORMS") != "cpu":
-        print(
+        say(
             f"GPUs are there ({count}), but executor.gpus_per_run = 0, so the runs use none; "
-            "--config.executor.gpus_per_run=1 gives each run one",
-            flush=True,
+            "--config.executor.gpus_per_run=1 gives each run one"
         )
 
 
