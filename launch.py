@@ -2,7 +2,7 @@
 
 import sys
 
-from rcjax.launch import main
+from rcjax.__main__ import main
 
 if __name__ == "__main__":
     sys.exit(main())

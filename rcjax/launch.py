@@ -1,8 +1,8 @@
 """The command line: `--config` and `--workdir`, and `--config.FIELD=VALUE` for single fields.
 
-`python launch.py` and the console script `rcjax` are the same door. Exit codes: 0 the run is
-complete, 2 the user can mend something (one line on standard error says what), 3 the loss stopped
-being finite, 130 the run was interrupted and can be resumed.
+`rcjax.__main__` runs it as a process. Exit codes: 0 the run is complete, 2 the user can mend
+something (one line on standard error says what), 3 the loss stopped being finite, 130 the run was
+interrupted and can be resumed.
 """
 
 import os
@@ -14,6 +14,7 @@ from absl import flags
 
 from rcjax.config import apply_overrides, known_configs, load_config
 from rcjax.errors import UserError
+from rcjax.terminal import say, say_error, shortened
 
 COMPLETED, USER_ERROR, DIVERGED, INTERRUPTED = 0, 2, 3, 130
 _OVERRIDE = "--config."
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     argv = list(sys.argv if argv is None else argv)
     if {"-h", "--help"} & set(argv[1:]):
-        print(_usage())
+        say(_usage())
         return COMPLETED
     try:
         return _run(argv)
@@ -41,14 +42,22 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         reason = f" ({str(error).splitlines()[0][:200]})" if str(error) else ""
         return _user_error(f"out of memory{reason}; lower batch_size, width or regions.batch_size")
+    # Whatever no part has words of its own for: names that are too long, files without permission.
+    except OSError as error:
+        return _user_error(f"{_os_error(error)}; mend that and run the same command again")
     except KeyboardInterrupt:
-        print("interrupted before training began; nothing was lost", file=sys.stderr)
+        say_error("interrupted; nothing was lost, the same command goes on from here")
         return INTERRUPTED
 
 
 def _user_error(message: str) -> int:
-    print("error:", " ".join(message.split()), file=sys.stderr)
+    say_error(f"error: {shortened(' '.join(message.split()))}")
     return USER_ERROR
+
+
+def _os_error(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{os.fsdecode(error.filename)}: {reason}" if error.filename else reason
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
@@ -80,7 +89,7 @@ def _run(argv: list[str]) -> int:
         else:
             record = train(config, workdir)
     except Interrupted as interrupted:
-        print(f"{interrupted}; to resume: {_command(argv)}", file=sys.stderr)
+        say_error(f"{interrupted}; to resume: {_command(argv)}")
         return INTERRUPTED
     return DIVERGED if record["status"] == "diverged" else COMPLETED
 
@@ -134,6 +143,8 @@ def _parse_flags(arguments: list[str]) -> tuple[str, str]:
 
 def _required(values: flags.FlagValues, name: str) -> str:
     value = values[name].value
+    if value and value.startswith("--"):  # the next flag was taken for its value
+        raise UserError(f"--{name} has no value; write --{name}=VALUE")
     if not value:
         raise UserError(f"--{name} is missing; usage: {_USAGE}")
     return str(value)

@@ -19,11 +19,21 @@ PACKAGE = REPOSITORY / "rcjax"
 # Every room may import array_types: shapes in signatures are words, not parts.
 ALLOWED: dict[str, dict[str, str]] = {
     "array_types": {},
-    "regions": {},
+    "terminal": {},
+    "process": {"terminal": "standard output must not change the exit code"},
+    "__main__": {
+        "process": "a command answers Ctrl-C while it still loads",
+        "launch": "it is the command line",
+    },
+    "regions": {"terminal": "a long count says how far it is"},
     "errors": {},
     "config": {"errors": "a wrong field is the user's to mend"},
     "models": {"errors": "an unknown network is the user's to mend"},
-    "data": {"errors": "a damaged file is the user's to mend"},
+    "data": {
+        "errors": "a damaged file is the user's to mend",
+        "process": "preparing data is a command, too",
+        "terminal": "a download says that it begins",
+    },
     "plotting": {"regions": "pictures of slices evaluate the classifier as the counter does"},
     "measures": {
         "errors": "a network that cannot be measured is the user's to mend",
@@ -33,6 +43,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "runtime": {
         "config": "a folder belongs to one config",
         "errors": "a folder that cannot be used is the user's to mend",
+        "terminal": "a signal is answered with a line",
     },
     "statistics": {
         "config": "columns of a table bear the names of config fields",
@@ -50,6 +61,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "models": "it trains networks",
         "data": "it trains on data sets",
         "runtime": "a run has a folder and may be interrupted",
+        "terminal": "a run says what it does",
         "errors": "a run that cannot be made is the user's to mend",
     },
     "study": {
@@ -60,6 +72,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "report": "a study ends with a report",
         "runtime": "a study has a folder and may be interrupted",
         "statistics": "runs become rows of the statistics",
+        "terminal": "a study says what it does",
         "training": "a study is made of training runs",
         "errors": "a study that cannot be made is the user's to mend",
     },
@@ -69,6 +82,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "measures": "sharpness is the largest eigenvalue of the Hessian",
         "regions": "it counts regions of small networks",
         "runtime": "the experiment has a folder and may be interrupted",
+        "terminal": "the experiment says what it does",
         "errors": "a config that cannot be run is the user's to mend",
     },
     "experiments": {
@@ -79,6 +93,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "launch": {
         "config": "the command line names a config",
         "experiments": "it runs the experiment of the config",
+        "terminal": "it says how a command ended",
         "training": "a config without an experiment is one training run",
         "errors": "every error of the user's ends in one line",
     },
@@ -198,10 +213,36 @@ def test_configs_import_ml_collections_only():
 
 
 def test_importing_rcjax_is_light():
-    program = "import sys, rcjax; print(*sys.modules)"
-    result = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    loaded = {name.split(".")[0] for name in result.stdout.split()}
+    loaded = modules_loaded_by("from rcjax import count_regions, on_host, slices")
     assert {"jax", "numpy"} <= loaded
     assert not loaded & set(HEAVY)
+
+
+def test_a_command_loads_nothing_before_it_answers_signals():
+    loaded = modules_loaded_by("import rcjax.__main__")
+    assert loaded - {"rcjax"} <= sys.stdlib_module_names | modules_loaded_by("pass")
+
+
+def modules_loaded_by(statement: str) -> set[str]:
+    """The packages that are loaded after a statement."""
+    result = subprocess.run(
+        [sys.executable, "-c", f"import sys; {statement}; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {name.split(".")[0] for name in result.stdout.split()}
+
+
+def test_every_line_for_the_user_goes_through_the_terminal_room():
+    # The worker answers its driver by printing to a file of its own.
+    elsewhere = {PACKAGE / "study" / "executors" / "worker.py"}
+    for path in set(PACKAGE.rglob("*.py")) - elsewhere:
+        calls = [
+            node.func
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.Call)
+        ]
+        assert not [call for call in calls if isinstance(call, ast.Name) and call.id == "print"], (
+            path
+        )

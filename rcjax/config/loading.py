@@ -32,7 +32,8 @@ def load_config(argument: str) -> ConfigDict:
     Raises:
         UserError: no such file, no such size, or the file cannot be run; says which.
     """
-    name, colon, size = argument.rpartition(":")
+    # A path may hold a colon itself.
+    name, colon, size = (argument, "", "") if _lookup(argument) else argument.rpartition(":")
     path = find_config(name if colon else argument)
     try:
         get_config = runpy.run_path(str(path)).get("get_config")

@@ -11,7 +11,7 @@ from rcjax.runtime.devices import (
     replicated,
 )
 from rcjax.runtime.files import finite, is_number, json_line, read_json, write_json
-from rcjax.runtime.interruption import Interrupted, stop_requests
+from rcjax.runtime.interruption import Interrupted, StopRequest, stop_requests
 from rcjax.runtime.set_aside import set_aside
 from rcjax.runtime.versions import versions
 from rcjax.runtime.workdir import RecordRules, Workdir, config_differences
@@ -19,6 +19,7 @@ from rcjax.runtime.workdir import RecordRules, Workdir, config_differences
 __all__ = [
     "Interrupted",
     "RecordRules",
+    "StopRequest",
     "Workdir",
     "check_devices",
     "config_differences",

@@ -4,7 +4,6 @@ Each has a file beside the run's record, so that it can be computed anew without
 """
 
 import json
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from rcjax import measures
 from rcjax.config import flatten, nested
 from rcjax.data import ImageStream, normalize
 from rcjax.errors import DamagedError, UserError
-from rcjax.runtime import finite, is_number, read_json, set_aside, write_json
+from rcjax.runtime import StopRequest, finite, is_number, read_json, set_aside, write_json
+from rcjax.terminal import say
 from rcjax.training import (
     FittedClassifier,
     Interrupted,
@@ -118,7 +118,7 @@ class Measurements:
             self._wanted.variants
         )
 
-    def compute(self, trained: TrainedRun | FittedClassifier, stop: threading.Event) -> None:
+    def compute(self, trained: TrainedRun | FittedClassifier, stop: StopRequest) -> None:
         """Computes what is missing. Measures are of networks; a study checks that none is asked for
         of a classical classifier.
 
@@ -129,20 +129,20 @@ class Measurements:
         _keep_damaged(self.variants_file, _check_variants)
         missing = [name for name in self._wanted.measures if name not in self.measures()]
         if missing and isinstance(trained, TrainedRun):
-            print(f"computing {len(missing)} measures", flush=True)
+            say(f"computing {len(missing)} measures")
             _measure(trained, missing, self._wanted.settings, self._noting(stop))
         variants = self.variants()
         for name, regions in self._regions.items():
             if name in variants:
                 continue
             _leave_if(stop)
-            print(f"counting regions: {name}", flush=True)
+            say(f"counting regions: {name}")
             variants[name] = _count(trained, regions)
             # Others, of an earlier config, are kept: they may be wanted again.
             others = _read(self.variants_file, _check_variants)
             write_json(self.variants_file, {**others, **variants})
 
-    def _noting(self, stop: threading.Event) -> Callable[[str, float], None]:
+    def _noting(self, stop: StopRequest) -> Callable[[str, float], None]:
         """Writes every measure as soon as it is known, and then leaves if asked to."""
 
         def note(name: str, value: float) -> None:
@@ -154,7 +154,7 @@ class Measurements:
 
 
 def measure_run(
-    config: ConfigDict, folder: Path, study: Mapping[str, Any], stop: threading.Event
+    config: ConfigDict, folder: Path, study: Mapping[str, Any], stop: StopRequest
 ) -> None:
     """Computes what is missing of a finished run's measures and variants, from its checkpoint.
 
@@ -189,7 +189,7 @@ def _same_count(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     return all(first.get(name) == second.get(name) for name in names)
 
 
-def _leave_if(stop: threading.Event) -> None:
+def _leave_if(stop: StopRequest) -> None:
     if stop.is_set():
         raise Interrupted("interrupted after training, all saved")
 
@@ -210,7 +210,7 @@ def _keep_damaged(file: Path, check: _Check) -> None:
         if file.exists():
             _read_checked(file, check)
     except DamagedError as error:
-        print(f"{error}; the damaged file is now {set_aside(file)}", flush=True)
+        say(f"{error}; the damaged file is now {set_aside(file)}")
 
 
 def _read_checked(file: Path, check: _Check) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """One run of a study, wherever it is executed: training, then what is computed of its network."""
 
 import contextlib
-import threading
 import time
 import traceback
 from collections.abc import Mapping
@@ -11,8 +10,10 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from rcjax.errors import InUseError, UserError
+from rcjax.runtime import StopRequest
 from rcjax.study.after_training import Measurements, Requested, measure_run
 from rcjax.study.grid import PlannedRun
+from rcjax.terminal import say
 from rcjax.training import Interrupted, train
 
 # How a run may end in a worker.
@@ -83,7 +84,7 @@ class LockWait:
         self.left = LOCK_WAIT
 
 
-def train_and_measure(job: Job, stop: threading.Event, lock_wait: LockWait) -> dict[str, Any]:
+def train_and_measure(job: Job, stop: StopRequest, lock_wait: LockWait) -> dict[str, Any]:
     """Trains a run unless it is over, computes what is missing, and returns its record.
 
     Args:
@@ -103,13 +104,13 @@ def train_and_measure(job: Job, stop: threading.Event, lock_wait: LockWait) -> d
             if lock_wait.left <= 0:
                 raise
             if lock_wait.left == LOCK_WAIT:
-                print(f"in use by another process; waiting {LOCK_WAIT:g} s at most", flush=True)
+                say(f"in use by another process; waiting {LOCK_WAIT:g} s at most")
             if stop.wait(0.5):
                 raise
         lock_wait.left -= time.monotonic() - began
 
 
-def _train_and_measure(job: Job, stop: threading.Event) -> dict[str, Any]:
+def _train_and_measure(job: Job, stop: StopRequest) -> dict[str, Any]:
     config = ConfigDict(job.config)
     record = train(config, job.folder)
     if record["status"] == COMPLETED:
@@ -123,7 +124,7 @@ def _train_and_measure(job: Job, stop: threading.Event) -> dict[str, Any]:
     return record
 
 
-def do_job(job: Job, stop: threading.Event, lock_wait: LockWait) -> Outcome:
+def do_job(job: Job, stop: StopRequest, lock_wait: LockWait) -> Outcome:
     """Does a job and says how it ended; what it prints goes to the job's log.
 
     Args:
@@ -140,7 +141,7 @@ def do_job(job: Job, stop: threading.Event, lock_wait: LockWait) -> Outcome:
         except InUseError as error:
             return Outcome(job.name, IN_USE, str(error))
         except UserError as error:
-            print(f"error: {error}", flush=True)
+            say(f"error: {error}")
             return Outcome(job.name, FAILED, str(error))
         # One run that fails must not take the others with it: its message is in the report.
         except Exception as error:

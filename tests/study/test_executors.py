@@ -7,13 +7,13 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from rcjax.errors import UserError
+from rcjax.runtime import StopRequest
 from rcjax.runtime.workdir import Workdir
 from rcjax.study.executors import environment, processes, ray, resources
 from rcjax.study.executors.resources import visible_gpus, worker_resources
@@ -140,7 +140,7 @@ class Mortal:
 
 @pytest.mark.parametrize(("deaths", "status"), [(0, "completed"), (2, "completed"), (3, "failed")])
 def test_a_run_is_tried_again_so_many_times(deaths, status):
-    pool = processes._Pool([], [], retries=2, stop=threading.Event())
+    pool = processes._Pool([], [], retries=2, stop=StopRequest())
     outcome = pool._attempt(Mortal(deaths), Job("one", {}, ".", {}))
     assert outcome.status == status
     if status == "failed":
@@ -150,7 +150,7 @@ def test_a_run_is_tried_again_so_many_times(deaths, status):
 def test_jobs_without_a_worker_fail_with_the_reason(tmp_path):
     jobs = [Job(name, {}, str(tmp_path / "nowhere"), {}) for name in ("one", "two", "three")]
     outcomes = []
-    processes.execute(jobs, {**SETTINGS, "workers": 2}, outcomes.append, threading.Event())
+    processes.execute(jobs, {**SETTINGS, "workers": 2}, outcomes.append, StopRequest())
     assert sorted(outcome.name for outcome in outcomes) == ["one", "three", "two"]
     for outcome in outcomes:
         assert outcome.status == "failed"
@@ -187,7 +187,7 @@ class TasksAtOnce:
     ],
 )
 def test_a_task_that_was_interrupted_is_submitted_again(interruptions, stopping, status, submitted):
-    stop, outcomes = threading.Event(), []
+    stop, outcomes = StopRequest(), []
     if stopping:
         stop.set()
     tasks = TasksAtOnce(["interrupted"] * interruptions + ["completed"])
@@ -199,7 +199,7 @@ def test_a_task_that_was_interrupted_is_submitted_again(interruptions, stopping,
 def test_without_ray_there_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match=r"not installed: pip install 'rcjax\[ray\]'"):
-        ray.execute([], SETTINGS, print, threading.Event())
+        ray.execute([], SETTINGS, print, StopRequest())
 
 
 # What follows kills real processes.

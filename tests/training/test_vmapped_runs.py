@@ -1,12 +1,12 @@
 """Runs trained side by side: the records of single runs, in the same folders."""
 
 import json
-import threading
 
 import numpy as np
 import pytest
 
 from rcjax.errors import UserError
+from rcjax.runtime import StopRequest
 from rcjax.training import Interrupted, train
 from rcjax.training.vmapped_runs import group_key, train_together
 
@@ -54,10 +54,10 @@ def assert_close(entries, others):
 
 
 def test_records_are_those_of_single_runs(singles, tmp_path):
-    assert train_together(CONFIGS, folders_in(tmp_path), threading.Event()) == len(CONFIGS)
+    assert train_together(CONFIGS, folders_in(tmp_path), StopRequest()) == len(CONFIGS)
     assert_same_records(folders_in(tmp_path), singles)
     # A second time there is nothing left to do.
-    assert train_together(CONFIGS, folders_in(tmp_path), threading.Event()) == 0
+    assert train_together(CONFIGS, folders_in(tmp_path), StopRequest()) == 0
 
 
 @pytest.mark.slow
@@ -74,14 +74,14 @@ def test_group_that_was_interrupted_goes_on(singles, tmp_path, monkeypatch):
         train_together(CONFIGS, folders, AfterTwoEpochs())
     # One of them is taken further by itself, so that they stand at different epochs.
     train(CONFIGS[1], folders[1])
-    assert train_together(CONFIGS, folders, threading.Event()) == 2
+    assert train_together(CONFIGS, folders, StopRequest()) == 2
     assert_same_records(folders, singles)
 
 
 def test_diverged_run_does_not_touch_the_others(singles, tmp_path):
     wild = small_config(learning_rate=1e30, seed=5)
     folders = [tmp_path / "wild", tmp_path / "tame"]
-    assert train_together([wild, CONFIGS[0]], folders, threading.Event()) == 2
+    assert train_together([wild, CONFIGS[0]], folders, StopRequest()) == 2
     assert json.loads((folders[0] / "record.json").read_text())["status"] == "diverged"
     assert_same_records(folders[1:], singles[:1])
 
@@ -91,7 +91,7 @@ def test_folder_of_another_run_is_left_alone(tmp_path, capsys):
     folders = folders_in(tmp_path)
     train(small_config(epochs=1), folders[0])
     before = (folders[0] / "record.json").read_bytes()
-    assert train_together(CONFIGS, folders, threading.Event()) == 2
+    assert train_together(CONFIGS, folders, StopRequest()) == 2
     assert (folders[0] / "record.json").read_bytes() == before
     assert "left out: workdir" in capsys.readouterr().out
 
@@ -100,5 +100,5 @@ def test_runs_that_do_not_go_together_are_refused(tmp_path):
     configs = [small_config(), small_config(batch_size=16)]
     assert group_key(configs[0]) != group_key(configs[1])
     with pytest.raises(UserError, match="seed and optimizer's numbers only"):
-        train_together(configs, [tmp_path / "a", tmp_path / "b"], threading.Event())
+        train_together(configs, [tmp_path / "a", tmp_path / "b"], StopRequest())
     assert not list(tmp_path.iterdir())

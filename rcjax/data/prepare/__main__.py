@@ -3,5 +3,6 @@
 import sys
 
 from rcjax.data.prepare.preparing import main
+from rcjax.process import run_process
 
-sys.exit(main())
+sys.exit(run_process(main))

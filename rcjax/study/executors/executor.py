@@ -1,9 +1,9 @@
 """What an executor is: jobs in, outcomes out."""
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from rcjax.runtime import StopRequest
 from rcjax.study.jobs import Job, Outcome
 
 # Called in the driver's main thread when a run ends.
@@ -22,5 +22,5 @@ class Executor(Protocol):
         jobs: Sequence[Job],
         settings: Mapping[str, Any],
         on_outcome: OnOutcome,
-        stop: threading.Event,
+        stop: StopRequest,
     ) -> None: ...

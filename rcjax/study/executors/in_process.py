@@ -2,21 +2,21 @@
 
 import contextlib
 import gc
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
-from rcjax.runtime import Interrupted
+from rcjax.runtime import Interrupted, StopRequest
 from rcjax.study.executors.executor import OnOutcome
 from rcjax.study.jobs import INTERRUPTED, Job, LockWait, do_job
+from rcjax.terminal import say
 from rcjax.training import group_key, is_groupable, train_together
 
 
 def execute(
-    jobs: Sequence[Job], settings: Mapping[str, Any], on_outcome: OnOutcome, stop: threading.Event
+    jobs: Sequence[Job], settings: Mapping[str, Any], on_outcome: OnOutcome, stop: StopRequest
 ) -> None:
     """Does the jobs; with `runs_together` above 1, jobs that fit together are trained as one."""
     lock_wait = LockWait()
@@ -60,7 +60,7 @@ def groups(jobs: Sequence[Job], most: int) -> Iterator[list[Job]]:
             yield group[start : start + most]
 
 
-def _train_group(group: Sequence[Job], number: int, stop: threading.Event) -> None:
+def _train_group(group: Sequence[Job], number: int, stop: StopRequest) -> None:
     log_path = Path(group[0].workdir) / "logs" / f"together_{number}.txt"
     log_path.parent.mkdir(parents=True, exist_ok=True)
     configs = [ConfigDict(job.config) for job in group]
@@ -72,8 +72,8 @@ def _train_group(group: Sequence[Job], number: int, stop: threading.Event) -> No
         # Training the group failed; try each run alone, since the cause may not affect it.
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
-            print(f"not trained together: {reason}", flush=True)
+            say(f"not trained together: {reason}")
         else:
             return
     if not stop.is_set():
-        print(f"{len(group)} runs are trained one by one ({reason[:200]})", flush=True)
+        say(f"{len(group)} runs are trained one by one ({reason[:200]})")

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rcjax.runtime import StopRequest
 from rcjax.study.executors.environment import python_path
 from rcjax.study.executors.executor import OnOutcome
 from rcjax.study.executors.resources import WorkerResources, worker_resources
@@ -25,7 +26,7 @@ _TICK = 0.2  # seconds between looks at `stop`
 
 
 def execute(
-    jobs: Sequence[Job], settings: Mapping[str, Any], on_outcome: OnOutcome, stop: threading.Event
+    jobs: Sequence[Job], settings: Mapping[str, Any], on_outcome: OnOutcome, stop: StopRequest
 ) -> None:
     """Does the jobs in `settings["workers"]` processes; see `rcjax.study.executors.resources`.
 
@@ -44,7 +45,7 @@ class _Pool:
         jobs: Sequence[Job],
         places: Sequence[WorkerResources],
         retries: int,
-        stop: threading.Event,
+        stop: StopRequest,
     ):
         self._pending: queue.SimpleQueue[Job] = queue.SimpleQueue()
         for job in jobs:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rcjax.errors import UserError
-from rcjax.runtime import shared_compilations, stop_requests
+from rcjax.runtime import StopRequest, shared_compilations, stop_requests
 from rcjax.study.executors.environment import computation_settings, python_path
 from rcjax.study.executors.executor import OnOutcome
 from rcjax.study.executors.resources import memory_share, note_idle_gpus, without_gpus
@@ -26,7 +26,7 @@ _ENVIRONMENT = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "0"
 
 
 def execute(
-    jobs: Sequence[Job], settings: Mapping[str, Any], on_outcome: OnOutcome, stop: threading.Event
+    jobs: Sequence[Job], settings: Mapping[str, Any], on_outcome: OnOutcome, stop: StopRequest
 ) -> None:
     """Does the jobs on the cluster at `settings["ray_address"]`, or on one that it starts here.
 
@@ -65,7 +65,7 @@ class _Tasks:
         stop: set when the runs should end.
     """
 
-    def __init__(self, ray: Any, start_task: Callable, retries: int, stop: threading.Event):
+    def __init__(self, ray: Any, start_task: Callable, retries: int, stop: StopRequest):
         self._ray = ray
         self._start_task = start_task
         self._retries = retries

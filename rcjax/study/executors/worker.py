@@ -14,7 +14,7 @@ import sys
 import threading
 from typing import IO
 
-from rcjax.runtime import shared_compilations, stop_requests
+from rcjax.runtime import StopRequest, shared_compilations, stop_requests
 from rcjax.study.jobs import Job, LockWait, do_job
 
 STOP = "stop"
@@ -52,7 +52,7 @@ def _keep_standard_output_for_answers() -> IO[str]:
     return answers
 
 
-def _receive(jobs: queue.Queue[str], stop: threading.Event) -> None:
+def _receive(jobs: queue.Queue[str], stop: StopRequest) -> None:
     for line in sys.stdin:
         if line.strip() == STOP:
             stop.set()

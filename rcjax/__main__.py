@@ -1,0 +1,20 @@
+"""The command line: `rcjax`, `python -m rcjax` and `python launch.py` are the same door."""
+
+import sys
+
+from rcjax.process import run_process
+
+
+def main() -> int:
+    """Runs the command line as a process of its own; see `rcjax.launch`."""
+    return run_process(_launch)
+
+
+def _launch() -> int:
+    from rcjax.launch import main as launch
+
+    return launch()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

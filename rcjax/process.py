@@ -1,0 +1,80 @@
+"""What a process of rcjax's own owes its user: an end at any signal, and an honest exit code.
+
+Imports nothing heavy, so that Ctrl-C is answered from the first moment on.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+INTERRUPTED = 130
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_LINE = b"interrupted; nothing was lost, the same command goes on from here\n"
+_leaving = threading.Lock()
+
+
+def run_process(main: Callable[[], int]) -> int:
+    """Runs the main function of a process; for the doors of rcjax, not within another program.
+
+    Until the function installs handlers of its own, Ctrl-C and SIGTERM end the process with one
+    line and exit code 130. A `KeyboardInterrupt` would not: libraries swallow it while they load.
+
+    Args:
+        main: returns the exit code.
+
+    Returns:
+        The exit code, whatever became of standard output meanwhile.
+    """
+    _leave_on_signals()
+    from rcjax.terminal import release_standard_streams, secure_standard_streams
+
+    secure_standard_streams()
+    try:
+        return main()
+    finally:
+        release_standard_streams()
+
+
+def _leave_on_signals() -> None:
+    process = os.getpid()
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        _leave(process)
+
+    for number in _SIGNALS:
+        signal.signal(number, leave)
+    # Python runs handlers between two steps of the main thread, which a compilation or a fit by a
+    # library may keep for minutes within one step; a second thread does not wait for it.
+    receiver, sender = os.pipe()
+    os.set_blocking(sender, False)
+    signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
+    # A forked child shares the pipe: a signal of its own is not one of this process.
+    os.register_at_fork(after_in_child=_without_pipe)
+    threading.Thread(target=_watch, args=(receiver, process), daemon=True).start()
+
+
+def _without_pipe() -> None:
+    signal.set_wakeup_fd(-1)
+
+
+def _watch(receiver: int, process: int) -> None:
+    while received := os.read(receiver, 1):
+        if received[0] in _SIGNALS:
+            _leave(process)
+
+
+def _leave(process: int) -> None:
+    # Handler and thread both come here, and the handler may be interrupted by itself: one leaves.
+    if not _leaving.acquire(blocking=False):
+        return
+    # Nothing here may wait for a lock that the interrupted code holds: no stream, no clean-up.
+    try:
+        if os.getpid() == process:
+            # A terminal has shown ^C on the line at hand.
+            os.write(2, b"\n" * os.isatty(2) + _LINE)
+    except OSError:
+        pass
+    finally:
+        os._exit(INTERRUPTED)
