@@ -10,6 +10,8 @@ import jaxtyping
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ["RCJAX_CHECK_ARRAYS"] = "1"
+# Arrays of different ranks meet by mistake more often than on purpose; on purpose, it is written.
+os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path(tempfile.gettempdir()) / "rcjax-test-compilation-cache")
 )

@@ -6,6 +6,7 @@ import pkgutil
 import re
 from pathlib import Path
 
+import jax
 import pytest
 
 import rcjax
@@ -38,6 +39,12 @@ def run_page(page: Path, wanted: set[str]) -> int:
         special += bool(needs)
         exec(compile(code, str(page), "exec"), namespace)
     return special
+
+
+@pytest.fixture(autouse=True)
+def ranks_promoted_as_users_do():
+    with jax.numpy_rank_promotion("allow"):  # points @ weights + bias
+        yield
 
 
 def headings(page: Path) -> set[str]:

@@ -131,4 +131,6 @@ def normalize(images: Array, mean: Array, std: Array) -> jax.Array:
     pixels = images.astype(jnp.float32)
     if not jnp.issubdtype(images.dtype, jnp.floating):
         pixels = pixels / 255.0
-    return (pixels - jnp.asarray(mean, jnp.float32)) / jnp.asarray(std, jnp.float32)
+    axes = tuple(range(pixels.ndim - 1))
+    mean, std = (jnp.expand_dims(jnp.asarray(value, jnp.float32), axes) for value in (mean, std))
+    return (pixels - mean) / std

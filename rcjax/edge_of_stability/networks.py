@@ -68,7 +68,7 @@ def two_layer_network(width: int, dim: int, init_scale: float, trained_output: b
 
     def outputs(parameters: Parameters, points: jax.Array) -> jax.Array:
         weight, bias, output_weight, output_bias = layers(parameters)
-        return jax.nn.relu(points @ weight.T + bias) @ output_weight + output_bias
+        return jax.nn.relu(points @ weight.T + bias[None]) @ output_weight + output_bias
 
     return Network(init, outputs, layers, width)
 

@@ -61,6 +61,12 @@ class RandomWords(nnx.Variable):
     """State of a layer that is random in training: uint32 words, easy to store."""
 
 
+def last_axis(vector: Any, like: jax.Array, dtype: Any = None) -> jax.Array:
+    """`vector` `[channels]` with as many axes as `like`, so that they meet at the last one."""
+    vector = jnp.asarray(vector[...], dtype)
+    return jnp.expand_dims(vector, tuple(range(like.ndim - 1)))
+
+
 class Convolution(nnx.Module):
     """2-D convolution with a square kernel; weights and biases uniform in +-1/sqrt(fan_in)."""
 
@@ -94,7 +100,7 @@ class Convolution(nnx.Module):
             groups=self.groups,
             gradient=self.settings.convolution_gradient,
         )
-        return outputs if self.bias is None else outputs + self.bias[...].astype(dtype)
+        return outputs if self.bias is None else outputs + last_axis(self.bias, outputs, dtype)
 
 
 class Linear(nnx.Module):
@@ -110,7 +116,7 @@ class Linear(nnx.Module):
     def __call__(self, inputs: jax.Array) -> jax.Array:
         dtype = self.settings.compute_dtype
         outputs = inputs.astype(dtype) @ self.weight[...].astype(dtype)
-        return outputs if self.bias is None else outputs + self.bias[...].astype(dtype)
+        return outputs if self.bias is None else outputs + last_axis(self.bias, outputs, dtype)
 
 
 class BatchNorm(nnx.Module):
@@ -139,7 +145,8 @@ class BatchNorm(nnx.Module):
         else:
             mean, variance = self._batch_statistics(values)
         scale = self.weight[...] * jax.lax.rsqrt(variance + self.epsilon)
-        outputs = (values - mean) * scale + self.bias[...]
+        mean, scale = last_axis(mean, values), last_axis(scale, values)
+        outputs = (values - mean) * scale + last_axis(self.bias, values)
         return outputs.astype(inputs.dtype)
 
     def _batch_statistics(self, values: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -152,7 +159,7 @@ class BatchNorm(nnx.Module):
             )
         axes = tuple(range(values.ndim - 1))
         mean = values.mean(axes)
-        variance = jnp.square(values - mean).mean(axes)
+        variance = jnp.square(values - last_axis(mean, values)).mean(axes)
         self._update(self.running_mean, mean)
         self._update(self.running_var, variance * (count / (count - 1)))
         return mean, variance

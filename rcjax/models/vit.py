@@ -10,7 +10,7 @@ from flax import nnx
 
 from rcjax.errors import UserError
 from rcjax.models.builder import Builder
-from rcjax.models.layers import Linear, Network, Sequence
+from rcjax.models.layers import Linear, Network, Sequence, last_axis
 
 PATCHES = 8  # per row and per column
 LAYERS = 7
@@ -31,7 +31,8 @@ class LayerNorm(nnx.Module):
         centred = values - values.mean(-1, keepdims=True)
         variance = jnp.square(centred).mean(-1, keepdims=True)
         outputs = centred * jax.lax.rsqrt(variance + self.epsilon)
-        return (outputs * self.weight[...] + self.bias[...]).astype(inputs.dtype)
+        outputs = outputs * last_axis(self.weight, values) + last_axis(self.bias, values)
+        return outputs.astype(inputs.dtype)
 
 
 class SelfAttention(nnx.Module):

@@ -242,8 +242,8 @@ def trained_network(activation):
 
     def apply(parameters, x):
         for weights, bias in parameters[:-1]:
-            x = activation(x @ weights + bias)
-        return x @ parameters[-1][0] + parameters[-1][1]
+            x = activation(x @ weights + bias[None])
+        return x @ parameters[-1][0] + parameters[-1][1][None]
 
     def loss(parameters):
         logarithms = jax.nn.log_softmax(apply(parameters, inputs))

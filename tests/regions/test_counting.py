@@ -269,7 +269,7 @@ def scores_of(value):
         (lambda x: x[:2], GOOD, {}, r"returned shape \(2, 4\)"),
         (lambda x: (x, x), GOOD, {}, "one array"),
         (lambda x: np.asarray(x), GOOD, {}, "on_host"),
-        (lambda x: x + 0j, GOOD, {}, "real numbers"),
+        (lambda x: x.astype(complex), GOOD, {}, "real numbers"),
         ("network", GOOD, {}, "must be a function .* got 'network'"),
     ],
 )

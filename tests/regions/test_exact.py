@@ -21,9 +21,9 @@ _spec.loader.exec_module(oracle)
 
 def mlp(layers, points):
     for weight, bias in layers[:-1]:
-        points = jax.nn.relu(points @ weight + bias)
+        points = jax.nn.relu(points @ weight + bias[None])
     weight, bias = layers[-1]
-    return points @ weight + bias
+    return points @ weight + bias[None]
 
 
 def predictor(layers):
@@ -223,14 +223,14 @@ def test_arrays_held_in_any_way_are_the_same_network():
 
     @jax.checkpoint
     def with_bias(weight, x):  # one array as an argument, one closed over
-        return jax.nn.relu(x @ weight + held)
+        return jax.nn.relu(x @ weight + held[None])
 
     results = [
         count_exact(predict, anchors).linear_regions
         for predict in (
             jax.tree_util.Partial(with_bias, weight),
             jax.tree_util.Partial(
-                lambda weight, bias, x: jax.nn.relu(x @ weight + bias), weight, bias
+                lambda weight, bias, x: jax.nn.relu(x @ weight + bias[None]), weight, bias
             ),
             lambda x: with_bias(jnp.asarray(weight), x),
             jax.jit(lambda x: with_bias(weight, x)),

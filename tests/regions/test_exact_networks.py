@@ -140,6 +140,7 @@ OPERATIONS = {
 }
 
 
+@pytest.mark.usefixtures("promotion_as_users_have_it")
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_operations_and_their_breakpoints(name):
     function, expected = OPERATIONS[name]
@@ -177,6 +178,7 @@ def test_other_operations_are_refused_by_name(name):
         count_exact(REFUSED[name], np.ones((1, 2, 2), np.float32))
 
 
+@pytest.mark.usefixtures("promotion_as_users_have_it")
 def test_refusals_of_softmax_and_training_mode_tell_the_remedy():
     with pytest.raises(ValueError, match="return the logits instead") as caught:
         count_exact(jax.nn.log_softmax, np.ones((1, 2, 2), np.float32))

@@ -20,7 +20,9 @@ def network(seed: int, gain: float, shift: float):
     bias = random.normal(size=50).astype(np.float32)
 
     def predict(points):
-        return (jnp.maximum(points @ first + bias, 0) + shift) @ second - shift * second.sum(axis=0)
+        return (jnp.maximum(points @ first + bias[None], 0) + shift) @ second - shift * second.sum(
+            axis=0, keepdims=True
+        )
 
     return predict
 

@@ -13,7 +13,7 @@ MOMENTUM, WEIGHT_DECAY, RATES = 0.9, 0.01, (0.3, 0.3, 0.1)
 
 def linear_apply(parameters, model_state, images, train):
     flat = images.reshape(len(images), -1)
-    return flat @ parameters["weight"] + parameters["bias"], model_state
+    return flat @ parameters["weight"] + parameters["bias"][None], model_state
 
 
 def numpy_step(weight, bias, velocities, inputs, labels, rate):

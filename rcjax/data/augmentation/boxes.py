@@ -22,6 +22,8 @@ def inside(
         [[0, 0, 0], [1, 1, 0], [1, 1, 0]]
     """
     top, bottom, left, right = (edge[..., None, None] for edge in (top, bottom, left, right))
-    rows, columns = jnp.arange(height)[:, None], jnp.arange(width)
+    axes = tuple(range(top.ndim - 2))
+    rows = jnp.expand_dims(jnp.arange(height)[:, None], axes)
+    columns = jnp.expand_dims(jnp.arange(width)[None], axes)
     mask = (top <= rows) & (rows < bottom) & (left <= columns) & (columns < right)
     return mask[..., None]

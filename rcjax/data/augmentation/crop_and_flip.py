@@ -83,10 +83,10 @@ def crop_and_flip(images: jax.Array, offsets: Offsets) -> jax.Array:
     _, height, width, _ = images.shape
     sides = (PADDING, PADDING)
     padded = jnp.pad(images, ((0, 0), sides, sides, (0, 0)))
-    columns = jnp.arange(width)
+    columns = jnp.arange(width)[None]
     columns = jnp.where(offsets.flipped[:, None], width - 1 - columns, columns)
     columns = columns + offsets.columns[:, None]
-    rows = jnp.arange(height) + offsets.rows[:, None]
+    rows = jnp.arange(height)[None] + offsets.rows[:, None]
     return jax.vmap(_take)(padded, rows, columns)
 
 

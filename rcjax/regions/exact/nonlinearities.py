@@ -73,7 +73,8 @@ def _extremum(sign: int, positions: bool) -> Callable:
         kept = operand.shape[: operand.ndim - len(axes)]
         candidates = operand.reshape(*kept, -1)
         index = jnp.argmax(candidates, axis=-1)
-        chosen = jnp.arange(candidates.shape[-1]) == index[..., None]
+        numbers = jnp.expand_dims(jnp.arange(candidates.shape[-1]), tuple(range(index.ndim)))
+        chosen = numbers == index[..., None]
         maximum = jnp.sum(jnp.where(chosen, candidates, 0), axis=-1)
         switches.append(winner(maximum[..., None], candidates))
         if positions:
@@ -91,7 +92,7 @@ def _pooling(sign: int) -> Callable:
         maximum = candidates[0]
         for candidate in candidates[1:]:
             maximum = jnp.where(candidate > maximum, candidate, maximum)
-        switches.append(winner(maximum, jnp.stack(candidates)))
+        switches.append(winner(maximum[None], jnp.stack(candidates)))
         return [Value(sign * maximum, Kind.LINEAR)]
 
     return apply

@@ -105,8 +105,8 @@ def _hash(bits: jax.Array, offset: int, seed: jax.Array) -> jax.Array:
     """Sum of pseudo-random 32-bit weights of the set bits, modulo 2^32, for both seeds."""
     count = np.uint32(bits.size)
     index = jnp.arange(count, dtype=jnp.uint32) + np.uint32(offset)
-    weights = _mix(index * np.uint32(0x9E3779B9) + seed[:, None])
-    return jnp.sum(jnp.where(bits.reshape(-1), weights, 0), axis=1, dtype=jnp.uint32)
+    weights = _mix((index * np.uint32(0x9E3779B9))[None] + seed[:, None])
+    return jnp.sum(jnp.where(bits.reshape(1, -1), weights, 0), axis=1, dtype=jnp.uint32)
 
 
 def _mix(word: jax.Array) -> jax.Array:
