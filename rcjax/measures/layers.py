@@ -80,9 +80,8 @@ def folded_layers(
             if layer is None:
                 found.append(layer := Layer(scale))
             else:
-                layer.weight = layer.weight * jnp.expand_dims(
-                    scale, tuple(range(layer.weight.ndim - 1))
-                )
+                axes = tuple(range(layer.weight.ndim - 1))
+                layer.weight = layer.weight * jnp.expand_dims(scale, axes)
         elif isinstance(module, Convolution):
             layer = Layer(
                 module.weight[...], inputs.shape[1:], module.stride, module.padding, module.groups
