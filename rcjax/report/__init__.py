@@ -1,12 +1,12 @@
 """The report of a study: report.html, report.json and figures for a paper."""
 
-from rcjax.report.definition import VARIED
-from rcjax.report.readings import why_undefined
-from rcjax.report.writing import charts_of, write_report
+from rcjax.report.definition import VARIED, About
+from rcjax.report.notes import why_no_correlation
+from rcjax.report.writing import write_report
 
 __all__ = [
     "VARIED",
-    "charts_of",
-    "why_undefined",
+    "About",
+    "why_no_correlation",
     "write_report",
 ]

@@ -1,21 +1,21 @@
 """Other definitions of the count on the same networks: what changes, and what does not."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from rcjax.plotting import Key, Legend
 from rcjax.report import words
 from rcjax.report.charts import Chart, Hints, Panel, file_names
-from rcjax.report.definition import VARIED
-from rcjax.report.drawing import Curve, draw_curves, network_colour
-from rcjax.report.grouping import COUNT, is_number, networks_of, with_numbers
-from rcjax.statistics import Row
+from rcjax.report.definition import VARIED, About
+from rcjax.report.drawing import Curve, draw_curves
+from rcjax.report.palette import Palette
+from rcjax.report.texts import say
+from rcjax.statistics import Analysis, NetworkStatistics, is_number, names, variant_name
 
-PREFIX = f"{COUNT}: "
+_RESOLUTION = {"method", "points"}
 
 
 @dataclass(frozen=True)
@@ -28,21 +28,18 @@ class Variant:
     main: bool = False  # the study's own definition
 
 
-def groups_of(
-    variants: Mapping[str, Any], definition: Mapping[str, Any]
-) -> dict[tuple[str, ...], list[Variant]]:
+def groups_of(about: About) -> dict[tuple[str, ...], list[Variant]]:
     """Variants by the fields that they override, in numerical order.
 
     The study's own definition joins every group whose fields it states. A variant that changes
     the estimator (`method`) joins the group of `points`, whose limit it is, at its end.
     """
     groups: dict[tuple[str, ...], list[Variant]] = {}
-    for name, content in variants.items():
-        overrides = dict((content or {}).get("regions") or {})
+    for name, overrides in about.variants.items():
         fields = tuple(overrides) or ("definition",)
         values = tuple(overrides.values()) or (name,)
-        label = _label(fields, values)
-        groups.setdefault(tuple(fields), []).append(Variant(PREFIX + name, label, values))
+        variant = Variant(variant_name(name), _label(fields, values), values)
+        groups.setdefault(fields, []).append(variant)
     limits = [fields for fields in groups if "method" in fields and set(fields) <= _RESOLUTION]
     if ("points",) in groups:
         for fields in limits:
@@ -50,143 +47,110 @@ def groups_of(
                 Variant(one.name, one.label, ("limit", *one.values)) for one in groups.pop(fields)
             ]
     for fields, members in groups.items():
-        own = tuple(definition.get(field) for field in fields)
+        own = tuple(about.definition.get(field) for field in fields)
         if None not in own and VARIED not in own and own not in [one.values for one in members]:
-            members.append(Variant(COUNT, _label(fields, own), own, main=True))
+            members.append(Variant(names.COUNT, _label(fields, own), own, main=True))
         members.sort(key=lambda one: [_order(value) for value in one.values])
     return groups
 
 
-_RESOLUTION = {"method", "points"}
-
-
-def ablation_charts(
-    rows: Sequence[Row],
-    variants: Mapping[str, Any],
-    definition: Mapping[str, Any],
-    networks: Mapping[str, Any],
-) -> list[Chart]:
+def ablation_charts(analysis: Analysis, about: About, palette: Palette) -> list[Chart]:
     """For each group a chart of two panels: correlation with the gap, and mean count."""
-    groups = groups_of(variants, definition)
+    groups = groups_of(about)
     files = file_names("ablation", ["_".join(fields) for fields in groups])
-    found = with_numbers(rows)
+    networks = [own for own in analysis.networks.values() if own.runs.with_numbers]
     return [
-        _chart(found, fields, members, networks, files["_".join(fields)])
+        _chart(fields, members, networks, palette, files["_".join(fields)])
         for fields, members in groups.items()
     ]
 
 
 def _chart(
-    rows: list[Row],
     fields: tuple[str, ...],
-    members: list[Variant],
-    networks: Mapping[str, Any],
+    members: Sequence[Variant],
+    networks: Sequence[NetworkStatistics],
+    palette: Palette,
     file: str,
 ) -> Chart:
-    names = networks_of(rows)
-    correlations = [
-        _correlation_curve(name, members, networks, place) for place, name in enumerate(names)
-    ]
-    counts = [_count_curve(name, members, rows, place) for place, name in enumerate(names)]
+    correlations = [_correlations(own, members, palette) for own in networks]
+    counts = [_counts(own, members, palette) for own in networks]
     title = words.listing([words.field_name(field) for field in fields])
-    caption = f"The count with another {title}, on the same trained networks."
-    main = [one.label for one in members if one.main]
-    if main:
-        caption += (
-            f" The study's own count: {main[0] if len(fields) > 1 else title + ' ' + main[0]}."
+    own_label = next((one.label for one in members if one.main), "")
+    labels = [one.label for one in members]
+    panels = tuple(
+        Panel(
+            heading,
+            say("ablation_description", what=what, curves=curves, labels=labels),
+            _Drawing(curves, members, title, y_label, len(fields)),
         )
-    caption += " Left: correlation with the generalization gap, with intervals; right: mean count,"
-    caption += " with the standard deviation over runs."
-    panels = (
-        Panel(
-            "Correlation with the gap",
-            _description("Pearson correlation", correlations, members, words.correlation),
-            _drawing(correlations, members, title, "Pearson r", fields),
-        ),
-        Panel(
-            "Mean count",
-            _description("Mean region count", counts, members, words.significant),
-            _drawing(counts, members, title, "region count", fields),
-        ),
+        for heading, what, curves, y_label in (
+            ("Correlation with the gap", "Pearson correlation", correlations, "Pearson r"),
+            ("Mean count", "Mean region count", counts, "region count"),
+        )
     )
-    keys = tuple(Key(name, network_colour(place)) for place, name in enumerate(names))
-    legends = (Legend("network", keys),) if len(names) > 1 else ()
+    several = len(fields) > 1
+    caption = say("ablation_caption", title=title, own=own_label, several_fields=several)
+    legends = palette.network_legend([own.name for own in networks])
     return Chart(file, caption, panels, legends, height=2.2, columns=2)
 
 
-def _drawing(
-    curves: list[Curve],
-    members: list[Variant],
-    title: str,
-    y_label: str,
-    fields: tuple[str, ...],
-) -> Callable[[Axes], Hints]:
-    joined = all(is_number(one.values[0]) for one in members)
-    shown = [
-        Curve(one.label, one.x, one.y, one.colour, one.low, one.high, joined=joined)
-        for one in curves
-    ]
+@dataclass(frozen=True)
+class _Drawing:
+    """Draws a curve for each network over the variants of a group."""
 
-    # Networks stand a little aside of each other, so that no bar hides another.
-    shown = [
-        replace(one, x=one.x + 0.03 * (len(members) - 1) * (place - (len(shown) - 1) / 2))
-        for place, one in enumerate(shown)
-    ]
+    curves: Sequence[Curve]
+    members: Sequence[Variant]
+    x_label: str
+    y_label: str
+    fields: int
 
-    def draw(axes: Axes) -> Hints:
-        labels = [_tick(fields, one) for one in members]
+    def __call__(self, axes: Axes) -> Hints:
+        joined = all(is_number(one.values[0]) for one in self.members)
+        # Networks stand a little aside of each other, so that no bar hides another.
+        distance = 0.03 * (len(self.members) - 1)
+        middle = (len(self.curves) - 1) / 2
+        shown = [
+            replace(one, x=one.x + distance * (place - middle), joined=joined)
+            for place, one in enumerate(self.curves)
+        ]
+        # Values alone, below which the axis names their fields: names at every mark leave no room.
+        labels = [
+            one.label if self.fields == 1 else ", ".join(map(_value, one.values))
+            for one in self.members
+        ]
         ticks = [(float(place), label) for place, label in enumerate(labels)]
-        draw_curves(axes, shown, x_label=title, y_label=y_label, ticks=ticks, bars=True)
-        if max(map(len, labels)) * len(members) > 36:
+        draw_curves(axes, shown, x_label=self.x_label, y_label=self.y_label, ticks=ticks, bars=True)
+        if max(map(len, labels)) * len(self.members) > 36:
             axes.tick_params(axis="x", rotation=30)
             for text in axes.get_xticklabels():
                 text.set_horizontalalignment("right")
         return {}
 
-    return draw
 
-
-def _correlation_curve(
-    network: str, members: list[Variant], networks: Mapping[str, Any], place: int
+def _correlations(
+    network: NetworkStatistics, members: Sequence[Variant], palette: Palette
 ) -> Curve:
-    measures = networks.get(network, {}).get("outcomes", {}).get("generalization_gap", {})
-    values, lows, highs = [], [], []
-    for one in members:
-        statistics = measures.get(one.name) or {}
-        value = statistics.get("pearson")
-        values.append(value if words.known(value) else np.nan)
-        low, high = words.ends(statistics.get("pearson_interval")) or (np.nan, np.nan)
-        lows.append(low)
-        highs.append(high)
+    found = [network.gap.measures.get(one.name) for one in members]
+    values = [np.nan if one is None else one.pearson.value for one in found]
+    ends = [(one and one.pearson.interval) or (np.nan, np.nan) for one in found]
+    low, high = np.array(ends, float).T
     x = np.arange(len(members), dtype=float)
-    colour = network_colour(place)
-    return Curve(network, x, np.array(values), colour, np.array(lows), np.array(highs))
+    colour = palette.network_colour(network.name)
+    return Curve(network.name, x, np.array(values, float), colour, low, high)
 
 
-def _count_curve(network: str, members: list[Variant], rows: list[Row], place: int) -> Curve:
+def _counts(network: NetworkStatistics, members: Sequence[Variant], palette: Palette) -> Curve:
+    rows = [row for setting in network.runs.with_numbers for row in setting.rows]
     mean, spread = np.full(len(members), np.nan), np.full(len(members), np.nan)
     for position, one in enumerate(members):
-        found = [row.measures.get(one.name) for row in rows if row.network == network]
-        here = [value for value in found if value is not None and np.isfinite(value)]
+        here = [value for row in rows if np.isfinite(value := row.value(one.name))]
         if here:
             mean[position] = np.mean(here)
         if len(here) > 1:
             spread[position] = np.std(here, ddof=1)
     x = np.arange(len(members), dtype=float)
-    return Curve(network, x, mean, network_colour(place), mean - spread, mean + spread)
-
-
-def _description(
-    what: str, curves: list[Curve], members: list[Variant], text: Callable[[Any], str]
-) -> str:
-    parts = [
-        f"{curve.label}: "
-        + ", ".join(
-            f"{one.label} {text(float(value))}" for one, value in zip(members, curve.y, strict=True)
-        )
-        for curve in curves
-    ]
-    return f"{what} by definition. " + "; ".join(parts) + "."
+    colour = palette.network_colour(network.name)
+    return Curve(network.name, x, mean, colour, mean - spread, mean + spread)
 
 
 def _label(fields: tuple[str, ...], values: tuple[Any, ...]) -> str:
@@ -196,11 +160,6 @@ def _label(fields: tuple[str, ...], values: tuple[Any, ...]) -> str:
         f"{words.field_name(field)} {_value(value)}"
         for field, value in zip(fields, values, strict=True)
     )
-
-
-def _tick(fields: tuple[str, ...], variant: Variant) -> str:
-    """Values alone, below which the axis names their fields: names at every mark leave no room."""
-    return variant.label if len(fields) == 1 else ", ".join(map(_value, variant.values))
 
 
 def _value(value: Any) -> str:

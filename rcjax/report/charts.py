@@ -1,25 +1,17 @@
 """What a figure is before it is drawn: panels, legends, a caption made from the data."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from rcjax.plotting import Key, Legend, add_legends, panels, save_figure, style, to_svg
-from rcjax.report import words
-from rcjax.report.drawing import MARKERS, ordered_colour
-from rcjax.report.grouping import axes_of, is_number, levels, same
-from rcjax.statistics import Row
+from rcjax.plotting import Legend, add_legends, panels, save_figure, style, to_svg
 
 Hints = dict[str, Sequence[str]]
 
-_COLOURED_LEVELS = 6  # more values than this share a scale of colours
-_TICKS = 6
 _LONGEST_FILE_NAME = 100
 
 
@@ -65,93 +57,6 @@ class Chart:
                 svg = to_svg(figure, identifier, panel.description, hints)
             drawn.append((panel, Markup(svg)))  # an XML writer escaped it
         return drawn
-
-
-class Palette:
-    """Colours by the first axis of the grid (learning rate), symbols by the second (batch size)."""
-
-    def __init__(self, rows: Sequence[Row]) -> None:
-        axes = axes_of(rows)
-        self.colour_axis = axes[0] if axes else None
-        self._coloured = levels(rows, axes[0]) if axes else []
-        marked = levels(rows, axes[1]) if len(axes) > 1 else []
-        self.marker_axis = axes[1] if 0 < len(marked) <= len(MARKERS) else None
-        self._marked = marked if self.marker_axis else []
-
-    def colour(self, settings: Mapping[str, Any]) -> str:
-        if self.colour_axis is None:
-            return ordered_colour(0.25)
-        return self._level_colour(settings.get(self.colour_axis))
-
-    def marker(self, settings: Mapping[str, Any]) -> str:
-        if self.marker_axis is None:
-            return MARKERS[0]
-        return MARKERS[_place(self._marked, settings.get(self.marker_axis))]
-
-    def level_colours(self) -> list[tuple[Any, str]]:
-        """Every value of the coloured axis with its colour."""
-        return [(value, self._level_colour(value)) for value in self._coloured]
-
-    def legends(self, *, marker: str = "o", symbols: bool = True) -> tuple[Legend, ...]:
-        """The legends of a scatter plot; `marker` "" for the legend of curves."""
-        found = []
-        if self.colour_axis is not None:
-            shown = _some(self._coloured, _COLOURED_LEVELS)
-            every = len(shown) == len(self._coloured)
-            text = words.setting_value if every else _short
-            title = words.field_name(self.colour_axis) + ("" if every else " (some values)")
-            keys = tuple(Key(text(value), self._level_colour(value), marker) for value in shown)
-            found.append(Legend(title, keys))
-        if symbols and self.marker_axis is not None:
-            keys = tuple(
-                Key(words.setting_value(value), "#767676", MARKERS[place])
-                for place, value in enumerate(self._marked)
-            )
-            found.append(Legend(words.field_name(self.marker_axis), keys))
-        return tuple(found)
-
-    def _level_colour(self, value: Any) -> str:
-        places, _ = scale(self._coloured)
-        low, high = min(places), max(places)
-        if len(self._coloured) <= _COLOURED_LEVELS:  # evenly apart, to be told from each other
-            return ordered_colour(_place(self._coloured, value) / max(1, len(places) - 1))
-        return ordered_colour((places[_place(self._coloured, value)] - low) / ((high - low) or 1))
-
-
-def scale(values: Sequence[Any]) -> tuple[list[float], list[tuple[float, str]]]:
-    """Where the values of an axis lie, and the ticks that name them.
-
-    Positive numbers spanning a factor of 5 lie on a logarithmic scale, other numbers on a linear
-    one, anything else at equal distances.
-    """
-    if all(is_number(value) and np.isfinite(value) for value in values) and values:
-        logarithmic = min(values) > 0 and max(values) / min(values) >= 5
-        places = [float(np.log10(value)) if logarithmic else float(value) for value in values]
-    else:
-        places = [float(place) for place in range(len(values))]
-    if len(values) <= _TICKS:
-        return places, [
-            (place, words.setting_value(value)) for place, value in zip(places, values, strict=True)
-        ]
-    # Of many values a few are named, about equally far apart.
-    targets = np.linspace(places[0], places[-1], _TICKS - 2)
-    named = sorted({int(np.argmin(np.abs(np.array(places) - target))) for target in targets})
-    return places, [(places[place], _short(values[place])) for place in named]
-
-
-def _short(value: Any) -> str:
-    return f"{value:.2g}" if isinstance(value, float) else words.setting_value(value)
-
-
-def _place(values: Sequence[Any], value: Any) -> int:
-    return next(place for place, other in enumerate(values) if same(other, value))
-
-
-def _some(values: list[Any], most: int) -> list[Any]:
-    """At most so many of the values, spread over all of them, the first and the last included."""
-    if len(values) <= most:
-        return values
-    return [values[place] for place in np.linspace(0, len(values) - 1, most).round().astype(int)]
 
 
 def file_names(prefix: str, names: Sequence[str]) -> dict[str, str]:

@@ -1,9 +1,11 @@
-"""The definition of the count that was used, in words."""
+"""What a report says of the study itself; the definition of the count, in words."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from rcjax.report import words
+from rcjax.statistics import is_number
 
 VARIED = "varied"  # in place of the value of a field that differs between the runs
 _SLICES = {1: "segments", 2: "triangles", 3: "tetrahedra"}
@@ -24,6 +26,31 @@ _ON_SEGMENTS = "points next to each other on the segment are neighbours"
 _ORDER = (
     "dim", "points", "connectivity", "anchors", "sampling", "extent", "slices", "method", "length",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known of a study besides its rows.
+
+    Attributes:
+        config: of the experiment, nested; may be empty.
+        definition: of the count, the fields of the section `regions`; may be empty.
+        variants: other definitions of the count: name -> the fields that differ.
+    """
+
+    config: Mapping[str, Any] = field(default_factory=dict)
+    definition: Mapping[str, Any] = field(default_factory=dict)
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def dataset(self) -> str:
+        """The name of the data set; empty where it is unknown."""
+        return str(self.config.get("dataset", ""))
+
+    def published(self) -> dict[str, Any]:
+        """The same as report.json holds it."""
+        variants = {name: {"regions": changes} for name, changes in self.variants.items()}
+        return {"definition": self.definition, "variants": variants, "config": self.config}
 
 
 def sentences(definition: Mapping[str, Any]) -> list[str]:
@@ -55,7 +82,7 @@ def _slices(definition: Mapping[str, Any]) -> str:
         kind = _SLICES.get(int(dim), f"simplices of dimension {dim}")
     if slices == VARIED:
         return f"a varied number of {kind}"
-    return f"{slices} {kind}" if words.known(slices) else kind
+    return f"{slices} {kind}" if is_number(slices) else kind
 
 
 def _inputs(definition: Mapping[str, Any]) -> str:
@@ -81,7 +108,7 @@ def _coordinates(definition: Mapping[str, Any]) -> str:
         text += f", coordinates from {low} to {high} (0 and 1: the inputs themselves)"
     if points == VARIED:
         text += ", a varied number of points on each axis"
-    elif words.known(points):
+    elif is_number(points):
         text += f", {points} points on each axis"
     return text
 

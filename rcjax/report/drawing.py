@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from rcjax.plotting import FAINT, INK, QUIET
+from rcjax.statistics import Interval, RegressionLine
 
 MARKERS = ("o", "s", "^", "D", "v", "P")
 _NETWORK_COLOURS = (
@@ -58,16 +59,6 @@ class Points:
 
 
 @dataclass(frozen=True)
-class Band:
-    """A regression line with its interval: float arrays `[points]`, x rising."""
-
-    x: np.ndarray
-    y: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-
-@dataclass(frozen=True)
 class Mark:
     """A measure in a chart of measures: its value and interval, NaN where undefined."""
 
@@ -89,16 +80,16 @@ def ordered_colour(share: float) -> str:
     return matplotlib.colors.to_hex(_ORDERED(0.05 + 0.8 * share))
 
 
-def draw_scatter(axes: Axes, points: Points, band: Band | None) -> dict[str, list[int]]:
+def draw_scatter(axes: Axes, points: Points, line: RegressionLine | None) -> dict[str, list[int]]:
     """Draws settings with error bars, single runs as small dots, and the regression line.
 
     Returns:
         Id of an artist -> the settings behind its marks, in order. The marks of the artist "runs"
         are the runs in their order.
     """
-    if band is not None:
-        axes.fill_between(band.x, band.low, band.high, color=FAINT, alpha=0.45, lw=0, zorder=1)
-        axes.plot(band.x, band.y, color=QUIET, lw=1, zorder=2)
+    if line is not None:
+        axes.fill_between(line.x, line.low, line.high, color=FAINT, alpha=0.45, lw=0, zorder=1)
+        axes.plot(line.x, line.y, color=QUIET, lw=1, zorder=2)
     runs = axes.scatter(
         points.run_x, points.run_y, s=4, c=list(points.run_colours), alpha=0.45, lw=0, zorder=3
     )
@@ -190,7 +181,7 @@ def draw_curves(
 
 
 def draw_measures(
-    axes: Axes, marks: Sequence[Mark], null: tuple[float, float] | None, *, x_label: str
+    axes: Axes, marks: Sequence[Mark], null: Interval | None, *, x_label: str
 ) -> None:
     """Draws a dot with its interval for each measure, the first at the top.
 

@@ -1,164 +1,135 @@
 """What every hyperparameter does to count, gap and test accuracy, side by side."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
 
+from rcjax.array_types import Float
 from rcjax.plotting import REGIONS, Key, Legend
 from rcjax.report import words
-from rcjax.report.charts import Chart, Hints, Panel, file_names, scale
-from rcjax.report.drawing import Curve, draw_curves, network_colour, ordered_colour
-from rcjax.report.grouping import (
-    Setting,
-    axes_of,
-    by_setting,
-    count_of,
-    gap_of,
-    levels,
-    networks_of,
-    same,
-    test_accuracy_of,
-    with_numbers,
-)
-from rcjax.statistics import Row
+from rcjax.report.charts import Chart, Hints, Panel, file_names
+from rcjax.report.drawing import Curve, draw_curves, ordered_colour
+from rcjax.report.palette import Palette, scale
+from rcjax.report.texts import say
+from rcjax.statistics import Axis, Setting, StudyRows, names
 
-_QUANTITIES: tuple[tuple[str, str, Callable[[Row], float]], ...] = (
-    ("Region count", "region count", count_of),
-    ("Generalization gap", "gap (points)", gap_of),
-    ("Test accuracy", "test accuracy (%)", test_accuracy_of),
+# Quantity, title of its panel, label of its axis.
+_QUANTITIES = (
+    (names.COUNT, "Region count", "region count"),
+    (names.GAP, "Generalization gap", "gap (points)"),
+    (names.TEST_ACCURACY, "Test accuracy", "test accuracy (%)"),
 )
 _MOST_LINES = 6
 _MOST_LEVELS = 12  # more values than this are points, not a line
 
 
-def effect_charts(rows: Sequence[Row]) -> list[Chart]:
+@dataclass(frozen=True)
+class Group:
+    """Settings that make one line of a chart."""
+
+    label: str
+    colour: str
+    settings: Sequence[Setting]
+
+
+@dataclass(frozen=True)
+class _Line:
+    """Mean and standard deviation over settings at each level, NaN where there is none."""
+
+    label: str
+    colour: str
+    mean: Float[np.ndarray, " levels"]
+    spread: Float[np.ndarray, " levels"]
+
+
+def effect_charts(study: StudyRows, palette: Palette) -> list[Chart]:
     """A chart for each axis of the grid, with three panels."""
-    found = with_numbers(rows)
-    names = axes_of(found)
-    files = file_names("effect", names)
-    return [_chart(found, name, names, files[name]) for name in names]
+    axes = study.axes_with_numbers
+    files = file_names("effect", [axis.name for axis in axes])
+    return [_chart(study, axis, palette, files[axis.name]) for axis in axes]
 
 
-def _chart(rows: list[Row], name: str, names: list[str], file: str) -> Chart:
-    groups, title = _groups(rows, name, names)
-    values = levels(rows, name)
-    joined = len(values) <= _MOST_LEVELS
+def _chart(study: StudyRows, axis: Axis, palette: Palette, file: str) -> Chart:
+    groups, title = _groups(study, axis, palette)
+    joined = len(axis.levels) <= _MOST_LEVELS
     panels = tuple(
-        Panel(
-            label,
-            _description(label, name, groups, values, quantity),
-            _drawing(groups, name, values, quantity, axis_label, joined),
-        )
-        for label, axis_label, quantity in _QUANTITIES
+        _panel(label, axis_label, quantity, axis, groups)
+        for quantity, label, axis_label in _QUANTITIES
     )
-    legend = Legend(title, tuple(Key(label, colour) for label, colour, _ in groups))
-    caption = f"Effect of the {words.field_name(name)}."
-    if joined:
-        caption += " Means over all other settings and seeds"
-        several = any(len(own) > len(values) for _, _, own in groups)
-        caption += "; bars: standard deviation over settings." if several else "."
-    else:
-        caption += " A mark for each setting, averaged over seeds."
+    legend = Legend(title, tuple(Key(group.label, group.colour) for group in groups))
+    several = any(len(group.settings) > len(axis.levels) for group in groups)
+    caption = say("effect_caption", axis=axis, joined=joined, several=several)
     return Chart(file, caption, panels, (legend,) if len(groups) > 1 else (), height=2.1)
 
 
-def _groups(
-    rows: list[Row], name: str, names: list[str]
-) -> tuple[list[tuple[str, str, list[Setting]]], str]:
-    """The lines of a chart: (label, colour, settings), and what distinguishes them."""
-    settings = by_setting(rows)
-    networks = networks_of(rows)
+def _groups(study: StudyRows, axis: Axis, palette: Palette) -> tuple[list[Group], str]:
+    """The lines of a chart, and what distinguishes them."""
+    networks = [network for network in study.networks if network.with_numbers]
     if len(networks) > 1:
-        lines = [
-            (network, network_colour(place), [one for one in settings if one.network == network])
-            for place, network in enumerate(networks)
-        ]
-        return lines, "network"
-    for other in names:
-        values = levels(rows, other)
-        if other != name and len(values) <= _MOST_LINES:
-            lines = [
-                (
-                    words.setting_value(value),
-                    ordered_colour(place / max(1, len(values) - 1)),
-                    [one for one in settings if same(one.settings.get(other), value)],
+        return [
+            Group(own.name, palette.network_colour(own.name), own.with_numbers) for own in networks
+        ], "network"
+    for other in study.axes_with_numbers:
+        if other != axis and len(other.levels) <= _MOST_LINES:
+            return [
+                Group(
+                    words.setting_value(level),
+                    ordered_colour(place / (len(other.levels) - 1)),
+                    [one for one in study.with_numbers if other.place(one.settings) == place],
                 )
-                for place, value in enumerate(values)
-            ]
-            return lines, words.field_name(other)
-    return [("all runs", REGIONS, settings)], ""
+                for place, level in enumerate(other.levels)
+            ], words.field_name(other.name)
+    return [Group("all runs", REGIONS, study.with_numbers)], ""
 
 
-def _means(
-    settings: list[Setting], name: str, values: list[Any], quantity: Callable[[Row], float]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation over settings at each value; NaN where there is no run."""
-    mean, spread = np.full(len(values), np.nan), np.full(len(values), np.nan)
-    for place, value in enumerate(values):
-        here = [one.mean(quantity) for one in settings if same(one.settings.get(name), value)]
-        known = [number for number in here if np.isfinite(number)]
-        if known:
-            mean[place] = np.mean(known)
-        if len(known) > 1:
-            spread[place] = np.std(known, ddof=1)
-    return mean, spread
-
-
-def _drawing(
-    groups: list[tuple[str, str, list[Setting]]],
-    name: str,
-    values: list[Any],
-    quantity: Callable[[Row], float],
-    axis_label: str,
-    joined: bool,
-) -> Callable[[Axes], Hints]:
-    places, ticks = scale(values)
-
-    def curve(label: str, colour: str, settings: list[Setting]) -> Curve:
-        if not joined:
-            where = [
-                places[next(i for i, v in enumerate(values) if same(v, one.settings.get(name)))]
-                for one in settings
-            ]
-            heights = np.array([one.mean(quantity) for one in settings])
-            return Curve(label, np.array(where), heights, colour, joined=False)
-        mean, spread = _means(settings, name, values, quantity)
-        return Curve(label, np.array(places), mean, colour, mean - spread, mean + spread)
-
-    # Lines stand a little aside of each other, so that no bar hides another.
-    distance = 0.015 * ((max(places) - min(places)) or 1.0) if joined else 0.0
-
-    def _aside(one: Curve, place: int) -> Curve:
-        return replace(one, x=one.x + distance * (place - (len(groups) - 1) / 2))
+def _panel(
+    label: str, axis_label: str, quantity: str, axis: Axis, groups: Sequence[Group]
+) -> Panel:
+    places, ticks = scale(axis.levels)
+    lines = [_line(group, quantity, axis) for group in groups]
+    if len(axis.levels) <= _MOST_LEVELS:
+        # Lines stand a little aside of each other, so that no bar hides another.
+        distance = 0.015 * ((max(places) - min(places)) or 1.0)
+        curves = [
+            Curve(
+                line.label,
+                np.array(places) + distance * (number - (len(lines) - 1) / 2),
+                line.mean,
+                line.colour,
+                line.mean - line.spread,
+                line.mean + line.spread,
+            )
+            for number, line in enumerate(lines)
+        ]
+    else:
+        curves = [_marks(group, quantity, axis, places) for group in groups]
 
     def draw(axes: Axes) -> Hints:
-        draw_curves(
-            axes,
-            [_aside(curve(*group), place) for place, group in enumerate(groups)],
-            x_label=words.field_name(name),
-            y_label=axis_label,
-            ticks=ticks,
-            bars=True,
-        )
+        x_label = words.field_name(axis.name)
+        draw_curves(axes, curves, x_label=x_label, y_label=axis_label, ticks=ticks, bars=True)
         return {}
 
-    return draw
+    description = say("effect_description", label=label, axis=axis, lines=lines)
+    return Panel(label, description, draw)
 
 
-def _description(
-    label: str,
-    name: str,
-    groups: list[tuple[str, str, list[Setting]]],
-    values: list[Any],
-    quantity: Callable[[Row], float],
-) -> str:
-    ends = (values[0], values[-1])
-    parts = []
-    for group, _, settings in groups:
-        first, last = _means(settings, name, list(ends), quantity)[0]
-        parts.append(f"{group}: {words.significant(first)} to {words.significant(last)}")
-    first, last = (words.setting_value(end) for end in ends)
-    return f"{label} from {words.field_name(name)} {first} to {last}. " + "; ".join(parts) + "."
+def _line(group: Group, quantity: str, axis: Axis) -> _Line:
+    here: list[list[float]] = [[] for _ in axis.levels]
+    for setting in group.settings:
+        mean = setting.mean(quantity)
+        if np.isfinite(mean):
+            here[axis.place(setting.settings)].append(mean)
+    return _Line(
+        group.label,
+        group.colour,
+        np.array([np.mean(own) if own else np.nan for own in here]),
+        np.array([np.std(own, ddof=1) if len(own) > 1 else np.nan for own in here]),
+    )
+
+
+def _marks(group: Group, quantity: str, axis: Axis, places: Sequence[float]) -> Curve:
+    x = np.array([places[axis.place(setting.settings)] for setting in group.settings])
+    y = np.array([setting.mean(quantity) for setting in group.settings])
+    return Curve(group.label, x, y, group.colour, joined=False)

@@ -1,55 +1,105 @@
 """The tables of the page: headline, statistics, variants of the count, and every run."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
-from rcjax.report import readings, words
-from rcjax.report.ablations import PREFIX, groups_of
-from rcjax.report.grouping import COUNT, networks_of
-from rcjax.report.readings import NULL, NULL_NAME, STATISTICS, TRIVIAL, TRIVIAL_NAME, Reading
-from rcjax.statistics import Row
+from rcjax.report import words
+from rcjax.report.ablations import groups_of
+from rcjax.report.definition import About
+from rcjax.report.texts import say
+from rcjax.statistics import (
+    Analysis,
+    Axis,
+    Estimate,
+    MeasureStatistics,
+    NetworkStatistics,
+    Row,
+    StudyRows,
+    is_number,
+    names,
+)
 
-
-@dataclass(frozen=True)
-class TableRow:
-    label: str
-    cells: tuple[Reading, ...]
-    kind: str = ""  # class in the page: "own", "reference" or ""
-
-
-@dataclass(frozen=True)
-class Table:
-    caption: str
-    head: str  # heading of the first column
-    headings: tuple[str, ...]
-    rows: tuple[TableRow, ...]
+OUTCOMES = {names.GAP: "generalization gap", names.TEST_ERROR: "test error"}
+# Statistic -> heading, and what it is.
+STATISTICS = {
+    "pearson": ("Pearson r", "linear correlation"),
+    "spearman": ("Spearman \N{GREEK SMALL LETTER RHO}", "correlation of ranks"),
+    "kendall": ("Kendall τ", "agreement on which of two settings is better"),
+    "granulated_kendall": (
+        "Granulated ψ",
+        "Kendall's τ within settings that differ in one hyperparameter only, averaged over "
+        "hyperparameters (Jiang et al. 2020)",
+    ),
+    "conditional_mutual_information": (
+        "CMI (%)",
+        "conditional mutual information with the sign of differences, in percent of their "
+        "entropy, the least over pairs of hyperparameters (PGDL competition)",
+    ),
+    "partial_correlation": (
+        "Partial r",
+        "Pearson r of what is left of both after regression on the logarithms of learning rate "
+        "and batch size",
+    ),
+    "partial_rank_correlation": ("Partial \N{GREEK SMALL LETTER RHO}", "the same of ranks"),
+    "partial_correlation_within_cells": (
+        "r in cells",
+        "Pearson r of the differences from the mean of all settings with the same learning rate "
+        "and batch size",
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of the table of runs; `sort` where the text does not sort by itself."""
+    """A cell of a table.
+
+    Attributes:
+        text: as it is shown.
+        interval: below the text, where known.
+        sort: to sort by, where the text does not sort by itself.
+        numeric: whether it stands at the right.
+    """
 
     text: str
-    numeric: bool = False
+    interval: str = ""
     sort: float | None = None
+    numeric: bool = True
 
 
-def headline(networks: Mapping[str, Any], confidence: float) -> Table | None:
+@dataclass(frozen=True)
+class TableRow:
+    """A row with its heading; `kind` is its class in the page: "own", "reference" or ""."""
+
+    label: str
+    cells: tuple[Cell, ...]
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; `head` is the heading of its first column."""
+
+    caption: str
+    head: str
+    headings: tuple[str, ...]
+    rows: tuple[TableRow, ...]
+
+
+def headline(analysis: Analysis) -> Table:
     """A row for each network: the count with the null and the trivial predictor beside it."""
-    if not networks:
-        return None
     rows = []
-    for name, statistics in networks.items():
-        null = readings.reading(statistics.get(NULL), "pearson")
+    for name, network in analysis.networks.items():
+        count, null = network.count, network.gap.null.pearson
         cells = (
-            readings.reading(statistics, "pearson"),
-            Reading(null.interval or words.DASH, "", null.number),
-            readings.reading(statistics.get(TRIVIAL), "pearson"),
-            readings.reading(statistics, "partial_correlation"),
-            readings.reading(statistics, "partial_correlation_within_cells"),
-            Reading(str(statistics.get("settings") or 0), "", statistics.get("settings") or 0),
-            Reading(str(statistics.get("runs") or 0), "", statistics.get("runs") or 0),
+            estimate_cell("pearson", count.pearson),
+            Cell(words.interval(null.interval) or words.DASH, "", null.value),
+            estimate_cell("pearson", network.gap.trivial.pearson),
+            estimate_cell("pearson", count.partial_correlation),
+            estimate_cell("pearson", count.partial_correlation_within_cells),
+            Cell(str(count.settings)),
+            Cell(str(count.runs)),
         )
         rows.append(TableRow(name, cells))
     headings = (
@@ -61,155 +111,155 @@ def headline(networks: Mapping[str, Any], confidence: float) -> Table | None:
         "Settings",
         "Runs",
     )
-    caption = (
-        "Pearson r with the generalization gap: of the region count, of "
-        f"{words.percent(confidence)} of random predictors, "
-        f"of the trivial predictor {TRIVIAL_NAME}, and of the count given batch size and learning "
-        "rate (partial), and of the count in cells of equal batch size and learning rate"
-    )
+    caption = say("headline_caption", confidence=analysis.options.confidence)
     return Table(caption, "Network", headings, tuple(rows))
 
 
-def statistics_tables(network: str, statistics: Mapping[str, Any]) -> list[Table]:
+def statistics_tables(network: NetworkStatistics) -> list[Table]:
     """For each outcome all measures, and the count's Kendall coefficient by hyperparameter."""
-    tables = []
-    for outcome, outcome_name in readings.OUTCOMES.items():
-        measures = readings.measures_of(statistics, outcome)
-        if measures:
-            caption = f"{network}: predictors of the {outcome_name}"
-            tables.append(_table(caption, "Predictor", _rows(measures)))
-    granulated = _granulated(network, statistics)
-    return tables + ([granulated] if granulated is not None else [])
+    tables = [
+        _table(
+            f"{network.name}: predictors of the {OUTCOMES[outcome]}",
+            "Predictor",
+            [
+                *(_row(name, statistics) for name, statistics in found.predictors().items()),
+                _row(names.NULL, found.null),
+            ],
+        )
+        for outcome, found in network.outcomes.items()
+    ]
+    return tables + ([_granulated(network)] if network.count.along else [])
 
 
-def pooled_tables(pooled: Mapping[str, Any] | None) -> list[Table]:
+def pooled_tables(analysis: Analysis) -> list[Table]:
     """For each outcome all measures over the settings of all networks together."""
-    keys = ("pearson", "spearman")
+    if analysis.pooled is None:
+        return []
     tables = []
-    for outcome, outcome_name in readings.OUTCOMES.items():
-        measures = (pooled or {}).get(outcome) or {}
+    for outcome, measures in analysis.pooled.items():
         rows = [
             TableRow(
-                readings.measure_name(name),
+                words.measure_name(name),
                 (
-                    *(readings.reading(content, key) for key in keys),
-                    Reading(str(content["settings"]), "", content["settings"]),
+                    estimate_cell("pearson", found.pearson),
+                    estimate_cell("spearman", found.spearman),
+                    Cell(str(found.settings)),
                 ),
-                "own" if name == COUNT else "",
+                "own" if name == names.COUNT else "",
             )
-            for name, content in measures.items()
-            if not name.startswith(PREFIX)
+            for name, found in measures.items()
+            if not name.startswith(names.VARIANT)
         ]
-        if rows:
-            headings = (*(STATISTICS[key][0] for key in keys), "Settings")
-            caption = f"All networks together: predictors of the {outcome_name}"
-            tables.append(Table(caption, "Predictor", headings, tuple(rows)))
+        headings = (STATISTICS["pearson"][0], STATISTICS["spearman"][0], "Settings")
+        caption = f"All networks together: predictors of the {OUTCOMES[outcome]}"
+        tables.append(Table(caption, "Predictor", headings, tuple(rows)))
     return tables
 
 
-def ablation_tables(
-    networks: Mapping[str, Any], variants: Mapping[str, Any], definition: Mapping[str, Any]
-) -> list[Table]:
+def ablation_tables(analysis: Analysis, about: About) -> list[Table]:
     """For each network the variants of the count against the generalization gap."""
-    labels = {COUNT: "the count of this study"}
-    for fields, members in groups_of(variants, definition).items():
+    labels = {names.COUNT: "the count of this study"}
+    for fields, members in groups_of(about).items():
+        title = words.listing([words.field_name(field) for field in fields])
         for one in members:
-            name = words.listing([words.field_name(field) for field in fields])
-            label = one.label if len(fields) > 1 else f"{name} {one.label}"
+            label = one.label if len(fields) > 1 else f"{title} {one.label}"
             labels.setdefault(one.name, label)
     tables = []
-    for network, statistics in networks.items():
-        found = readings.variants_of(statistics, "generalization_gap")
-        if not found:
-            continue
-        measures = readings.measures_of(statistics, "generalization_gap")
-        wanted = {COUNT: measures.get(COUNT, {})}
-        wanted |= {name: found[name] for name in labels if name in found}
-        wanted |= {name: found[name] for name in found if name not in wanted}
-        rows = [
-            TableRow(
-                labels.get(name, name.removeprefix(PREFIX)),
-                _cells(content),
-                "own" if name == COUNT else "",
+    for network in analysis.networks.values():
+        found = {names.COUNT: network.count, **network.gap.variants()}
+        if len(found) > 1:
+            known = [name for name in labels if name in found]
+            order = [*known, *(name for name in found if name not in labels)]
+            rows = [_row(name, found[name], labels.get(name)) for name in order]
+            caption = (
+                f"{network.name}: definitions of the count as predictors of the generalization gap"
             )
-            for name, content in wanted.items()
-        ]
-        caption = f"{network}: definitions of the count as predictors of the generalization gap"
-        tables.append(_table(caption, "Definition", rows))
+            tables.append(_table(caption, "Definition", rows))
     return tables
 
 
-def run_cells(
-    rows: Sequence[Row], axes: Sequence[str], not_fitted: Iterable[str]
-) -> tuple[list[tuple[str, bool]], list[tuple[str, list[Cell]]]]:
-    """Headings (text, whether numeric) and rows (class, cells) of the table of all runs."""
-    networks, unfitted = len(networks_of(rows)) > 1, set(not_fitted)
-    headings = [("Run", False)] + ([("Network", False)] if networks else [])
-    headings += [(words.field_name(name).capitalize(), True) for name in axes]
-    headings += [(name, True) for name in ("Seed", "Train", "Test", "Gap", "Regions", "± s.e.")]
-    headings.append(("Status", False))
-    found = []
-    for row in rows:
-        status = row.status
-        if status == "completed" and row.name in unfitted:
-            status = "did not fit"
-        cells = [Cell(row.name)] + ([Cell(row.network)] if networks else [])
-        cells += [_setting_cell(row.settings.get(name)) for name in axes]
-        cells += [
-            Cell(words.DASH if row.seed is None else str(row.seed), True),
-            _number_cell(row.train_accuracy),
-            _number_cell(row.test_accuracy),
-            _number_cell(row.generalization_gap),
-            _number_cell(row.measures.get(COUNT)),
-            _number_cell(row.standard_error),
-            Cell(status),
-        ]
-        found.append(("" if row.status == "completed" else "faulty", cells))
-    return headings, found
-
-
-def _rows(measures: Mapping[str, Mapping[str, Any]]) -> list[TableRow]:
-    kinds = {COUNT: "own", TRIVIAL: "reference", NULL: "reference"}
-    return [
-        TableRow(readings.measure_name(name), _cells(content), kinds.get(name, ""))
-        for name, content in measures.items()
+def runs_table(study: StudyRows, not_fitted: set[str]) -> Table:
+    """Every run with its settings and numbers."""
+    networks = len(study.networks) > 1
+    axes = study.axes
+    headings = ["Network"] if networks else []
+    headings += [words.field_name(axis.name).capitalize() for axis in axes]
+    headings += ["Seed", "Train", "Test", "Gap", "Regions", "± s.e.", "Status"]
+    varying = {axis.name for axis in axes}
+    fixed = {
+        name: value
+        for name, value in (study.rows[0].settings if study.rows else {}).items()
+        if name not in varying and value is not None
+    }
+    rows = [
+        TableRow(
+            row.name,
+            _run_cells(row, networks, axes, row.name in not_fitted),
+            "" if row.status == names.COMPLETED else "faulty",
+        )
+        for row in study.rows
     ]
+    caption = say("runs_caption", runs=len(rows), fixed=fixed)
+    return Table(caption, "Run", tuple(headings), tuple(rows))
 
 
-def _cells(statistics: Mapping[str, Any]) -> tuple[Reading, ...]:
-    return tuple(readings.reading(statistics, key) for key in STATISTICS)
+def _run_cells(
+    row: Row, networks: bool, axes: tuple[Axis, ...], not_fitted: bool
+) -> tuple[Cell, ...]:
+    numbers = (
+        row.train_accuracy,
+        row.test_accuracy,
+        row.generalization_gap,
+        row.measures.get(names.COUNT),
+        row.standard_error,
+    )
+    return (
+        *([Cell(row.network, numeric=False)] if networks else []),
+        *(_setting_cell(row.settings.get(axis.name)) for axis in axes),
+        Cell(words.DASH if row.seed is None else str(row.seed)),
+        *(Cell(words.decimal(value), "", value) for value in numbers),
+        Cell("did not fit" if not_fitted else row.status, numeric=False),
+    )
 
 
-def _table(caption: str, head: str, rows: Sequence[TableRow]) -> Table:
+def estimate_cell(name: str, estimate: Estimate) -> Cell:
+    """A statistic with its interval; a dash where it is undefined."""
+    if estimate.value is None:
+        return Cell(words.DASH)
+    digits = 1 if name == "conditional_mutual_information" else 3
+    shown = words.decimal(estimate.value, digits)
+    return Cell(shown, words.interval(estimate.interval, digits), estimate.value)
+
+
+def _table(caption: str, head: str, rows: list[TableRow]) -> Table:
     return Table(caption, head, tuple(heading for heading, _ in STATISTICS.values()), tuple(rows))
 
 
-def _granulated(network: str, statistics: Mapping[str, Any]) -> Table | None:
-    """Kendall's coefficient within each hyperparameter, for the count and its references."""
-    own = statistics.get("granulated_kendall")
-    if not isinstance(own, Mapping) or not own:
-        return None
-    names = [*(name for name in own if name != "mean"), "mean"]
-    sources = (
-        ("region count", statistics, "own"),
-        (TRIVIAL_NAME, statistics.get(TRIVIAL) or {}, "reference"),
-        (NULL_NAME, statistics.get(NULL) or {}, "reference"),
-    )
+def _row(name: str, found: MeasureStatistics, label: str | None = None) -> TableRow:
+    kinds: Mapping[str, str] = {
+        names.COUNT: "own",
+        names.TRIVIAL: "reference",
+        names.NULL: "reference",
+    }
+    cells = tuple(estimate_cell(key, getattr(found, key)) for key in STATISTICS)
+    label = label or words.measure_name(name).removeprefix(names.VARIANT)
+    return TableRow(label, cells, kinds.get(name, ""))
+
+
+def _granulated(network: NetworkStatistics) -> Table:
+    axes = list(network.count.along)
+    found = network.gap.predictors() | {names.NULL: network.gap.null}
     rows = []
-    for label, content, kind in sources:
-        values = content.get("granulated_kendall")
-        if isinstance(values, Mapping):
-            cells = tuple(readings.reading(values, name) for name in names)
-            rows.append(TableRow(label, cells, kind))
-    headings = tuple(words.field_name(name).capitalize() for name in names)
-    caption = f"{network}: granulated Kendall coefficient ψ, generalization gap, by hyperparameter"
+    for name in (names.COUNT, names.TRIVIAL, names.NULL):
+        along = [found[name].along[axis] for axis in axes]
+        psi = [*along, Estimate(found[name].granulated_kendall.value)]
+        cells = tuple(estimate_cell("granulated_kendall", one) for one in psi)
+        rows.append(TableRow(words.measure_name(name), cells, _row(name, found[name]).kind))
+    headings = (*(words.field_name(axis) for axis in axes), "Mean")
+    caption = f"{network.name}: granulated Kendall ψ, generalization gap, by hyperparameter"
     return Table(caption, "Predictor", headings, tuple(rows))
 
 
 def _setting_cell(value: Any) -> Cell:
-    sort = float(value) if words.known(value) else None
-    return Cell(words.DASH if value is None else words.setting_value(value), True, sort)
-
-
-def _number_cell(value: float | None) -> Cell:
-    return Cell(words.decimal(value), True, value if words.known(value) else None)
+    sort = float(value) if is_number(value) and isfinite(value) else None
+    return Cell(words.DASH if value is None else words.setting_value(value), "", sort)

@@ -2,10 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any
+
+from rcjax.statistics import Estimate, Interval, is_number, names
 
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
+TRIVIAL_NAME = "log(batch size / learning rate)"
 _DECIMALS = 3  # of correlations and the ends of their intervals, alike
 # Fields of the section `regions`, where their own names say too little.
 _FIELDS = {
@@ -16,52 +19,39 @@ _FIELDS = {
     "length": "length of directions",
     "method": "estimator",
 }
+_MEASURES = {names.TRIVIAL: TRIVIAL_NAME, names.NULL: "random predictors"}
 
 
-def known(value: Any) -> TypeGuard[float]:
-    """Whether a value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def correlation(value: Any) -> str:
+def correlation(value: float | None) -> str:
     """As many decimals as `interval` has, so that none seems to lie outside its own."""
     return decimal(value, _DECIMALS)
 
 
-def ends(value: Any) -> tuple[float, float] | None:
-    """The ends of an interval, or None where it is unknown."""
-    if not isinstance(value, Sequence) or len(value) != 2:
-        return None
-    low, high = value
-    return (float(low), float(high)) if known(low) and known(high) else None
-
-
-def interval(value: Any) -> str:
+def interval(ends: Interval | None, digits: int = _DECIMALS) -> str:
     """[low, high] of a correlation, or nothing where it is unknown."""
-    return _interval(value, _DECIMALS)
+    return f"[{decimal(ends.low, digits)}, {decimal(ends.high, digits)}]" if ends else ""
 
 
-def percent_interval(value: Any) -> str:
-    """The same of a percentage."""
-    return _interval(value, 1)
+def estimate(found: Estimate) -> str:
+    """A correlation with its interval.
+
+    >>> estimate(Estimate(0.5, Interval(0.25, 0.75)))
+    '0.500 [0.250, 0.750]'
+    """
+    return f"{correlation(found.value)} {interval(found.interval)}".rstrip()
 
 
-def _interval(value: Any, digits: int) -> str:
-    found = ends(value)
-    return f"[{decimal(found[0], digits)}, {decimal(found[1], digits)}]" if found else ""
-
-
-def decimal(value: Any, digits: int = 2) -> str:
+def decimal(value: float | None, digits: int = 2) -> str:
     """So many decimals, or a dash where the value is unknown."""
-    if not known(value):
+    if value is None or not math.isfinite(value):
         return DASH
     text = f"{abs(value):.{digits}f}"
     return MINUS + text if value < 0 and float(text) else text
 
 
-def significant(value: Any) -> str:
+def significant(value: float) -> str:
     """Three significant digits, or a dash."""
-    return DASH if not known(value) else f"{value:.3g}".replace("-", MINUS)
+    return DASH if not math.isfinite(value) else f"{value:.3g}".replace("-", MINUS)
 
 
 def percent(share: float) -> str:
@@ -87,6 +77,11 @@ def field_name(name: str) -> str:
     return _FIELDS.get(name.removeprefix("regions."), name.replace("_", " ").replace(".", " "))
 
 
+def measure_name(measure: str) -> str:
+    """The name of a predictor as a person reads it."""
+    return _MEASURES.get(measure) or field_name(measure)
+
+
 def settings_text(settings: Mapping[str, Any]) -> str:
     """All settings on one line."""
     return ", ".join(
@@ -99,8 +94,19 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def listing(names: Sequence[str]) -> str:
+def listing(parts: Sequence[str]) -> str:
     """a, b and c."""
-    if len(names) < 2:
-        return "".join(names)
-    return ", ".join(names[:-1]) + " and " + names[-1]
+    if len(parts) < 2:
+        return "".join(parts)
+    return ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def some(parts: Sequence[str], most: int = 6) -> str:
+    """The first of many names, and how many more there are."""
+    shown = ", ".join(parts[:most])
+    return shown if len(parts) <= most else f"{shown} and {len(parts) - most} more"
+
+
+def level(value: Any) -> str:
+    """The value of an axis that has many, in two digits."""
+    return f"{value:.2g}" if is_number(value) and value != round(value) else setting_value(value)

@@ -1,46 +1,65 @@
 """The report of a study: report.html, report.json and figures for a paper."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rcjax.errors import UserError
 from rcjax.report.ablations import ablation_charts
 from rcjax.report.along_training import count_charts, prediction_charts
-from rcjax.report.charts import Chart, Palette
+from rcjax.report.charts import Chart
+from rcjax.report.definition import About
 from rcjax.report.effects import effect_charts
-from rcjax.report.grouping import with_numbers
 from rcjax.report.page import render
+from rcjax.report.palette import Palette
+from rcjax.report.published import plain, published
 from rcjax.report.scatter import scatter_charts
 from rcjax.report.side_by_side import measure_charts
 from rcjax.runtime import read_json, write_json
-from rcjax.statistics import Row
+from rcjax.statistics import Analysis
 
 
-def write_report(report: Mapping[str, Any], rows: Sequence[Row], folder: Path) -> dict[str, Any]:
+def write_report(analysis: Analysis, about: About, folder: Path) -> dict[str, Any]:
     """Writes what a study found, for people, programs and papers.
 
     Args:
-        report: what `rcjax.statistics.analyze` returned for these rows.
-        rows: all runs, also those without numbers.
+        analysis: what `rcjax.statistics.analyze` returned.
+        about: what else is known of the study.
         folder: receives report.html (one file, opens without a network), report.json and
             figures/NAME.pdf and .png. Those of an earlier report are replaced or removed.
 
     Returns:
-        The content of report.json: the report with "figures", the names of its figures.
+        The content of report.json.
     """
-    charts = charts_of(report, rows)
+    charts = charts_of(analysis, about)
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     drawn = [chart for group in charts.values() for chart in group]
     for chart in drawn:
         chart.write(figures)
-    _write_text(folder / "report.html", render(report, rows, charts))
-    content = {**report, "figures": [chart.name for chart in drawn]}
+    _write_text(folder / "report.html", render(analysis, about, charts))
+    content = {
+        **published(analysis),
+        **plain(about.published()),
+        "figures": [chart.name for chart in drawn],
+    }
     _remove_figures(figures, _earlier_figures(folder), content["figures"])
     write_json(folder / "report.json", content)
     return content
+
+
+def charts_of(analysis: Analysis, about: About) -> dict[str, list[Chart]]:
+    """All figures that the data allow, by section of the page; nothing is drawn yet."""
+    palette = Palette(analysis.study)
+    return {
+        "scatter": scatter_charts(analysis, palette),
+        "effects": effect_charts(analysis.study, palette),
+        "training": count_charts(analysis, palette),
+        "prediction": prediction_charts(analysis, palette),
+        "measures": measure_charts(analysis),
+        "ablations": ablation_charts(analysis, about, palette),
+    }
 
 
 def _earlier_figures(folder: Path) -> list[str]:
@@ -63,24 +82,6 @@ def _remove_figures(figures: Path, earlier: Sequence[str], present: Sequence[str
         if name.lower() not in kept:
             for suffix in ("pdf", "png"):
                 (figures / f"{name}.{suffix}").unlink(missing_ok=True)
-
-
-def charts_of(report: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, list[Chart]]:
-    """All figures that the data allow, by section of the page; nothing is drawn yet."""
-    settings = (report.get("config") or {}).get("report") or {}
-    confidence, seed = settings.get("confidence", 0.95), settings.get("seed", 0)
-    palette = Palette(with_numbers(rows))
-    networks = report["networks"]
-    return {
-        "scatter": scatter_charts(rows, networks, palette, confidence, seed),
-        "effects": effect_charts(rows),
-        "training": count_charts(rows, palette),
-        "prediction": prediction_charts(rows, confidence, seed),
-        "measures": measure_charts(networks, confidence),
-        "ablations": ablation_charts(
-            rows, report.get("variants") or {}, report.get("definition") or {}, networks
-        ),
-    }
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -1,33 +1,62 @@
 """Relates region counts to generalization: correlations, their intervals and their null.
 
-`analyze` makes the whole report from rows; the modules hold one statistic each.
+`analyze` tells everything that rows tell; the modules hold one statistic each.
 """
 
-from rcjax.statistics.analysis import analyze
-from rcjax.statistics.averaging import average, group_settings, identity
-from rcjax.statistics.bootstrap import Resampling, percentile_interval
+from rcjax.statistics import names
+from rcjax.statistics.analysis import Analysis, analyze
 from rcjax.statistics.conditional_information import conditional_mutual_information
 from rcjax.statistics.correlation import kendall, partial_correlation, pearson, spearman
 from rcjax.statistics.csv_table import read_table
+from rcjax.statistics.estimates import (
+    STATISTICS,
+    Estimate,
+    Interval,
+    MeasureStatistics,
+    Undefined,
+)
 from rcjax.statistics.granulated import granulated_kendall
-from rcjax.statistics.one_measure import MINUS_TRIVIAL
-from rcjax.statistics.rows import STATUSES, Row
+from rcjax.statistics.network import NetworkStatistics, OutcomeStatistics
+from rcjax.statistics.one_measure import TIE_BREAKS
+from rcjax.statistics.over_training import EpochCorrelation, OverTraining, counts_by_epoch
+from rcjax.statistics.pooling import PooledStatistics
+from rcjax.statistics.regression import RegressionLine
+from rcjax.statistics.rows import Row, variant_name
+from rcjax.statistics.run_facts import SAME_OUTCOME, RunFacts, distinct_versions
+from rcjax.statistics.study_rows import Axis, NetworkRows, Setting, StudyRows, is_number
 
 __all__ = [
-    "MINUS_TRIVIAL",
-    "STATUSES",
-    "Resampling",
+    "SAME_OUTCOME",
+    "STATISTICS",
+    "TIE_BREAKS",
+    "Analysis",
+    "Axis",
+    "EpochCorrelation",
+    "Estimate",
+    "Interval",
+    "MeasureStatistics",
+    "NetworkRows",
+    "NetworkStatistics",
+    "OutcomeStatistics",
+    "OverTraining",
+    "PooledStatistics",
+    "RegressionLine",
     "Row",
+    "RunFacts",
+    "Setting",
+    "StudyRows",
+    "Undefined",
     "analyze",
-    "average",
     "conditional_mutual_information",
+    "counts_by_epoch",
+    "distinct_versions",
     "granulated_kendall",
-    "group_settings",
-    "identity",
+    "is_number",
     "kendall",
+    "names",
     "partial_correlation",
     "pearson",
-    "percentile_interval",
     "read_table",
     "spearman",
+    "variant_name",
 ]

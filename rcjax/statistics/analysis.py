@@ -1,15 +1,32 @@
-"""Rows of a study to the content of its report."""
+"""Rows of a study to everything that they tell."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from math import isfinite
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from rcjax.errors import UserError
-from rcjax.statistics.network import Analysis, analyze_network
+from rcjax.statistics.network import NetworkStatistics, network_statistics
 from rcjax.statistics.one_measure import Options
-from rcjax.statistics.pooling import pooled_statistics
+from rcjax.statistics.pooling import PooledStatistics, pooled_statistics
 from rcjax.statistics.rows import Row
+from rcjax.statistics.study_rows import StudyRows
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What the rows of a study tell.
+
+    Attributes:
+        study: the rows.
+        options: of `analyze`.
+        networks: by name, in the order in which they come.
+        pooled: Pearson and Spearman over the settings of all networks, by outcome and measure;
+            None for one network.
+    """
+
+    study: StudyRows
+    options: Options
+    networks: Mapping[str, NetworkStatistics]
+    pooled: Mapping[str, Mapping[str, PooledStatistics]] | None
 
 
 def analyze(
@@ -19,20 +36,19 @@ def analyze(
     confidence: float = 0.95,
     fitted_accuracy: float = 99.0,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> Analysis:
     """Every statistic of a study.
 
     Args:
-        rows: of all runs, also of those without numbers; see `rcjax.statistics.rows.Row`.
+        rows: of all runs, also of those without numbers; see `rcjax.statistics.Row`.
         bootstrap_samples: resamples of every interval; at least 10.
         confidence: of every interval, between 0 and 1.
         fitted_accuracy: percent; a run of lower train accuracy did not fit its training set.
         seed: of the resamples, the random predictors and the order of ties.
 
     Returns:
-        What `report.json` holds but "config" and "definition": "networks", "pooled" (None for one
-        network), "listed", "runs" and "versions". Only finite numbers, None, text, lists and
-        dictionaries. docs/statistics.md says what each number means.
+        The statistics of every network and of all networks together. docs/statistics.md says what
+        each number means.
 
     Raises:
         UserError: options out of range.
@@ -41,74 +57,24 @@ def analyze(
         >>> from rcjax.statistics import Row
         >>> rows = [Row(f"run {i}", "mlp", {"learning_rate": 0.1 / 2**i}, 0, "completed", 100.0,
         ...             90.0 - i, 10.0 + i, {"region_count": 3.0 + i**2}) for i in range(5)]
-        >>> report = analyze(rows, bootstrap_samples=100)
-        >>> report["networks"]["mlp"]["spearman"], report["networks"]["mlp"]["settings"]
+        >>> count = analyze(rows, bootstrap_samples=100).networks["mlp"].count
+        >>> count.spearman.value, count.settings
         (1.0, 5)
     """
-    _check(bootstrap_samples, confidence, fitted_accuracy)
-    analysis = Analysis(bootstrap_samples, fitted_accuracy, Options(confidence, seed))
-    networks = list(dict.fromkeys(row.network for row in rows))
-    return {
-        "networks": {
-            name: analyze_network([row for row in rows if row.network == name], analysis)
-            for name in networks
-        },
-        "pooled": pooled_statistics(rows, bootstrap_samples, analysis.options),
-        "listed": {
-            "not_fitted": [row.name for row in rows if analysis.not_fitted(row)],
-            **{
-                status: [row.name for row in rows if row.status == status]
-                for status in ("diverged", "missing", "damaged")
-            },
-        },
-        "runs": [_entry(row) for row in rows],
-        "versions": _versions(rows),
-    }
+    options = Options(bootstrap_samples, confidence, fitted_accuracy, seed)
+    _check(options)
+    study = StudyRows(rows)
+    networks = {own.name: network_statistics(own, options) for own in study.networks}
+    return Analysis(study, options, networks, pooled_statistics(study, options))
 
 
-def _check(bootstrap_samples: int, confidence: float, fitted_accuracy: float) -> None:
+def _check(options: Options) -> None:
     for name, value, legal, words in (
-        ("bootstrap_samples", bootstrap_samples, bootstrap_samples >= 10, "10 or more"),
-        ("confidence", confidence, 0 < confidence < 1, "between 0 and 1, as 0.95"),
-        ("fitted_accuracy", fitted_accuracy, 0 <= fitted_accuracy <= 100, "a percentage"),
-    ):
+        ("bootstrap_samples", options.bootstrap_samples, options.bootstrap_samples >= 10,
+         "10 or more"),
+        ("confidence", options.confidence, 0 < options.confidence < 1, "between 0 and 1, as 0.95"),
+        ("fitted_accuracy", options.fitted_accuracy, 0 <= options.fitted_accuracy <= 100,
+         "a percentage"),
+    ):  # fmt: skip
         if not legal:
             raise UserError(f"report.{name} must be {words}; got {value}")
-
-
-def _entry(row: Row) -> dict[str, Any]:
-    entry = asdict(row) | {
-        "test_error": row.test_error,
-        "region_count": row.measures.get("region_count"),
-    }
-    return {
-        name: json_value(value)
-        for name, value in entry.items()
-        if name not in ("history", "versions")
-    }
-
-
-def _versions(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """The distinct versions, each with the number of its runs as "runs"."""
-    found: list[tuple[dict[str, Any], list[str]]] = []
-    for row in rows:
-        names = next((names for versions, names in found if versions == row.versions), None)
-        if names is None and row.versions:
-            found.append((row.versions, names := []))
-        if names is not None:
-            names.append(row.name)
-    return [json_value(versions) | {"runs": len(names)} for versions, names in found]
-
-
-def json_value(value: Any) -> Any:
-    """The same value as JSON can hold it: None for NaN and infinities, lists for tuples."""
-    if isinstance(value, dict):
-        return {str(name): json_value(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [json_value(part) for part in value]
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return value
-    number = float(value)
-    if not isfinite(number):
-        return None
-    return value if isinstance(value, int | float) else number

@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from rcjax.array_types import Bool, Float
 from rcjax.statistics.averaging import average
+from rcjax.statistics.correlation import control_basis
+from rcjax.statistics.estimates import Interval
 
 
 class Resampling:
@@ -21,7 +24,7 @@ class Resampling:
     hierarchical bootstrap) and 5.3 (percentile intervals).
     """
 
-    def __init__(self, known: np.ndarray, number: int, seed: int):
+    def __init__(self, known: Bool[np.ndarray, "settings runs"], number: int, seed: int):
         """Draws.
 
         Args:
@@ -40,29 +43,54 @@ class Resampling:
         self._columns = places[self.settings[..., None], drawn]
         self._used = np.arange(known.shape[1]) < drawn_runs
 
-    def averages(self, values: np.ndarray) -> np.ndarray:
-        """Averages per drawn setting of values [settings, runs]: [resamples, settings]."""
+    def averages(
+        self, values: Float[np.ndarray, "settings runs"]
+    ) -> Float[np.ndarray, "resamples settings"]:
+        """Averages of the drawn runs of every drawn setting."""
         drawn = values[self.settings[..., None], self._columns]
         return average(np.where(self._used, drawn, np.nan))
 
 
-def percentile_interval(values: np.ndarray, confidence: float) -> list[float] | None:
+class Resamples:
+    """Draws for the quantities of one network; runs that are known alike share them."""
+
+    def __init__(self, number: int, seed: int):
+        self._number, self._seed = number, seed
+        self._made: dict[bytes, tuple[Resampling, Float[np.ndarray, "..."] | None]] = {}
+
+    def of(
+        self,
+        known: Bool[np.ndarray, "settings runs"],
+        controls: Float[np.ndarray, "settings controls"],
+    ) -> tuple[Resampling, Float[np.ndarray, "resamples settings columns"] | None]:
+        """The draws for the runs that are known, and the basis of the drawn controls."""
+        key = repr(known.shape).encode() + known.tobytes() + controls.tobytes()
+        if key not in self._made:
+            resampling = Resampling(known, self._number, self._seed)
+            drawn = controls[resampling.settings]
+            self._made[key] = resampling, control_basis(drawn) if drawn.shape[-1] else None
+        return self._made[key]
+
+
+def percentile_interval(
+    values: Float[np.ndarray, " resamples"], confidence: float
+) -> Interval | None:
     """The central part of the resampled values.
 
     Args:
-        values: [resamples]; NaN where a resample is constant and has no coefficient.
+        values: NaN where a resample is constant and has no coefficient.
         confidence: share of the resamples inside, 0 to 1.
 
     Returns:
-        [low, high], or None if over half of the resamples have no coefficient.
+        None if over half of the resamples have no coefficient.
 
     Example:
         >>> percentile_interval(np.arange(101.0), 0.5)
-        [25.0, 75.0]
+        Interval(low=25.0, high=75.0)
     """
     known = values[np.isfinite(values)]
     if known.size * 2 < values.size or not known.size:
         return None
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(known, [tail, 1.0 - tail])
-    return [float(low), float(high)]
+    return Interval(float(low), float(high))

@@ -1,19 +1,25 @@
 """The score of the PGDL competition: what a measure tells beyond two hyperparameters."""
 
+from collections.abc import Mapping
 from itertools import combinations
 
 import numpy as np
 
+from rcjax.array_types import Bool, Float, Int, Num
 from rcjax.errors import UserError
-from rcjax.statistics.averaging import is_complete_grid
+from rcjax.statistics.design import is_complete
+
+_Numbers = Num[np.ndarray, "..."]
 
 # Pairs of settings, times predictors, held at once.
 _CHUNK = 4_000_000
 
 
 def conditional_mutual_information(
-    x: np.ndarray, y: np.ndarray, codes: dict[str, np.ndarray]
-) -> np.ndarray:
+    x: Num[np.ndarray, "*batch settings"],
+    y: Num[np.ndarray, " settings"],
+    codes: Mapping[str, Int[np.ndarray, " settings"]],
+) -> Float[np.ndarray, "*batch"]:
     """Mutual information of the signs of differences given two hyperparameters, the least.
 
     Over all ordered pairs (a, b) of settings, each with itself too, V_x says whether x_a > x_b and
@@ -32,7 +38,7 @@ def conditional_mutual_information(
     Args:
         x: float64 [..., settings], without ties (see `break_ties`).
         y: float64 [settings].
-        codes: of `averaging.axis_codes`, of a complete grid.
+        codes: of `Design`, of a complete grid.
 
     Returns:
         [...], percent of H(V_y), 0 to 100. NaN for fewer than two hyperparameters and where y is
@@ -50,7 +56,7 @@ def conditional_mutual_information(
     Source: Jiang et al., "NeurIPS 2020 competition: predicting generalization in deep learning",
     arXiv:2012.07976, and the competition's scoring program.
     """
-    if len(codes) > 1 and not is_complete_grid(codes):
+    if len(codes) > 1 and not is_complete(codes):
         raise UserError("the conditional mutual information needs a complete grid of settings")
     flat = x.reshape(-1, x.shape[-1])
     scores = np.full(len(flat), np.nan)
@@ -66,10 +72,12 @@ def conditional_mutual_information(
                 ],
                 axis=0,
             )
-    return 100.0 * scores.reshape(x.shape[:-1])
+    return np.asarray(100.0 * scores.reshape(x.shape[:-1]))
 
 
-def break_ties(x: np.ndarray, number: int, generator: np.random.Generator) -> np.ndarray:
+def break_ties(
+    x: Num[np.ndarray, " settings"], number: int, generator: np.random.Generator
+) -> Float[np.ndarray, "orders settings"]:
     """Orders that agree with x and put equal values in random order.
 
     Args:
@@ -87,13 +95,15 @@ def break_ties(x: np.ndarray, number: int, generator: np.random.Generator) -> np
     return places
 
 
-def _blocks(chosen: tuple[np.ndarray, ...]) -> np.ndarray:
+def _blocks(
+    chosen: tuple[Int[np.ndarray, " settings"], ...],
+) -> Int[np.ndarray, "blocks members"]:
     """Settings by the values they share: int64 [blocks, settings of a block]."""
     _, value = np.unique(np.stack(chosen, axis=1), axis=0, return_inverse=True)
     return np.argsort(value, kind="stable").reshape(value.max() + 1, -1)
 
 
-def _score(x: np.ndarray, y: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+def _score(x: _Numbers, y: _Numbers, blocks: Int[np.ndarray, "blocks members"]) -> _Numbers:
     """I / H of the predictors x [predictors, settings]; a cell is a pair of blocks."""
     greater_x = _greater(x[:, blocks])
     greater_y = _greater(y[blocks])
@@ -104,27 +114,28 @@ def _score(x: np.ndarray, y: np.ndarray, blocks: np.ndarray) -> np.ndarray:
     entropy_y = _entropy(both + only_y, only_x + neither)
     entropy_x = _entropy(both + only_x, only_y + neither)
     information = entropy_x + entropy_y - _entropy(both, only_x, only_y, neither)
-    return _ratio(information.mean(axis=(-2, -1)), entropy_y.mean(axis=(-2, -1)))
+    mean_entropy = np.asarray(entropy_y.mean(axis=(-2, -1)))
+    return _ratio(information.mean(axis=(-2, -1)), mean_entropy)
 
 
-def _greater(x: np.ndarray) -> np.ndarray:
+def _greater(x: _Numbers) -> Bool[np.ndarray, "..."]:
     """Of all pairs: bool [..., block, member, block, member] from [..., block, member]."""
     return x[..., :, :, None, None] > x[..., None, None, :, :]
 
 
-def _in_cells(answers: np.ndarray) -> np.ndarray:
+def _in_cells(answers: Bool[np.ndarray, "..."]) -> _Numbers:
     """How many answers in each cell are yes: [..., block, block]."""
-    return answers.sum(axis=-1, dtype=np.int32).sum(axis=-2)
+    return np.asarray(answers.sum(axis=-1, dtype=np.int32).sum(axis=-2))
 
 
-def _entropy(*counts: np.ndarray) -> np.ndarray:
+def _entropy(*counts: _Numbers) -> _Numbers:
     """In bits, of the answers with these counts."""
     table = np.stack(np.broadcast_arrays(*counts))
     share = table / table.sum(axis=0)
-    return -(share * np.log2(np.where(share > 0, share, 1.0))).sum(axis=0)
+    return np.asarray(-(share * np.log2(np.where(share > 0, share, 1.0))).sum(axis=0))
 
 
-def _ratio(information: np.ndarray, entropy: np.ndarray) -> np.ndarray:
+def _ratio(information: _Numbers, entropy: _Numbers) -> _Numbers:
     positive = entropy > 0
     ratio = information / np.where(positive, entropy, 1.0)
     return np.where(positive, np.clip(ratio, 0.0, 1.0), np.nan)

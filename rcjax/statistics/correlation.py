@@ -7,11 +7,17 @@ NaN where the coefficient is undefined, that is where one side is constant.
 import numpy as np
 from scipy.stats import rankdata
 
+from rcjax.array_types import Float, Int, Num
+
+_Floats = Num[np.ndarray, "..."]
+
 # Of the length of a vector: what regression leaves below this is rounding, not signal.
 _LEFT_BY_ROUNDING = 1e-9
 
 
-def pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def pearson(
+    x: Num[np.ndarray, "*#batch settings"], y: Num[np.ndarray, "*#batch settings"]
+) -> Float[np.ndarray, "*batch"]:
     """Pearson's r: sum (x - mean x)(y - mean y) / (|x - mean x| |y - mean y|).
 
     >>> pearson(np.array([1.0, 2.0, 3.0]), np.array([[2.0, 4.0, 6.0], [1.0, 1.0, 1.0]]))
@@ -20,7 +26,9 @@ def pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return _cosine(_centred(x), _centred(y))
 
 
-def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def spearman(
+    x: Num[np.ndarray, "*#batch settings"], y: Num[np.ndarray, "*#batch settings"]
+) -> Float[np.ndarray, "*batch"]:
     """Spearman's rho: Pearson's r of the ranks; equal values share their average rank.
 
     >>> spearman(np.array([1.0, 2.0, 3.0]), np.array([1.0, 10.0, 1000.0]))
@@ -29,12 +37,14 @@ def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return pearson(ranks(x), ranks(y))
 
 
-def ranks(x: np.ndarray) -> np.ndarray:
+def ranks(x: Num[np.ndarray, "*batch settings"]) -> Float[np.ndarray, "*batch settings"]:
     """Ranks 1 to n along the last axis; equal values share their average rank."""
-    return rankdata(x, axis=-1)
+    return np.asarray(rankdata(x, axis=-1))
 
 
-def kendall(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def kendall(
+    x: Num[np.ndarray, "*#batch settings"], y: Num[np.ndarray, "*#batch settings"]
+) -> Float[np.ndarray, "*batch"]:
     """Kendall's tau-b: (concordant - discordant) / sqrt(pairs untied in x * pairs untied in y).
 
     Example:
@@ -57,7 +67,11 @@ def kendall(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return _ratio(agreement, np.sqrt(untied_x * untied_y)).reshape(shape)
 
 
-def partial_correlation(x: np.ndarray, y: np.ndarray, controls: np.ndarray) -> np.ndarray:
+def partial_correlation(
+    x: Num[np.ndarray, "*#batch settings"],
+    y: Num[np.ndarray, "*#batch settings"],
+    controls: Num[np.ndarray, "*#batch settings controls"],
+) -> Float[np.ndarray, "*batch"]:
     """Pearson's r of what linear regression on the controls leaves of x and of y.
 
     Args:
@@ -78,7 +92,9 @@ def partial_correlation(x: np.ndarray, y: np.ndarray, controls: np.ndarray) -> n
     return correlate_residuals(x, y, control_basis(controls))
 
 
-def control_basis(controls: np.ndarray) -> np.ndarray:
+def control_basis(
+    controls: Num[np.ndarray, "*batch settings controls"],
+) -> Float[np.ndarray, "*batch settings columns"]:
     """Orthonormal basis [..., settings, controls + 1] of the controls and a constant.
 
     Columns that add nothing, as when one control determines another, are zero.
@@ -91,22 +107,66 @@ def control_basis(controls: np.ndarray) -> np.ndarray:
     return left * (size > 1e-8 * size[..., :1])[..., None, :]
 
 
-def correlate_residuals(x: np.ndarray, y: np.ndarray, basis: np.ndarray) -> np.ndarray:
+def correlate_residuals(
+    x: Num[np.ndarray, "*#batch settings"],
+    y: Num[np.ndarray, "*#batch settings"],
+    basis: Float[np.ndarray, "*#batch settings columns"],
+) -> Float[np.ndarray, "*batch"]:
     """`partial_correlation` with the basis of the controls at hand."""
     freedom = basis.shape[-2] - np.rint((basis**2).sum(axis=(-2, -1)))
     r = _cosine(_residual(x, basis), _residual(y, basis))
     return np.where(freedom >= 2, r, np.nan)
 
 
-def _residual(x: np.ndarray, basis: np.ndarray) -> np.ndarray:
+def correlate_within_cells(
+    x: Num[np.ndarray, "*#batch settings"],
+    y: Num[np.ndarray, "*#batch settings"],
+    cell: Int[np.ndarray, " settings"],
+) -> Float[np.ndarray, "*batch"]:
+    """Pearson's r of the differences from the mean of all settings of the same cell.
+
+    Args:
+        x, y: [..., settings].
+        cell: the number of every setting's cell, from 0.
+
+    Returns:
+        [...]. NaN where x or y is constant within all cells, and for fewer than two degrees of
+        freedom.
+
+    Example:
+        >>> x, y = np.array([1.0, 2.0, 7.0, 9.0]), np.array([5.0, 6.0, 1.0, 2.0])
+        >>> round(float(correlate_within_cells(x, y, np.array([0, 0, 1, 1]))), 3)
+        0.949
+    """
+    freedom = cell.size - np.unique(cell).size
+    r = _cosine(_within_cells(x, cell), _within_cells(y, cell))
+    return r if freedom >= 2 else np.full(r.shape, np.nan)
+
+
+def _within_cells(x: _Floats, cell: Int[np.ndarray, " settings"]) -> _Floats:
+    centred = _centred(x)
+    order = np.argsort(cell, kind="stable")
+    starts = np.flatnonzero(np.diff(cell[order], prepend=-1))
+    sizes = np.diff(starts, append=cell.size)
+    means = np.add.reduceat(centred[..., order], starts, axis=-1) / sizes
+    rest = np.empty_like(centred)
+    rest[..., order] = centred[..., order] - np.repeat(means, sizes, axis=-1)
+    return _without_rounding(rest, centred)
+
+
+def _residual(x: _Floats, basis: _Floats) -> _Floats:
     centred = _centred(x)
     slopes = (basis * centred[..., None]).sum(axis=-2, keepdims=True)
     rest = centred - (basis * slopes).sum(axis=-1)
+    return _without_rounding(rest, centred)
+
+
+def _without_rounding(rest: _Floats, centred: _Floats) -> _Floats:
     tiny = _LEFT_BY_ROUNDING * np.linalg.norm(centred, axis=-1, keepdims=True)
     return np.where(np.linalg.norm(rest, axis=-1, keepdims=True) > tiny, rest, 0.0)
 
 
-def _centred(x: np.ndarray) -> np.ndarray:
+def _centred(x: _Floats) -> _Floats:
     """Minus the mean, scaled to at most 1 (squares cannot overflow); exactly 0 if constant."""
     scale = np.abs(x).max(axis=-1, keepdims=True)
     scaled = x / np.where(scale > 0, scale, 1.0)
@@ -116,16 +176,16 @@ def _centred(x: np.ndarray) -> np.ndarray:
     return centred / np.where(scale > 0, scale, 1.0)
 
 
-def _cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    product = (x * y).sum(axis=-1)
-    return _ratio(product, np.sqrt((x * x).sum(axis=-1) * (y * y).sum(axis=-1)))
+def _cosine(x: _Floats, y: _Floats) -> _Floats:
+    squares = (x * x).sum(axis=-1) * (y * y).sum(axis=-1)
+    return _ratio(np.asarray((x * y).sum(axis=-1)), np.asarray(np.sqrt(squares)))
 
 
-def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+def _ratio(numerator: _Floats, denominator: _Floats) -> _Floats:
     positive = denominator > 0
     ratio = numerator / np.where(positive, denominator, 1.0)
     return np.where(positive, np.clip(ratio, -1.0, 1.0), np.nan)
 
 
-def _signs(x: np.ndarray, beside: np.ndarray) -> np.ndarray:
+def _signs(x: _Floats, beside: _Floats) -> Int[np.ndarray, "..."]:
     return (x > beside).astype(np.int8) - (x < beside).astype(np.int8)

@@ -6,13 +6,10 @@ from pathlib import Path
 
 from rcjax.config import CLASSIFIER_SECTION, RUN_FIELDS
 from rcjax.errors import UserError
+from rcjax.statistics.names import ACCURACIES, COUNT, NULL, OUTCOMES, TRIVIAL
 
 NETWORK = ("network", "architecture")
-ACCURACIES = ("train_accuracy", "test_accuracy")
-COUNT = "region_count"
-# Follow from the accuracies, and are no measures: checked, then left.
-OUTCOMES = ("generalization_gap", "test_error")
-RESERVED = ("null", "trivial_predictor")  # names that the report gives to predictors of its own
+RESERVED = (NULL, TRIVIAL)  # names that the report gives to predictors of its own
 # Hyperparameters that other trainings have, besides the fields of a config.
 OTHER_HYPERPARAMETERS = (
     "augmentation",

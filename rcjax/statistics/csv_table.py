@@ -9,14 +9,12 @@ from typing import Any
 
 from rcjax.errors import UserError
 from rcjax.statistics.csv_columns import (
-    ACCURACIES,
-    COUNT,
-    OUTCOMES,
     check_header,
     count_columns,
     is_hyperparameter,
     measure_columns,
 )
+from rcjax.statistics.names import ACCURACIES, COUNT, OUTCOMES
 from rcjax.statistics.rows import Row
 
 # Percentage points that rounded columns may differ from the accuracies.
@@ -24,7 +22,7 @@ _ROUNDING = 0.1
 _MOST_SHOWN = 60  # characters of a cell
 
 
-def read_table(path: str | os.PathLike) -> tuple[Row, ...]:
+def read_table(path: str | os.PathLike[str]) -> tuple[Row, ...]:
     """Reads runs from a CSV file with a header line, one run per line.
 
     Columns: `network` (or `architecture`); `train_accuracy` and `test_accuracy` in percent;

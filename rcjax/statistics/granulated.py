@@ -1,13 +1,18 @@
 """The granulated Kendall coefficient: agreement along one hyperparameter at a time."""
 
+from collections.abc import Mapping
 from math import comb, lcm
 
 import numpy as np
 
+from rcjax.array_types import Float, Int, Num
+
 
 def granulated_kendall(
-    x: np.ndarray, y: np.ndarray, codes: dict[str, np.ndarray]
-) -> dict[str, np.ndarray]:
+    x: Num[np.ndarray, "*#batch settings"],
+    y: Num[np.ndarray, "*#batch settings"],
+    codes: Mapping[str, Int[np.ndarray, " settings"]],
+) -> dict[str, Float[np.ndarray, "*batch"]]:
     """Sign agreement of x and y along every axis of a grid, and the mean over axes.
 
     With all hyperparameters but the i-th held fixed, the settings that differ in the i-th form a
@@ -21,7 +26,7 @@ def granulated_kendall(
 
     Args:
         x, y: float64 [..., settings], broadcastable.
-        codes: of `averaging.axis_codes`.
+        codes: of `Design`.
 
     Returns:
         name of the axis -> [...], -1 to 1 (NaN if it has no group of two), and "mean" -> [...],
@@ -43,15 +48,16 @@ def granulated_kendall(
         signs = np.sign(x[..., first] - x[..., second]) * np.sign(y[..., first] - y[..., second])
         # Whole weights: their sums are exact.
         total = weights.sum()
-        result[axis] = (signs * weights).sum(axis=-1) / total if total else np.full(shape, np.nan)
+        mean = (signs * weights).sum(axis=-1) / total if total else np.full(shape, np.nan)
+        result[axis] = np.asarray(mean)
     known = [psi for psi in result.values() if not np.isnan(psi).any()]
-    result["mean"] = np.mean(known, axis=0) if known else np.full(shape, np.nan)
+    result["mean"] = np.asarray(np.mean(known, axis=0)) if known else np.full(shape, np.nan)
     return result
 
 
 def _weighted_pairs(
-    axis: str, codes: dict[str, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    axis: str, codes: Mapping[str, Int[np.ndarray, " settings"]]
+) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
     """Pairs of settings that differ in one axis only, with weights that are equal for every group.
 
     Unordered pairs: the product of signs is the same for both orders.

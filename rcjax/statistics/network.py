@@ -1,113 +1,135 @@
 """The statistics of one network: its measures, the null and the trivial predictor."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rcjax.statistics.averaging import average, group_settings, run_values
-from rcjax.statistics.design_matrix import Grid, Resamples
-from rcjax.statistics.notes import Notes, findings, notes_on_runs
+from rcjax.statistics.bootstrap import Resamples
+from rcjax.statistics.design import Design
+from rcjax.statistics.estimates import MeasureStatistics, Undefined, undefined
+from rcjax.statistics.names import COUNT, GAP, OUTCOMES, TRIVIAL, VARIANT
 from rcjax.statistics.null import null_statistics
-from rcjax.statistics.one_measure import Options, measure_statistics, undefined
-from rcjax.statistics.quantities import COUNT, GAP, OUTCOMES, Quantity, measures_of
-from rcjax.statistics.rows import Row
-
-NULL = "null"
-TRIVIAL = "trivial_predictor"
+from rcjax.statistics.one_measure import Options, measure_statistics
+from rcjax.statistics.over_training import OverTraining, over_training
+from rcjax.statistics.regression import RegressionLine, regression_line
+from rcjax.statistics.run_facts import RunFacts, not_fitted, run_facts
+from rcjax.statistics.study_rows import NetworkRows, Setting, values_of
 
 
 @dataclass(frozen=True)
-class Analysis:
-    """The options of `analyze`."""
+class OutcomeStatistics:
+    """Every predictor of one outcome.
 
-    bootstrap_samples: int
-    fitted_accuracy: float
-    options: Options
+    Attributes:
+        measures: by name, the region count first.
+        trivial: of log(batch size / learning rate).
+        null: of random predictors.
+    """
 
-    def not_fitted(self, row: Row) -> bool:
-        """Whether a completed run stayed below the train accuracy that counts as fitted."""
-        return (
-            row.status == "completed"
-            and row.train_accuracy is not None
-            and row.train_accuracy < self.fitted_accuracy
-        )
+    measures: Mapping[str, MeasureStatistics]
+    trivial: MeasureStatistics
+    null: MeasureStatistics
+
+    def predictors(self) -> dict[str, MeasureStatistics]:
+        """The region count, the trivial predictor, then the other measures, strongest first.
+
+        Variants of the count are none of them.
+        """
+        others = [name for name in self.measures if name != COUNT and not name.startswith(VARIANT)]
+        others.sort(key=lambda name: -abs(self.measures[name].pearson.value or 0.0))
+        first = {COUNT: self.measures[COUNT], TRIVIAL: self.trivial}
+        return first | {name: self.measures[name] for name in others}
+
+    def variants(self) -> dict[str, MeasureStatistics]:
+        """The counts with other definitions."""
+        return {n: found for n, found in self.measures.items() if n.startswith(VARIANT)}
 
 
-def analyze_network(rows: Sequence[Row], analysis: Analysis) -> dict[str, Any]:
-    """The entry of one network in `report.json`, from its rows."""
-    grid = Grid(group_settings(rows))
-    resamples = Resamples(analysis.bootstrap_samples, analysis.options.seed)
-    notes = Notes()
-    outcomes = {
-        name: _outcome_statistics(name, rows, grid, resamples, analysis.options, notes)
-        for name in OUTCOMES
-    }
-    of_gap = outcomes[GAP]
-    fitted = [row for row in rows if row.status == "completed" and not analysis.not_fitted(row)]
-    every = len(fitted) == sum(row.status == "completed" for row in rows)
-    return {
-        **of_gap[COUNT],
-        TRIVIAL: of_gap[TRIVIAL],
-        NULL: of_gap[NULL],
-        "outcomes": outcomes,
-        "fitted_only": None if every else _fitted_only(fitted, analysis),
-        "notes": [
-            *notes_on_runs(rows, analysis.not_fitted, analysis.fitted_accuracy),
-            *findings(outcomes),
-            *notes.lines(),
-        ],
-    }
+@dataclass(frozen=True)
+class NetworkStatistics:
+    """Everything that the runs of one network tell.
+
+    Attributes:
+        runs: of the network.
+        outcomes: the predictors of every outcome, by its name.
+        fitted_only: the count and the gap of the runs that fitted their training set; None if all
+            did.
+        line: the regression of the gap on the count; None where there is none.
+        training: the counts over training.
+        facts: what must be known of the runs.
+    """
+
+    runs: NetworkRows
+    outcomes: Mapping[str, OutcomeStatistics]
+    fitted_only: MeasureStatistics | None
+    line: RegressionLine | None
+    training: OverTraining
+    facts: RunFacts
+
+    @property
+    def name(self) -> str:
+        """Of the network."""
+        return self.runs.name
+
+    @property
+    def gap(self) -> OutcomeStatistics:
+        """The predictors of the generalization gap."""
+        return self.outcomes[GAP]
+
+    @property
+    def count(self) -> MeasureStatistics:
+        """The region count as a predictor of the generalization gap."""
+        return self.gap.measures[COUNT]
+
+
+def network_statistics(network: NetworkRows, options: Options) -> NetworkStatistics:
+    """Everything that the runs of one network tell."""
+    known = network.with_numbers
+    design = Design(network.settings)
+    resamples = Resamples(options.bootstrap_samples, options.seed)
+    return NetworkStatistics(
+        network,
+        {name: _outcome_statistics(name, network, design, resamples, options) for name in OUTCOMES},
+        _fitted_only(network, options),
+        regression_line(values_of(known, COUNT), values_of(known, GAP), options),
+        over_training(network, options),
+        run_facts(network, options),
+    )
 
 
 def _outcome_statistics(
-    name: str,
-    rows: Sequence[Row],
-    grid: Grid,
-    resamples: Resamples,
-    options: Options,
-    notes: Notes,
-) -> dict[str, Any]:
-    """measure -> statistics for one outcome, the trivial predictor and the null among them."""
-    outcome = run_values(grid.settings, OUTCOMES[name])
-    found: dict[str, Any] = {}
-    for measure, quantity in measures_of(rows).items():
-        values = run_values(grid.settings, quantity)
-        found[measure], reasons = measure_statistics(values, outcome, grid, resamples, options)
-        notes.add(measure, name, reasons)
-    trivial = grid.trivial_predictor()
-    if trivial is None:
-        found[TRIVIAL] = {"settings": 0, "runs": 0, **undefined(grid)}
-        reasons = [
-            "log(batch size / learning rate) is not known for all settings, or it is constant"
-        ]
+    name: str, network: NetworkRows, design: Design, resamples: Resamples, options: Options
+) -> OutcomeStatistics:
+    outcome = values_of(design.settings, name)
+    measures = {
+        measure: measure_statistics(
+            values_of(design.settings, measure), outcome, design, resamples, options
+        )
+        for measure in network.measures
+    }
+    if design.trivial_predictor is None:
+        # It has no settings of its own where it does not exist.
+        nothing = undefined(design, 0, Undefined.NO_TRIVIAL_PREDICTOR)
+        trivial = replace(nothing, settings=0)
     else:
-        values = np.broadcast_to(trivial[:, None], outcome.shape)
-        found[TRIVIAL], reasons = measure_statistics(values, outcome, grid, resamples, options)
-    notes.add(TRIVIAL, name, reasons)
-    found[NULL] = _null(outcome, grid, options)
-    return found
+        values = np.broadcast_to(design.trivial_predictor[:, None], outcome.shape)
+        trivial = measure_statistics(values, outcome, design, resamples, options)
+    return OutcomeStatistics(measures, trivial, null_statistics(outcome, design, options))
 
 
-def _null(outcome: np.ndarray, grid: Grid, options: Options) -> dict[str, Any]:
-    means = average(outcome)
-    known = np.isfinite(means)
-    if not known.all():
-        grid = Grid([s for s, keep in zip(grid.settings, known, strict=True) if keep])
-    return null_statistics(means[known], grid, options)
+def _fitted_only(network: NetworkRows, options: Options) -> MeasureStatistics | None:
+    settings = _fitted(network.settings, options)
+    if sum(len(s.rows) for s in settings) == len(network.completed):
+        return None
+    resamples = Resamples(options.bootstrap_samples, options.seed)
+    x, y = values_of(settings, COUNT), values_of(settings, GAP)
+    return measure_statistics(x, y, Design(settings), resamples, options)
 
 
-def _fitted_only(rows: Sequence[Row], analysis: Analysis) -> dict[str, Any]:
-    """The headline statistics of the runs that fitted their training set."""
-    grid = Grid(group_settings(rows))
-    resamples = Resamples(analysis.bootstrap_samples, analysis.options.seed)
-    count: Quantity = measures_of(rows)[COUNT]
-    statistics, notes = measure_statistics(
-        run_values(grid.settings, count),
-        run_values(grid.settings, OUTCOMES[GAP]),
-        grid,
-        resamples,
-        analysis.options,
-    )
-    return {**statistics, "notes": notes}
+def _fitted(settings: Sequence[Setting], options: Options) -> list[Setting]:
+    found = [
+        (setting, tuple(row for row in setting.rows if not not_fitted(row, options)))
+        for setting in settings
+    ]
+    return [Setting(setting.network, setting.settings, rows) for setting, rows in found if rows]

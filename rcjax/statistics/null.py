@@ -1,19 +1,22 @@
 """The level of random predictors, beside which every statistic is to be read."""
 
 from math import comb
-from typing import Any
 
 import numpy as np
 
+from rcjax.array_types import Float
+from rcjax.statistics.averaging import average
 from rcjax.statistics.bootstrap import percentile_interval
 from rcjax.statistics.conditional_information import conditional_mutual_information
-from rcjax.statistics.design_matrix import Grid
+from rcjax.statistics.design import Design
+from rcjax.statistics.estimates import Estimate, MeasureStatistics, Undefined, undefined
+from rcjax.statistics.granulated import granulated_kendall
 from rcjax.statistics.one_measure import (
     FEWEST_SETTINGS,
     Options,
     coefficients,
     information_undefined,
-    undefined,
+    why_undefined,
 )
 
 PREDICTORS = 1000
@@ -21,39 +24,59 @@ PREDICTORS = 1000
 _MOST_PAIRS = 50_000_000
 
 
-def null_statistics(y: np.ndarray, grid: Grid, options: Options) -> dict[str, Any]:
+def null_statistics(
+    outcome: Float[np.ndarray, "settings runs"], design: Design, options: Options
+) -> MeasureStatistics:
     """Statistics of predictors that know nothing: independent normal numbers, one per setting.
 
     Args:
-        y: float64 [settings], averages of the outcome.
+        outcome: of every run, NaN where unknown.
+        design: of the settings.
+        options: of the intervals.
 
     Returns:
-        By the names of `measure_statistics` the means over 1000 predictors (fewer for the
-        conditional mutual information of large grids), and as NAME_interval the central part of
-        them, 95 % at confidence 0.95; of the granulated coefficient for its mean over axes.
+        As values the means over 1000 predictors (fewer for the conditional mutual information of
+        large grids), as intervals their central part; `runs` is the number of predictors.
     """
-    counted = {"settings": len(y), "predictors": PREDICTORS}
-    if len(y) < FEWEST_SETTINGS or np.ptp(y) == 0:
-        return {**counted, **undefined(grid)}
+    means = average(outcome)
+    known = np.isfinite(means)
+    y, design = means[known], design.kept(known)
+    if len(y) < FEWEST_SETTINGS:
+        return undefined(design, PREDICTORS, Undefined.FEW_SETTINGS)
+    if np.ptp(y) == 0:
+        return undefined(design, PREDICTORS, Undefined.CONSTANT_OUTCOME)
     generator = np.random.default_rng([options.seed, 1])
     x = generator.standard_normal((PREDICTORS, len(y)))
-    result: dict[str, Any] = undefined(grid) | counted
-    values = coefficients(x, y, grid)
-    psi = values.pop("granulated_kendall")
-    result["granulated_kendall"] = {axis: _mean(part) for axis, part in psi.items()}
-    result["granulated_kendall_interval"] = percentile_interval(psi["mean"], options.confidence)
-    if not information_undefined(grid):
-        pairs = len(y) ** 2 * comb(len(grid.codes), 2)
+    values = coefficients(x, y, design)
+    information = Estimate(undefined=information_undefined(design))
+    if information.undefined is None:
+        pairs = len(y) ** 2 * comb(len(design.codes), 2)
         fewer = x[: max(100, _MOST_PAIRS // pairs)]
-        values["conditional_mutual_information"] = conditional_mutual_information(
-            fewer, y, grid.codes
-        )
-    for name, drawn in values.items():
-        result[name] = _mean(drawn)
-        result[f"{name}_interval"] = percentile_interval(drawn, options.confidence)
-    return result
+        drawn = conditional_mutual_information(fewer, y, design.codes)
+        information = _estimate(drawn, Undefined.NOTHING_LEFT, options)
+    along = {
+        axis: Estimate(_estimate(psi, Undefined.NO_PAIRS, options).value)
+        for axis, psi in granulated_kendall(x, y, design.codes).items()
+        if axis != "mean"
+    }
+    return MeasureStatistics(
+        design,
+        len(y),
+        PREDICTORS,
+        along=along,
+        conditional_mutual_information=information,
+        pearson_minus_trivial=Estimate(undefined=Undefined.NO_TRIVIAL_PREDICTOR),
+        **{
+            name: _estimate(drawn, why_undefined(name, design), options)
+            for name, drawn in values.items()
+        },
+    )
 
 
-def _mean(values: np.ndarray) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else None
+def _estimate(
+    drawn: Float[np.ndarray, " predictors"], why: Undefined, options: Options
+) -> Estimate:
+    known = drawn[np.isfinite(drawn)]
+    if not known.size:
+        return Estimate(undefined=why)
+    return Estimate(float(known.mean()), percentile_interval(drawn, options.confidence))

@@ -1,67 +1,70 @@
 """All networks together: one cloud of settings, whatever the network."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from rcjax.statistics.averaging import Setting, average, group_settings, run_values
+from rcjax.array_types import Float
+from rcjax.statistics.averaging import average
 from rcjax.statistics.bootstrap import Resampling, percentile_interval
 from rcjax.statistics.correlation import pearson, spearman
-from rcjax.statistics.one_measure import FEWEST_SETTINGS, Options, plain
-from rcjax.statistics.quantities import OUTCOMES, Quantity, measures_of
-from rcjax.statistics.rows import Row
+from rcjax.statistics.estimates import Estimate, Undefined
+from rcjax.statistics.names import OUTCOMES
+from rcjax.statistics.one_measure import FEWEST_SETTINGS, Options
+from rcjax.statistics.study_rows import StudyRows, values_of
 
-COEFFICIENTS = {"pearson": pearson, "spearman": spearman}
+
+@dataclass(frozen=True)
+class PooledStatistics:
+    """A measure and an outcome over the settings of all networks."""
+
+    settings: int
+    runs: int
+    pearson: Estimate
+    spearman: Estimate
 
 
 def pooled_statistics(
-    rows: Sequence[Row], bootstrap_samples: int, options: Options
-) -> dict[str, Any] | None:
+    study: StudyRows, options: Options
+) -> Mapping[str, Mapping[str, PooledStatistics]] | None:
     """Pearson and Spearman over the settings of all networks.
 
     Returns:
-        {outcome: {measure: {"settings", "runs", "pearson", "pearson_interval", "spearman",
-        "spearman_interval"}}}, None where undefined; None as a whole for a single network.
+        By outcome and measure; None where fewer than two networks have completed runs.
     """
-    networks = list(dict.fromkeys(row.network for row in rows if row.status == "completed"))
+    networks = [network for network in study.networks if network.completed]
     if len(networks) < 2:
         return None
-    settings = [
-        setting
-        for name in networks
-        for setting in group_settings([row for row in rows if row.network == name])
-    ]
+    settings = [setting for network in networks for setting in network.settings]
+    measures = dict.fromkeys(measure for network in networks for measure in network.measures)
+    values = {name: values_of(settings, name) for name in (*measures, *OUTCOMES)}
     return {
         outcome: {
-            measure: _statistics(settings, quantity, result, bootstrap_samples, options)
-            for measure, quantity in measures_of(rows).items()
+            measure: _statistics(values[measure], values[outcome], options) for measure in measures
         }
-        for outcome, result in OUTCOMES.items()
+        for outcome in OUTCOMES
     }
 
 
 def _statistics(
-    settings: Sequence[Setting],
-    measure: Quantity,
-    outcome: Quantity,
-    bootstrap_samples: int,
-    options: Options,
-) -> dict[str, Any]:
-    x, y = run_values(settings, measure), run_values(settings, outcome)
+    x: Float[np.ndarray, "settings runs"], y: Float[np.ndarray, "settings runs"], options: Options
+) -> PooledStatistics:
     known = np.isfinite(x) & np.isfinite(y)
     kept = known.any(axis=1)
     x, y, known = x[kept], y[kept], known[kept]
     x, y = np.where(known, x, np.nan), np.where(known, y, np.nan)
-    result: dict[str, Any] = {"settings": len(x), "runs": int(known.sum())}
     if len(x) < FEWEST_SETTINGS:
-        return result | {key: None for n in COEFFICIENTS for key in (n, f"{n}_interval")}
-    resampling = Resampling(known, bootstrap_samples, options.seed)
+        nothing = Estimate(undefined=Undefined.FEW_SETTINGS)
+        return PooledStatistics(len(x), int(known.sum()), nothing, nothing)
+    resampling = Resampling(known, options.bootstrap_samples, options.seed)
     drawn_x, drawn_y = resampling.averages(x), resampling.averages(y)
-    for name, function in COEFFICIENTS.items():
-        result[name] = plain(function(average(x), average(y)))
-        drawn = function(drawn_x, drawn_y)
-        result[f"{name}_interval"] = (
-            None if result[name] is None else percentile_interval(drawn, options.confidence)
-        )
-    return result
+    means_x, means_y = average(x), average(y)
+    why = Undefined.CONSTANT_MEASURE if np.ptp(means_x) == 0 else Undefined.CONSTANT_OUTCOME
+    estimates = []
+    for function in (pearson, spearman):
+        value = float(function(means_x, means_y))
+        interval = percentile_interval(function(drawn_x, drawn_y), options.confidence)
+        known_value = np.isfinite(value)
+        estimates.append(Estimate(value, interval) if known_value else Estimate(undefined=why))
+    return PooledStatistics(len(x), int(known.sum()), *estimates)

@@ -1,9 +1,20 @@
 """One run as the statistics and the report read it: a row of numbers, wherever they come from."""
 
 from dataclasses import dataclass, field
+from math import nan
 from typing import Any
 
-STATUSES = ("completed", "diverged", "missing", "damaged")
+from rcjax.statistics.names import (
+    COUNT,
+    GAP,
+    TEST_ACCURACY,
+    TEST_ERROR,
+    TRAIN_ACCURACY,
+    VARIANT,
+)
+
+# Numbers beyond are taken for infinite: sums of them would be.
+_LARGEST = 1e300
 
 
 @dataclass(frozen=True)
@@ -53,3 +64,43 @@ class Row:
     def test_error(self) -> float | None:
         """Wrongly predicted test examples, percent; None where the accuracy is unknown."""
         return None if self.test_accuracy is None else 100.0 - self.test_accuracy
+
+    def value(self, name: str) -> float:
+        """An outcome, an accuracy or a measure by its name; NaN where statistics cannot use it.
+
+        They can use what is known, finite and no greater than 1e300.
+
+        >>> row = Row("a", "mlp", {}, 0, "completed", test_accuracy=90.0, measures={"norm": 1e301})
+        >>> row.value("test_error"), row.value("norm"), row.value("region_count")
+        (10.0, nan, nan)
+        """
+        if name == GAP:
+            value = self.generalization_gap
+        elif name == TEST_ERROR:
+            value = self.test_error
+        elif name == TRAIN_ACCURACY:
+            value = self.train_accuracy
+        elif name == TEST_ACCURACY:
+            value = self.test_accuracy
+        else:
+            value = self.measures.get(name)
+        return value if value is not None and abs(value) <= _LARGEST else nan
+
+    @property
+    def count(self) -> float:
+        """The region count; NaN where it is unknown."""
+        return self.value(COUNT)
+
+    @property
+    def gap(self) -> float:
+        """The generalization gap; NaN where it is unknown."""
+        return self.value(GAP)
+
+
+def variant_name(variant: str) -> str:
+    """The measure that holds the count of a variant.
+
+    >>> variant_name("dim_2")
+    'region_count: dim_2'
+    """
+    return f"{VARIANT}{variant}"

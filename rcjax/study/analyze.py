@@ -7,6 +7,7 @@ from typing import Any
 
 from rcjax.config import STUDY_FIELDS, find_file, flatten
 from rcjax.errors import UserError
+from rcjax.report import About
 from rcjax.runtime import Workdir
 from rcjax.statistics import Row, read_table
 from rcjax.study.reporting import report_rows
@@ -41,7 +42,7 @@ def run_analysis(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
     say(_columns_read(rows))
     with folder.claimed():
         folder.claim_for_good()
-        report = report_rows(rows, plain, Path(workdir))
+        report = report_rows(rows, About(plain), Path(workdir))
     return {**report, "status": "completed"}
 
 

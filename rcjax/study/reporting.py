@@ -7,8 +7,7 @@ from typing import Any
 
 from rcjax.config import flatten
 from rcjax.regions import check_connectivity
-from rcjax.report import VARIED, why_undefined, write_report
-from rcjax.runtime import finite
+from rcjax.report import VARIED, About, why_no_correlation, write_report
 from rcjax.statistics import Row, analyze
 from rcjax.terminal import say
 
@@ -21,35 +20,24 @@ def report_study(rows: Sequence[Row], config: Mapping[str, Any], folder: Path) -
         config: of the study, nested.
         folder: of the study.
     """
-    variants = {name: {"regions": changes} for name, changes in config["variants"].items()}
-    return report_rows(rows, config, folder, definition=definition(config), variants=variants)
+    about = About(config, definition(config), config["variants"])
+    return report_rows(rows, about, folder)
 
 
-def report_rows(
-    rows: Sequence[Row], config: Mapping[str, Any], folder: Path, **about: Any
-) -> dict[str, Any]:
+def report_rows(rows: Sequence[Row], about: About, folder: Path) -> dict[str, Any]:
     """Writes the report of any rows, and returns it as `report.json` holds it.
 
     Args:
         rows: all runs.
-        config: of the experiment, nested; its section `report` decides the statistics.
+        about: their study; the section `report` of its config decides the statistics.
         folder: receives the report.
-        about: "definition" and "variants" of the count, where known.
     """
-    report = {**analyze(rows, **config["report"]), **about, "config": config}
-    for line in _without_correlation(report["networks"]):
-        say(line)
-    return finite(write_report(report, rows, folder))
-
-
-def _without_correlation(networks: Mapping[str, Any]) -> list[str]:
-    """For each network without a correlation of the count and the gap the reason, in a line."""
-    lines = []
-    for network, statistics in networks.items():
-        if statistics["pearson"] is None:
-            reasons = "; ".join(why_undefined(statistics))
-            lines.append(f"{network}: no correlation of region count and gap ({reasons})")
-    return lines
+    analysis = analyze(rows, **about.config["report"])
+    for network in analysis.networks.values():
+        if network.count.pearson.undefined:
+            reasons = "; ".join(why_no_correlation(network))
+            say(f"{network.name}: no correlation of region count and gap ({reasons})")
+    return write_report(analysis, about, folder)
 
 
 def definition(config: Mapping[str, Any]) -> dict[str, Any]:

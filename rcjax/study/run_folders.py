@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 from rcjax.errors import DamagedError, UserError
 from rcjax.runtime import read_json, set_aside
-from rcjax.statistics import Row
+from rcjax.statistics import Row, names, variant_name
 from rcjax.study.after_training import Measurements, Requested
 from rcjax.study.grid import PlannedRun
 from rcjax.study.jobs import run_folder
 from rcjax.training import is_classical, run_workdir
 
-COMPLETED, DIVERGED, MISSING, DAMAGED = "completed", "diverged", "missing", "damaged"
+COMPLETED, MISSING, DAMAGED = names.COMPLETED, names.MISSING, names.DAMAGED
 
 
 class RunStatus(NamedTuple):
@@ -87,13 +87,11 @@ def make_row(found: RunStatus, workdir: Path, study: Mapping[str, Any]) -> Row:
     axes = {name: value for name, value in found.run.axes.items() if name not in _NOT_SETTINGS}
     always = {} if is_classical(config) else {name: config[name] for name in _ALWAYS}
     regions = record.get("region_count", {})
-    measures = {} if regions.get("mean") is None else {"region_count": regions["mean"]}
+    measures = {} if regions.get("mean") is None else {names.COUNT: regions["mean"]}
     if found.status == COMPLETED:
         measurements = _measurements(found, workdir, study)
         competing = measurements.measures()
-        variants = {
-            f"region_count: {name}": v["mean"] for name, v in measurements.variants().items()
-        }
+        variants = {variant_name(n): v["mean"] for n, v in measurements.variants().items()}
         measures |= {n: v for n, v in {**competing, **variants}.items() if v is not None}
     return Row(
         name=found.run.name,

@@ -1,58 +1,60 @@
-"""Studies for the tests of the report: rows and what the statistics would say of them."""
+"""Studies for the tests of the report: rows, and what the statistics say of them."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from rcjax.statistics import analyze
-from rcjax.statistics.rows import Row
+from rcjax.report import About
+from rcjax.statistics import (
+    Analysis,
+    Estimate,
+    Interval,
+    MeasureStatistics,
+    NetworkStatistics,
+    OutcomeStatistics,
+    Row,
+    Setting,
+    analyze,
+    names,
+)
+from rcjax.statistics.design import Design
 
 HOSTILE = "net <b>\"&'$x_1</b>"  # a name that a page and a figure must not take as their own
 
 
-def statistics(pearson: float | None, low: float = 0.5, high: float = 0.99) -> dict[str, Any]:
+def made_up(pearson: float | None, low: float = 0.5, high: float = 0.99) -> MeasureStatistics:
     """All statistics of one measure, made up around a correlation."""
+    settings = [Setting("mlp", one, ()) for one in GRID]
     if pearson is None:
-        names = ("pearson", "spearman", "kendall")
-        return {
-            **dict.fromkeys(names),
-            **{f"{name}_interval": None for name in names},
-            "granulated_kendall": {"mean": None},
-            "conditional_mutual_information": None,
-            "partial_correlation": None,
-        }
-    return {
-        "pearson": pearson,
-        "pearson_interval": [low, high],
-        "spearman": pearson - 0.02,
-        "spearman_interval": [low, high],
-        "kendall": pearson - 0.2,
-        "kendall_interval": [low, high],
-        "granulated_kendall": {"learning_rate": 0.91, "batch_size": 0.62, "mean": 0.765},
-        "conditional_mutual_information": 31.4,
-        "partial_correlation": 0.234,
-        "controls": ["learning_rate", "batch_size"],
-        "partial_correlation_interval": [-0.3, 0.6],
-        "partial_rank_correlation": 0.24,
-        "partial_correlation_within_cells": 0.38,
-    }
+        return MeasureStatistics(Design(settings), 8, 20)
+    interval = Interval(low, high)
+    return MeasureStatistics(
+        Design(settings),
+        8,
+        20,
+        pearson=Estimate(pearson, interval),
+        partial_correlation=Estimate(0.234, Interval(-0.3, 0.6)),
+        partial_rank_correlation=Estimate(0.24),
+        partial_correlation_within_cells=Estimate(0.38),
+    )
 
 
-def network(pearson: float | None, settings: int, runs: int, **changes: Any) -> dict[str, Any]:
-    """The entry of one network."""
-    own = statistics(pearson)
-    return {
-        "settings": settings,
-        "runs": runs,
-        **own,
-        "null": statistics(0.01, -0.41, 0.42)
-        | {"partial_correlation_within_cells_interval": [-0.45, 0.44]},
-        "trivial_predictor": statistics(0.87),
-        "outcomes": {"generalization_gap": {"region_count": own}, "test_error": {}},
-        "fitted_only": None,
-        "notes": [],
-    } | changes
+GRID = [{"learning_rate": rate, "batch_size": size} for rate in (0.1, 0.01) for size in (32, 64)]
+
+
+def network(*, trivial: float | None = 0.87, fitted: int = 0, **changes: Any) -> NetworkStatistics:
+    """The statistics of one network, made up but for the changes."""
+    count = replace(made_up(0.93), **changes)
+    null = replace(
+        made_up(0.01, -0.41, 0.42),
+        partial_correlation_within_cells=Estimate(0.0, Interval(-0.45, 0.44)),
+    )
+    of_gap = OutcomeStatistics({names.COUNT: count}, made_up(trivial), null)
+    found = analyze([run(0)], bootstrap_samples=10).networks["mlp"]
+    fitted_only = replace(made_up(0.5), runs=fitted) if fitted else None
+    return replace(found, outcomes={names.GAP: of_gap}, fitted_only=fitted_only)
 
 
 def run(number: int, **changes: Any) -> Row:
@@ -100,48 +102,37 @@ def without_numbers(name: str, status: str, message: str = "", **changes: Any) -
     )
 
 
-def analyzed(rows: list[Row], **changes: Any) -> dict[str, Any]:
-    """The report with the statistics as they are."""
-    report = analyze(rows, bootstrap_samples=50)
-    return report_of(report.pop("networks"), rows, **(report | changes))
+def study(
+    rows: list[Row], *, variants: dict[str, Any] | None = None, known: bool = True
+) -> tuple[Analysis, About]:
+    """The analysis of rows and what is known of their study."""
+    if not known:
+        return analyze(rows, bootstrap_samples=50), About()
+    return analyze(rows, bootstrap_samples=50, seed=3), About(
+        {"dataset": "digits", "report": {"seed": 3}}, DEFINITION, variants or {}
+    )
 
 
-def report_of(networks: dict[str, Any], rows: list[Row], **changes: Any) -> dict[str, Any]:
-    listed = {
-        status: [row.name for row in rows if row.status == status]
-        for status in ("diverged", "missing", "damaged")
-    }
-    return {
-        "networks": networks,
-        "listed": listed | {"not_fitted": []},
-        "definition": {
-            "dim": 1,
-            "points": 200,
-            "connectivity": "full",
-            "anchors": "train",
-            "sampling": "between_points",
-            "extent": [0.0, 1.0],
-            "slices": 100,
-            "method": "grid",
-        },
-        "runs": [{"name": row.name} for row in rows],
-        "pooled": None,
-        "versions": [{"jax": "0.10.2", "runs": len(rows)}],
-        "config": {"dataset": "digits", "report": {"confidence": 0.95, "seed": 3}},
-        "variants": {},
-    } | changes
-
-
+DEFINITION = {
+    "dim": 1,
+    "points": 200,
+    "connectivity": "full",
+    "anchors": "train",
+    "sampling": "between_points",
+    "extent": [0.0, 1.0],
+    "slices": 100,
+    "method": "grid",
+}
 VARIANTS = {
-    "dim_10": {"regions": {"dim": 10}},
-    "dim_2": {"regions": {"dim": 2}},
-    "points_50": {"regions": {"points": 50}},
-    "adaptive": {"regions": {"method": "adaptive"}},
-    "extent_-1_2": {"regions": {"extent": [-1.0, 2.0]}},
+    "dim_10": {"dim": 10},
+    "dim_2": {"dim": 2},
+    "points_50": {"points": 50},
+    "adaptive": {"method": "adaptive"},
+    "extent_-1_2": {"extent": [-1.0, 2.0]},
 }
 
 
-def full() -> tuple[dict[str, Any], list[Row]]:
+def full() -> tuple[Analysis, About]:
     """Two networks, one of them with a hostile name; measures, variants and every trouble."""
     rows = []
     for number, name in itertools.product(range(12), ("mlp", HOSTILE)):
@@ -150,35 +141,14 @@ def full() -> tuple[dict[str, Any], list[Row]]:
         for place, variant in enumerate(VARIANTS):
             measures[f"region_count: {variant}"] = measures["region_count"] * (1 + 0.1 * place)
         rows.append(run(number, name=f"{name}-{number}", network=name, measures=measures))
+    rows[9] = replace(rows[9], train_accuracy=90.0)
     rows.append(without_numbers("mlp-99", "diverged"))
     rows.append(without_numbers("mlp-98", "damaged", "record.json is cut off <script>alert(1)"))
     rows.append(without_numbers("mlp-97", "missing", "no record.json"))
-    outcomes: dict[str, Any] = {
-        "generalization_gap": {
-            "region_count": statistics(0.93),
-            "path_norm": statistics(-0.55, -0.8, -0.1),
-            "sharpness": statistics(None),
-            **{
-                f"region_count: {name}": statistics(0.9 - 0.05 * place)
-                for place, name in enumerate(VARIANTS)
-            },
-        },
-        "test_error": {"region_count": statistics(0.71), "path_norm": statistics(-0.31)},
-    }
-    note = "sharpness is the same for all settings: no correlation"
-    networks = {
-        "mlp": network(0.93, 6, 12, outcomes=outcomes, notes=[note]),
-        HOSTILE: network(
-            0.1, 6, 12, pearson_interval=[-0.4, 0.5], outcomes=outcomes,
-            fitted_only=network(0.2, 6, 11),
-        ),
-    }  # fmt: skip
-    report = report_of(networks, rows, variants=VARIANTS)
-    report["listed"]["not_fitted"] = [f"{HOSTILE}-4"]
-    return report, rows
+    return study(rows, variants=VARIANTS)
 
 
-def external_table() -> tuple[dict[str, Any], list[Row]]:
+def external_table() -> tuple[Analysis, About]:
     """No histories, no learning rate, nothing known of how the counts were made."""
     rows = [
         run(
@@ -192,20 +162,20 @@ def external_table() -> tuple[dict[str, Any], list[Row]]:
         )
         for number in range(6)
     ]
-    return analyzed(rows, definition={}, config={}), rows
+    return study(rows, known=False)
 
 
-def one_run() -> tuple[dict[str, Any], list[Row]]:
+def one_run() -> tuple[Analysis, About]:
     rows = [run(0)]
-    return analyzed(rows), rows
+    return study(rows)
 
 
-def all_diverged() -> tuple[dict[str, Any], list[Row]]:
+def all_diverged() -> tuple[Analysis, About]:
     rows = [without_numbers(f"run-{number}", "diverged") for number in range(3)]
-    return analyzed(rows), rows
+    return study(rows)
 
 
-def many() -> tuple[dict[str, Any], list[Row]]:
+def many() -> tuple[Analysis, About]:
     """Nine networks, and a learning rate that differs in every run."""
     names = [f"network_{number}" for number in range(9)]
     rows = [
@@ -219,10 +189,10 @@ def many() -> tuple[dict[str, Any], list[Row]]:
         for name in names
         for number in range(15)
     ]
-    return analyzed(rows), rows
+    return study(rows)
 
 
-def varied_slices() -> tuple[dict[str, Any], list[Row]]:
+def varied_slices() -> tuple[Analysis, About]:
     """Settings as they come from configs: dotted names, several numbers, words, nothing."""
     extents = ([0.0, 1.0], [-1.0, 2.0])
     rows = [
@@ -236,7 +206,7 @@ def varied_slices() -> tuple[dict[str, Any], list[Row]]:
         )
         for number in range(12)
     ]
-    return analyzed(rows), rows
+    return study(rows)
 
 
 STUDIES = {

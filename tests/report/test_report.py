@@ -6,22 +6,21 @@ import re
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
-from scipy import stats
 
-from rcjax.report import charts_of, readings, write_report
+from rcjax.report import About, write_report
 from rcjax.report.ablations import groups_of
 from rcjax.report.definition import sentences
 from rcjax.report.findings import finding
 from rcjax.report.page import render
-from rcjax.report.readings import TRIVIAL_NAME
-from rcjax.report.regression import correlation_interval, regression_band
+from rcjax.report.tables import estimate_cell
 from rcjax.report.words import MINUS
+from rcjax.report.writing import charts_of
+from rcjax.statistics import Estimate, Interval
 from rcjax.study import reporting
 
 from ..study.small_studies import small_study
-from .report_studies import HOSTILE, STUDIES, VARIANTS, analyzed, full, network, run, statistics
+from .report_studies import DEFINITION, HOSTILE, STUDIES, VARIANTS, full, network, run, study
 
 _VOID = {"meta", "br", "link", "img", "hr"}
 _LOADING = {"src", "href", "xlink:href", "data", "poster", "srcset", "action", "background"}
@@ -90,9 +89,15 @@ class Page(HTMLParser):
 @functools.cache
 def rendered(name):
     """A study with its page; each is rendered once."""
-    report, rows = STUDIES[name]()
-    text = render(report, rows, charts_of(report, rows))
-    return SimpleNamespace(report=report, rows=rows, text=text, page=Page(text))
+    analysis, about = STUDIES[name]()
+    text = render(analysis, about, charts_of(analysis, about))
+    return SimpleNamespace(analysis=analysis, rows=analysis.study.rows, text=text, page=Page(text))
+
+
+def words_of(rows):
+    """The words of the page of these rows."""
+    analysis, about = study(rows)
+    return Page(render(analysis, about, charts_of(analysis, about))).words
 
 
 ALWAYS = ["finding", "statistics", "runs", "definition", "versions"]
@@ -127,35 +132,46 @@ def test_page_is_one_sound_file_that_loads_nothing(name, sections, pictures):
 
 
 def test_numbers_are_there_with_what_they_must_be_held_against():
-    study = rendered("full")
-    for text in ("0.930", "[0.500, 0.990]", "[−0.410, 0.420]", "0.870", "0.234", "31.4", "0.765"):  # noqa: RUF001
-        assert text in study.page.words, text
-    for row in study.rows:
-        assert row.name in study.page.words
+    found = rendered("full")
+    for shown in found.analysis.networks.values():
+        of_gap = shown.gap
+        for estimate in (
+            shown.count.pearson,
+            shown.count.spearman,
+            shown.count.partial_correlation,
+            of_gap.trivial.pearson,
+            of_gap.measures["path_norm"].pearson,
+            shown.outcomes["test_error"].measures["region_count"].pearson,
+        ):
+            assert f"{abs(estimate.value):.3f}" in found.page.words
+        for end in (*of_gap.null.pearson.interval, *shown.count.pearson.interval):
+            assert f"{abs(end):.3f}" in found.page.words
+    for row in found.rows:
+        assert row.name in found.page.words
         if row.status == "completed":
-            assert f"{row.train_accuracy:.2f}" in study.page.words
-            assert f"{row.test_accuracy:.2f}" in study.page.words
-    assert "sharpness is the same for all settings: no correlation" in study.page.words
-    assert "record.json is cut off <script>alert(1)" in study.page.words
-    assert "1 run did not fit the training set" in study.page.words
-    assert "1 diverged, 1 missing and 1 damaged of 27 runs" in study.page.words
+            assert f"{row.train_accuracy:.2f}" in found.page.words
+            assert f"{row.test_accuracy:.2f}" in found.page.words
+    assert "sharpness: the measure is constant over the settings" in found.page.words
+    assert "record.json is cut off <script>alert(1)" in found.page.words
+    assert "1 run did not fit the training set" in found.page.words
+    assert "1 diverged, 1 missing and 1 damaged of 27 runs" in found.page.words
 
 
 def test_names_are_text():
-    study = rendered("full")
-    assert HOSTILE not in study.text  # escaped everywhere
-    assert HOSTILE in study.page.words
-    assert any(HOSTILE in hint for hint in study.page.hints)
+    found = rendered("full")
+    assert HOSTILE not in found.text  # escaped everywhere
+    assert HOSTILE in found.page.words
+    assert any(HOSTILE in hint for hint in found.page.hints)
 
 
 def test_every_setting_and_run_of_the_scatter_says_what_it_is():
-    study = rendered("full")
-    completed = [row for row in study.rows if row.status == "completed"]
+    found = rendered("full")
+    completed = [row for row in found.rows if row.status == "completed"]
     for row in completed:
-        hints = [hint for hint in study.page.hints if row.name in re.split(r"\n|, |runs ", hint)]
+        hints = [hint for hint in found.page.hints if row.name in re.split(r"\n|, |runs ", hint)]
         assert any("mean of" in hint for hint in hints)
         assert any(f"gap {row.generalization_gap:.2f}" in hint for hint in hints)
-    assert len(study.page.hints) == len(completed) + 12  # 6 settings of 2 networks
+    assert len(found.page.hints) == len(completed) + 12  # 6 settings of 2 networks
 
 
 @pytest.mark.slow
@@ -176,10 +192,10 @@ def test_figures_are_for_papers(tmp_path):
 
 
 def test_same_study_gives_the_same_files(tmp_path):
-    report, rows = STUDIES["one_run"]()
+    analysis, about = STUDIES["one_run"]()
     contents = []
     for folder in (tmp_path / "first", tmp_path / "second"):
-        write_report(report, rows, folder)
+        written = write_report(analysis, about, folder)
         files = [path for path in folder.rglob("*") if path.is_file()]
         contents.append({path.relative_to(folder): path.read_bytes() for path in files})
     assert contents[0] == contents[1]
@@ -189,17 +205,15 @@ def test_same_study_gives_the_same_files(tmp_path):
         *(f"figures/{name}_mlp.{suffix}"
           for name in ("scatter", "count_over_training") for suffix in ("pdf", "png")),
     }  # fmt: skip
-    written = json.loads((tmp_path / "first/report.json").read_text())
-    assert written == report | {"figures": ["scatter_mlp", "count_over_training_mlp"]}
+    assert json.loads((tmp_path / "first/report.json").read_text()) == written
+    assert written["figures"] == ["scatter_mlp", "count_over_training_mlp"]
 
 
 def test_figures_of_an_earlier_report_go_and_those_of_the_user_stay(tmp_path):
-    report, rows = STUDIES["one_run"]()
-    write_report(report, rows, tmp_path)
+    write_report(*STUDIES["one_run"](), tmp_path)
     figures = tmp_path / "figures"
     (figures / "scatter_own.pdf").write_text("not ours")
-    other = [run(0, network="vgg")]
-    write_report(analyzed(other), other, tmp_path)
+    write_report(*study([run(0, network="vgg")]), tmp_path)
     assert {path.name for path in figures.iterdir()} == {
         "scatter_own.pdf",
         *(f"{name}_vgg.{suffix}"
@@ -208,14 +222,11 @@ def test_figures_of_an_earlier_report_go_and_those_of_the_user_stay(tmp_path):
 
 
 def test_single_run_has_no_correlation_and_says_why():
-    study = rendered("one_run")
-    assert "no correlation can be given" in study.page.words
-    notes = study.report["networks"]["mlp"]["notes"]
-    assert any("at least 3" in note for note in notes)
-    for note in notes:
-        assert note.replace("trivial_predictor", TRIVIAL_NAME) in study.page.words
-    assert "nan" not in re.split(r"\W+", study.page.words)
-    assert "None" not in study.page.words
+    found = rendered("one_run")
+    assert "no correlation can be given" in found.page.words
+    assert "correlations need at least 3 settings with numbers, there are 1" in found.page.words
+    assert "nan" not in re.split(r"\W+", found.page.words)
+    assert "None" not in found.page.words
 
 
 def test_all_diverged_is_said():
@@ -230,8 +241,7 @@ def test_all_diverged_is_said():
 def test_network_without_a_usable_count_is_shown_with_the_reason():
     rows = [run(number) for number in range(6)]
     rows += [run(number, name=f"vgg-{number}", network="vgg", measures={}) for number in range(6)]
-    report = analyzed(rows)
-    words = Page(render(report, rows, charts_of(report, rows))).words
+    words = words_of(rows)
     assert "vgg: over 0 settings (0 runs) no correlation can be given." in words
     assert "vgg: predictors of the generalization gap" in words  # its statistics
     assert words.count("6 of 6 completed runs have no finite value and are left out") == 2
@@ -243,7 +253,7 @@ def test_network_without_a_usable_count_is_shown_with_the_reason():
     ("value", "ends"), [(0.9641, (0.84, 0.9644)), (0.2304, (0.2303, 0.9)), (-0.996, (-0.998, 0.1))]
 )
 def test_no_estimate_seems_to_lie_outside_its_interval(value, ends):
-    shown = readings.reading({"pearson": value, "pearson_interval": ends}, "pearson")
+    shown = estimate_cell("pearson", Estimate(value, Interval(*ends)))
     low, high = shown.interval.strip("[]").split(", ")
     assert len({len(text.partition(".")[2]) for text in (shown.text, low, high)}) == 1
     as_number = [float(text.replace(MINUS, "-")) for text in (low, shown.text, high)]
@@ -251,11 +261,8 @@ def test_no_estimate_seems_to_lie_outside_its_interval(value, ends):
 
 
 def test_percentage_has_the_decimals_of_its_interval():
-    share = {
-        "conditional_mutual_information": 4.4,
-        "conditional_mutual_information_interval": (4.36, 4.44),
-    }
-    shown = readings.reading(share, "conditional_mutual_information")
+    share = Estimate(4.4, Interval(4.36, 4.44))
+    shown = estimate_cell("conditional_mutual_information", share)
     assert (shown.text, shown.interval) == ("4.4", "[4.4, 4.4]")
 
 
@@ -308,38 +315,39 @@ def test_definition_of_the_count_is_complete_and_in_words(fields, definition, sa
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"pearson": -0.8, "pearson_interval": [-0.9, -0.6]}, "a larger generalization gap"),
-        ({"pearson_interval": [-0.1, 0.99]}, "an interval that includes zero"),
-        ({"pearson": 0.4}, "Random predictors reach as much"),
-        ({"trivial_predictor": statistics(0.95)}, "does as well or better: 0.95"),
-        ({"trivial_predictor": statistics(0.95)}, "no evidence that counting regions tells more"),
-        ({"trivial_predictor": statistics(-0.97)}, "does as well or better"),
-        ({"trivial_predictor": statistics(0.6)}, "which these runs do not separate"),
+        ({"pearson": Estimate(-0.8, Interval(-0.9, -0.6))}, "a larger generalization gap"),
+        ({"pearson": Estimate(0.93, Interval(-0.1, 0.99))}, "an interval that includes zero"),
+        ({"pearson": Estimate(0.4, Interval(0.1, 0.99))}, "Random predictors reach as much"),
+        ({"trivial": 0.95}, "does as well or better: 0.95"),
+        ({"trivial": 0.95}, "no evidence that counting regions tells more"),
+        ({"trivial": -0.97}, "does as well or better"),
+        ({"trivial": 0.6}, "which these runs do not separate"),
         (
-            {"pearson_minus_trivial": 0.06, "pearson_minus_trivial_interval": [0.01, 0.1]},
+            {"pearson_minus_trivial": Estimate(0.06, Interval(0.01, 0.1))},
             "less than the count (|r| of the count minus |r| of it: 0.060 [0.010, 0.100])",
         ),
-        ({"pearson_minus_trivial_interval": [-0.1, -0.01]}, "does better: 0.87"),
-        ({"controls": ["batch_size"]}, "Given the logarithm of batch size, r = 0.23"),
+        (
+            {"pearson_minus_trivial": Estimate(-0.06, Interval(-0.1, -0.01))},
+            "does better: 0.87",
+        ),
         ({}, "Given the logarithms of learning rate and batch size, r = 0.23"),
         ({}, "given those of learning rate and batch size, \N{GREEK SMALL LETTER RHO} = 0.240."),
-        ({"trivial_predictor": statistics(None)}, "has no correlation here"),
+        ({"trivial": None}, "has no correlation here"),
         (
-            {"partial_correlation_interval": [-0.1, 0.5]},
+            {"partial_correlation": Estimate(0.234, Interval(-0.1, 0.5))},
             "0.234 [\N{MINUS SIGN}0.100, 0.500], an interval",
         ),
         ({}, "rate and batch size, r = 0.380, within the [\N{MINUS SIGN}0.450, 0.440] of 95 %"),
-        ({"fitted_only": network(0.5, 7, 17)}, "3 runs did not fit the training set; without them"),
+        ({"fitted": 17}, "3 runs did not fit the training set; without them r = 0.500"),
     ],
 )
 def test_finding_says_plainly(changes, said):
-    found = finding("mlp", network(0.93, 8, 20) | changes)
+    found = finding(network(**changes), 0.95)
     assert said in " ".join([found.result, *found.remarks])
 
 
 def test_variants_stand_in_numerical_order_with_the_own_count_among_them():
-    definition = full()[0]["definition"]
-    groups = groups_of(VARIANTS, definition)
+    groups = groups_of(About({}, DEFINITION, VARIANTS))
     labels = {fields: [one.label for one in members] for fields, members in groups.items()}
     assert labels == {
         ("dim",): ["1", "2", "10"],
@@ -347,36 +355,5 @@ def test_variants_stand_in_numerical_order_with_the_own_count_among_them():
         ("extent",): ["[0, 1]", "[-1, 2]"],
     }
     assert [one.label for one in groups["dim",] if one.main] == ["1"]
-    assert not any(one.main for one in groups_of(VARIANTS, definition | {"dim": "varied"})["dim",])
-
-
-def test_regression_line_is_least_squares():
-    random = np.random.default_rng(0)
-    x = np.arange(8.0)[:, None] + random.normal(0, 0.1, size=(8, 3))
-    y = 2 * x + random.normal(0, 0.5, size=(8, 3))
-    band = regression_band(x, y)
-    slope, intercept = np.polyfit(x.mean(axis=1), y.mean(axis=1), 1)
-    np.testing.assert_allclose(band.y, intercept + slope * band.x)
-    assert (band.low < band.y).all()
-    assert (band.y < band.high).all()
-
-
-def test_interval_of_a_correlation_covers_it_as_often_as_it_says():
-    """Against the known correlation 0.8 of normal variables."""
-    random = np.random.default_rng(1)
-    covered = 0
-    for repetition in range(100):
-        points = random.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], size=40)
-        columns = points.T[..., None]
-        value, low, high = correlation_interval(*columns, samples=300, seed=repetition)
-        assert value == pytest.approx(stats.pearsonr(*points.T).statistic)
-        covered += low <= 0.8 <= high
-    assert 85 <= covered <= 100
-
-
-def test_where_no_line_or_correlation_exists():
-    few, constant = np.arange(2.0)[:, None], np.ones((5, 1))
-    assert regression_band(few, few) is None
-    assert regression_band(constant, constant) is None
-    assert np.isnan(correlation_interval(few, few)).all()
-    assert np.isnan(correlation_interval(constant, constant)).all()
+    varied = groups_of(About({}, DEFINITION | {"dim": "varied"}, VARIANTS))
+    assert not any(one.main for one in varied["dim",])

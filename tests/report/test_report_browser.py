@@ -13,8 +13,8 @@ import subprocess
 
 import pytest
 
-from rcjax.report import charts_of
 from rcjax.report.page import render
+from rcjax.report.writing import charts_of
 
 from .report_studies import STUDIES
 
@@ -118,9 +118,9 @@ def seen_by_browser(page: str, folder) -> dict[int, dict]:
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_page_is_drawn_and_fits(name, tmp_path):
-    report, rows = STUDIES[name]()
-    charts = charts_of(report, rows)
-    page = render(report, rows, charts)
+    analysis, about = STUDIES[name]()
+    charts = charts_of(analysis, about)
+    page = render(analysis, about, charts)
     seen = seen_by_browser(page, tmp_path)
     assert sorted(seen) == [PHONE, LAPTOP]
     panels = sum(len(chart.panels) for group in charts.values() for chart in group)
@@ -138,5 +138,5 @@ def test_page_is_drawn_and_fits(name, tmp_path):
             assert picture["smallest"] > 8  # pixels
         assert found["hint"] == found["expected"]
         assert found["shown"]
-        assert sorted(found["rising"]) == sorted(row.name for row in rows)
+        assert sorted(found["rising"]) == sorted(row.name for row in analysis.study.rows)
         assert found["falling"] == found["rising"][::-1]

@@ -6,8 +6,8 @@ import pytest
 
 from rcjax.errors import UserError
 from rcjax.measures import NAMES as MEASURES
-from rcjax.statistics import analyze
-from rcjax.statistics.averaging import group_settings
+from rcjax.report.notes import notes
+from rcjax.statistics import StudyRows, analyze
 from rcjax.statistics.csv_columns import HYPERPARAMETERS, meant
 from rcjax.statistics.csv_table import read_table
 
@@ -55,9 +55,11 @@ def test_a_measure_without_any_value_is_noted(tmp_path):
     rows = read(
         tmp_path, HEADER, *(f"mlp,0.{rate},0,100,9{rate},2.{rate}," for rate in range(1, 5))
     )
-    report = analyze(rows, bootstrap_samples=10)["networks"]["mlp"]
-    assert any(note.startswith("norm: 4 of 4 completed runs have no") for note in report["notes"])
-    assert report["pearson"] is not None
+    network = analyze(rows, bootstrap_samples=10).networks["mlp"]
+    assert any(
+        note.startswith("norm: 4 of 4 completed runs have no") for note in notes(network, 99.0)
+    )
+    assert network.count.pearson.value is not None
 
 
 def test_unknown_hyperparameters_are_one_value(tmp_path):
@@ -67,7 +69,7 @@ def test_unknown_hyperparameters_are_one_value(tmp_path):
         *(f"mlp,{text},{i},100,90,2.5,7" for i, text in enumerate(("nan", "", "NaN"))),
     )
     assert [row.settings for row in rows] == [{"learning_rate": None}] * 3
-    assert len(group_settings(rows)) == 1
+    assert len(StudyRows(rows).networks[0].settings) == 1
 
 
 def test_hyperparameters_of_classical_classifiers_are_settings(tmp_path):
@@ -80,7 +82,7 @@ def test_a_run_may_be_said_to_have_diverged(tmp_path):
     rows = read(tmp_path, HEADER + ",status", *lines)
     assert [row.status for row in rows] == ["completed", "diverged", "completed", "missing"]
     assert [bool(row.message) for row in rows] == [False, False, False, True]
-    assert len(group_settings(rows)[0].rows) == 2
+    assert len(StudyRows(rows).networks[0].settings[0].rows) == 2
     # One percent, of a run that learned nothing, is no fraction.
     assert read(tmp_path, HEADER + ",status", "mlp,0.1,1,1,1,,,Diverged")[0].train_accuracy == 1
 

@@ -221,4 +221,4 @@ def test_interval_of_a_large_normal_sample_is_that_of_fisher():
 
 def test_interval_without_coefficients():
     assert percentile_interval(np.array([np.nan, np.nan, 0.5]), 0.95) is None
-    assert percentile_interval(np.array([np.nan, 0.5, 0.5]), 0.95) == [0.5, 0.5]
+    assert percentile_interval(np.array([np.nan, 0.5, 0.5]), 0.95) == (0.5, 0.5)

@@ -11,6 +11,7 @@ from rcjax.config.loading import load_config
 from rcjax.experiments import run_experiment
 from rcjax.regions.arguments import ADAPTIVE_POINTS
 from rcjax.report.definition import sentences
+from rcjax.report.published import published
 from rcjax.statistics import analyze
 from rcjax.statistics.csv_table import read_table
 from rcjax.statistics.rows import Row
@@ -153,7 +154,7 @@ def test_the_lines_that_pool_two_studies(tmp_path, monkeypatch):
         ]
         expected += [(augmentation, row) for row in rows]
         rows.append(Row(name="another", network="mlp", settings={}, seed=4, status="diverged"))
-        report = analyze(rows, bootstrap_samples=10)
+        report = published(analyze(rows, bootstrap_samples=10))
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "report.json").write_text(json.dumps(report))
     exec(compile(snippet, "docs/reproducing.md", "exec"), {})

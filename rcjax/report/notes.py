@@ -1,0 +1,103 @@
+"""What a reader of the numbers of one network must know."""
+
+from collections.abc import Iterator
+
+from rcjax.report import words
+from rcjax.report.texts import say
+from rcjax.statistics import (
+    SAME_OUTCOME,
+    TIE_BREAKS,
+    Estimate,
+    MeasureStatistics,
+    NetworkStatistics,
+    Undefined,
+    names,
+)
+
+# Said of the outcome, not of the measures.
+_OF_OUTCOME = (Undefined.CONSTANT_OUTCOME,)
+
+
+def notes(network: NetworkStatistics, fitted_accuracy: float) -> list[str]:
+    """Runs without numbers, missing values, repeated rows, and why statistics are undefined."""
+    lines = [*_run_notes(network, fitted_accuracy), *_statistics_notes(network)]
+    return [line for line in lines if line]
+
+
+def why_no_correlation(network: NetworkStatistics) -> list[str]:
+    """The reasons why there is no correlation of the count and the gap."""
+    facts, completed = network.facts, len(network.runs.completed)
+    lines = [
+        say("note_without_numbers", status=status, runs=runs, all=len(network.runs.rows))
+        for status, runs in facts.without_numbers.items()
+    ]
+    lines += [
+        say("note_lacking", name=name, runs=facts.lacking[name], completed=completed)
+        for name in (names.COUNT, names.GAP)
+        if name in facts.lacking
+    ]
+    if why := network.count.pearson.undefined:
+        lines.append(say("note_undefined", why=why, found=network.count, axis=""))
+    return lines
+
+
+def _run_notes(network: NetworkStatistics, fitted_accuracy: float) -> Iterator[str]:
+    facts, completed = network.facts, len(network.runs.completed)
+    for status, runs in facts.without_numbers.items():
+        yield say("note_without_numbers", status=status, runs=runs, all=len(network.runs.rows))
+    if facts.not_fitted:
+        yield say(
+            "note_not_fitted",
+            runs=facts.not_fitted,
+            completed=completed,
+            accuracy=fitted_accuracy,
+        )
+    for name, runs in facts.lacking.items():
+        yield say("note_lacking", name=name, runs=runs, completed=completed)
+    if facts.repeated:
+        yield say("note_repeated", groups=facts.repeated)
+    if facts.same_seed:
+        yield say("note_same_seed", groups=facts.same_seed)
+    if facts.runs_per_setting:
+        least, most = facts.runs_per_setting
+        yield say("note_runs_per_setting", least=least, most=most)
+    yield say("note_versions", number=facts.versions)
+    if facts.gap_is_test_error:
+        yield say("note_one_outcome", points=SAME_OUTCOME)
+
+
+def _statistics_notes(network: NetworkStatistics) -> list[str]:
+    """Each reason once, with the measures that it concerns."""
+    concerned: dict[tuple[str, str], dict[str, None]] = {}
+    for outcome, found in network.outcomes.items():
+        for measure, statistics in {**found.measures, names.TRIVIAL: found.trivial}.items():
+            for text, of_outcome in _reasons(statistics):
+                about = words.field_name(outcome) if of_outcome else ""
+                concerned.setdefault((text, about), {})[words.measure_name(measure)] = None
+    return [
+        f"{about}: {text} ({words.some(list(measures))})"
+        if about
+        else f"{', '.join(measures)}: {text}"
+        for (text, about), measures in concerned.items()
+    ]
+
+
+def _reasons(found: MeasureStatistics) -> Iterator[tuple[str, bool]]:
+    for axis, estimate in [*found.along.items(), *_undefined(found)]:
+        if estimate.undefined:
+            text = say("note_undefined", why=estimate.undefined, found=found, axis=axis)
+            yield text, estimate.undefined in _OF_OUTCOME
+    if found.conditional_mutual_information.value is not None:
+        if len(found.design.codes) == 2:
+            yield say("note_given_one"), False
+        if found.conditional_mutual_information.interval:
+            yield say("note_ties", orders=TIE_BREAKS), False
+
+
+def _undefined(found: MeasureStatistics) -> list[tuple[str, Estimate]]:
+    """What is said once for all measures, by the trivial predictor, is not said of each."""
+    return [
+        (name, estimate)
+        for name, estimate in found.estimates().items()
+        if name != "pearson_minus_trivial" and not (name == "granulated_kendall" and found.along)
+    ]

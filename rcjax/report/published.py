@@ -1,0 +1,128 @@
+"""The content of report.json: every number under its public name."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from math import isfinite
+from typing import Any
+
+from rcjax.report.findings import finding
+from rcjax.report.notes import notes
+from rcjax.statistics import (
+    Analysis,
+    Estimate,
+    MeasureStatistics,
+    NetworkStatistics,
+    OutcomeStatistics,
+    PooledStatistics,
+    Row,
+    distinct_versions,
+    names,
+)
+
+_WITH_INTERVAL = (
+    "pearson",
+    "spearman",
+    "kendall",
+    "partial_correlation",
+    "pearson_minus_trivial",
+)
+
+
+def published(analysis: Analysis) -> dict[str, Any]:
+    """The statistics as JSON can hold them: "networks", "pooled", "listed", "runs", "versions"."""
+    study, networks = analysis.study, analysis.networks
+    content: dict[str, Any] = {
+        "networks": {name: _network(found, analysis) for name, found in networks.items()},
+        "pooled": None
+        if analysis.pooled is None
+        else {
+            outcome: {measure: _pooled(found) for measure, found in measures.items()}
+            for outcome, measures in analysis.pooled.items()
+        },
+        "listed": {
+            "not_fitted": [name for found in networks.values() for name in found.facts.not_fitted],
+            **{
+                status: [row.name for row in study.with_status(status)]
+                for status in names.WITHOUT_NUMBERS
+            },
+        },
+        "runs": [_run(row) for row in study.rows],
+        "versions": [
+            {**versions, "runs": runs} for versions, runs in distinct_versions(study.rows)
+        ],
+    }
+    return {name: plain(part) for name, part in content.items()}
+
+
+def _network(network: NetworkStatistics, analysis: Analysis) -> dict[str, Any]:
+    options = analysis.options
+    outcomes = {name: _outcome(found) for name, found in network.outcomes.items()}
+    of_gap = outcomes[names.GAP]
+    said = finding(network, options.confidence)
+    return {
+        **of_gap[names.COUNT],
+        names.TRIVIAL: of_gap[names.TRIVIAL],
+        names.NULL: of_gap[names.NULL],
+        "outcomes": outcomes,
+        "fitted_only": network.fitted_only and _measure(network.fitted_only),
+        "findings": [said.result, *said.remarks],
+        "notes": notes(network, options.fitted_accuracy),
+    }
+
+
+def _outcome(found: OutcomeStatistics) -> dict[str, Any]:
+    null = _measure(found.null)
+    return {
+        **{name: _measure(measure) for name, measure in found.measures.items()},
+        names.TRIVIAL: _measure(found.trivial),
+        names.NULL: {
+            "predictors" if name == "runs" else name: value for name, value in null.items()
+        },
+    }
+
+
+def _measure(found: MeasureStatistics) -> dict[str, Any]:
+    content: dict[str, Any] = {
+        "settings": found.settings,
+        "runs": found.runs,
+        "controls": found.design.controls,
+    }
+    for name, estimate in found.estimates().items():
+        content |= _estimate(name, estimate)
+    along = {axis: estimate.value for axis, estimate in found.along.items()}
+    content["granulated_kendall"] = {**along, "mean": found.granulated_kendall.value}
+    return content
+
+
+def _estimate(name: str, estimate: Estimate) -> dict[str, Any]:
+    if estimate.interval is None and name not in _WITH_INTERVAL:
+        return {name: estimate.value}
+    return {name: estimate.value, f"{name}_interval": estimate.interval}
+
+
+def _pooled(found: PooledStatistics) -> dict[str, Any]:
+    return {
+        "settings": found.settings,
+        "runs": found.runs,
+        **_estimate("pearson", found.pearson),
+        **_estimate("spearman", found.spearman),
+    }
+
+
+def _run(row: Row) -> dict[str, Any]:
+    entry = {n: v for n, v in asdict(row).items() if n not in ("history", "versions")}
+    return entry | {"test_error": row.test_error, names.COUNT: row.measures.get(names.COUNT)}
+
+
+def plain(value: Any) -> Any:
+    """The same value as JSON can hold it: None for NaN and infinities, lists for tuples."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return value
+    number = float(value)
+    if not isfinite(number):
+        return None
+    return value if isinstance(value, int | float) else number

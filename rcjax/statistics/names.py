@@ -1,0 +1,18 @@
+"""Names of rows, tables and report.json that have a meaning, each defined here alone."""
+
+COUNT = "region_count"
+VARIANT = f"{COUNT}: "  # begins the name of a count with another definition
+GAP, TEST_ERROR = "generalization_gap", "test_error"
+OUTCOMES = (GAP, TEST_ERROR)
+TRAIN_ACCURACY, TEST_ACCURACY = "train_accuracy", "test_accuracy"
+ACCURACIES = (TRAIN_ACCURACY, TEST_ACCURACY)
+
+LEARNING_RATE, BATCH_SIZE = "learning_rate", "batch_size"
+CONTROLS = (LEARNING_RATE, BATCH_SIZE)
+
+# Predictors that stand beside the measures in the report.
+NULL, TRIVIAL = "null", "trivial_predictor"
+
+COMPLETED, DIVERGED, MISSING, DAMAGED = "completed", "diverged", "missing", "damaged"
+STATUSES = (COMPLETED, DIVERGED, MISSING, DAMAGED)
+WITHOUT_NUMBERS = (DIVERGED, MISSING, DAMAGED)
