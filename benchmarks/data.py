@@ -23,7 +23,7 @@ from PIL import Image
 from rcjax.config.loading import complete
 from rcjax.data import ImageStream, open_stream
 from rcjax.data.streamed.image_stream import Cropping, batches, epoch_order
-from rcjax.data.streamed.read_ahead import Reading
+from rcjax.data.streamed.read_ahead import Readers
 from rcjax.training.streaming import StreamedExperiment
 
 
@@ -40,14 +40,14 @@ def make_pictures(root: Path, count: int) -> None:
             Image.fromarray(noisy.astype(np.uint8)).save(folder / f"{number}.jpg", quality=85)
 
 
-def decoding_rates(stream: ImageStream, reading: Reading, training: bool, repeats: int) -> list:
+def decoding_rates(stream: ImageStream, readers: Readers, training: bool, repeats: int) -> list:
     """Pictures a second, after the first batch: starting threads and processes is not counted."""
     rates = []
     for epoch in range(repeats):
         cropping = Cropping(training, training, 0, epoch)
         order = epoch_order(stream.train_size, 0, epoch)
         with contextlib.closing(
-            batches(stream.train, order, 64, cropping=cropping, reading=reading)
+            batches(stream.train, order, 64, cropping=cropping, readers=readers)
         ) as source:
             next(source)
             start = time.perf_counter()
@@ -107,8 +107,8 @@ def main() -> None:
     parser.add_argument("--batch_size", type=int, default=64)
     arguments = parser.parse_args()
     print(machine())
-    readings = [Reading(0, int(threads)) for threads in arguments.threads.split(",")]
-    readings += [Reading(int(n)) for n in arguments.processes.split(",") if int(n)]
+    pools = [Readers(0, int(threads)) for threads in arguments.threads.split(",")]
+    pools += [Readers(int(n)) for n in arguments.processes.split(",") if int(n)]
     with tempfile.TemporaryDirectory() as folder:
         make_pictures(Path(folder), arguments.pictures)
         files = list(Path(folder).rglob("*.jpg"))
@@ -116,16 +116,16 @@ def main() -> None:
         print(f"{len(files)} JPEGs of 500 x 375 pixels, {size:.0f} kB on average")
         stream = open_stream(f"stream:{folder}", image_size=arguments.image_size)
         print(f"\n{'who decodes':<24} {'training parts a second':<32} middles a second")
-        for reading in readings:
-            who = f"{reading.processes} processes" if reading.processes else ""
-            who = who or f"{reading.threads} threads"
+        for readers in pools:
+            who = f"{readers.processes} processes" if readers.processes else ""
+            who = who or f"{readers.threads} threads"
             training, middle = (
-                spread(decoding_rates(stream, reading, kind, arguments.repeats))
+                spread(decoding_rates(stream, readers, kind, arguments.repeats))
                 for kind in (True, False)
             )
             print(f"{who:<24} {training:<32} {middle}")
         print()
-        training_rates(stream, arguments.width, arguments.batch_size, readings[-1].processes)
+        training_rates(stream, arguments.width, arguments.batch_size, pools[-1].processes)
 
 
 if __name__ == "__main__":

@@ -27,9 +27,11 @@ ALLOWED: dict[str, dict[str, str]] = {
     },
     "regions": {"terminal": "a long count says how far it is"},
     "errors": {},
+    "outside": {"errors": "a file that cannot be opened is the user's to mend"},
     "config": {"errors": "a wrong field is the user's to mend"},
     "models": {"errors": "an unknown network is the user's to mend"},
     "data": {
+        "outside": "data sets come in files of other people",
         "errors": "a damaged file is the user's to mend",
         "process": "preparing data is a command, too",
         "terminal": "a download says that it begins",

@@ -1,4 +1,4 @@
-"""Data sets of one's own as folders: a split holds a folder for each class, that one pictures."""
+"""Data sets of one's own as folders: a split holds a folder of pictures for each class."""
 
 import os
 from collections.abc import Sequence
@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from rcjax.data.decoding import EXTENSIONS, decode
 from rcjax.data.names import STREAM
-from rcjax.data.pictures import EXTENSIONS, decode
 from rcjax.data.resizing import centre_square
 from rcjax.errors import UserError
+from rcjax.outside import expanded
 
 # What file managers of Windows leave in folders, in small letters.
 _LEFT_BY_SYSTEMS = ("thumbs.db", "desktop.ini")
@@ -53,7 +54,16 @@ def list_folder(path: str) -> PictureFolder:
         UserError: a folder is missing or empty, a file is no picture by its extension, or a class
             is not one of the training set.
     """
-    root = Path(path).expanduser()
+    try:
+        return _listed(expanded(path))
+    except OSError as error:  # may not be read, a loop of links, a name beyond the limits
+        raise UserError(
+            f"{error.filename or path} cannot be read ({error.strerror or error}); it must be a "
+            "folder, with pictures that you may read"
+        ) from error
+
+
+def _listed(root: Path) -> PictureFolder:
     train, test = root / "train", root / "val"
     if not test.is_dir():
         test = root / "test"
@@ -113,6 +123,8 @@ def _list_split(split: Path, class_names: tuple[str, ...]) -> PictureFiles:
                     f"{picture.path} is no picture that is known by its extension "
                     f"({', '.join(EXTENSIONS)}); convert it, or remove it"
                 )
+            if not picture.is_file():
+                raise UserError(f"{picture.path} is no file; replace it by a picture, or remove it")
             paths.append(picture.path)
         labels += [numbers[folder.name]] * len(pictures)
     if not paths:

@@ -1,32 +1,36 @@
 """Data sets of one's own in a NumPy file `.npz`."""
 
+import math
 import os
 import zipfile
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 
-from rcjax.data.messages import one_line
 from rcjax.data.stratify import held_out
 from rcjax.errors import UserError
+from rcjax.outside import expanded, one_line, open_regular
 
 # Names of training images, training labels, test images, test labels; the second are Keras' own.
-_SPLIT_KEYS = (
-    ("train_images", "train_labels", "test_images", "test_labels"),
-    ("x_train", "y_train", "x_test", "y_test"),
-)
+SPLIT_KEYS = ("train_images", "train_labels", "test_images", "test_labels")
+_KERAS_KEYS = ("x_train", "y_train", "x_test", "y_test")
 _UNSPLIT_KEYS = ("images", "labels")
 _TEST_PART = 5  # one in so many examples is for testing where the file holds no split
+# What a small file may unpack to, and how many times its size a larger one may: a compressed file
+# of a few megabytes could otherwise fill any memory.
+_UNPACKED_BYTES, _UNPACKED_RATIO = 2**28, 100
+_REMEDY = "write it again with numpy.savez_compressed, from arrays of numbers"
 
 
 def load_npz(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Reads images and labels from a `.npz` file; no code in the file is ever run.
 
-    Arguments:
+    Args:
         path: of the file. It holds `train_images`, `train_labels`, `test_images`, `test_labels`
-            (or, as Keras names them, `x_train`, `y_train`, `x_test`, `y_test`). A file with only
-            `images` and `labels` is split once and for all: each class gives a fifth of its
-            examples to the test set, taken at even distances in the order of the file.
+            (or, as Keras names them, `x_train`, `y_train`, `x_test`, `y_test`); further arrays are
+            not read. A file with only `images` and `labels` is split once and for all: each class
+            gives a fifth of its examples to the test set, taken at even distances in the order of
+            the file, and keeps one for training at least.
             Images are `[n, height, width]` or `[n, height, width, channels]`, not channels first;
             integers must lie in 0 .. 255, floating-point numbers in any finite range. Labels are
             integers `[n]` or `[n, 1]`; in training every class 0 .. K - 1 must occur.
@@ -35,16 +39,10 @@ def load_npz(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
         train_images, train_labels, test_images, test_labels as in `rcjax.data.Dataset`.
 
     Raises:
-        UserError: no such file, or what it holds cannot be used; the line says how to mend it.
+        UserError: no such file, or its contents cannot be used; the line says how to mend it.
     """
-    arrays = _read(Path(path).expanduser())
-    keys = next((keys for keys in (*_SPLIT_KEYS, _UNSPLIT_KEYS) if set(keys) <= set(arrays)), None)
-    if keys is None:
-        raise UserError(
-            f"{path} holds {', '.join(arrays) or 'no arrays'}; needed are "
-            f"{', '.join(_SPLIT_KEYS[0])}, or {', '.join(_SPLIT_KEYS[1])}, or "
-            f"{', '.join(_UNSPLIT_KEYS)}"
-        )
+    arrays = read_arrays(path, (SPLIT_KEYS, _KERAS_KEYS, _UNSPLIT_KEYS), _REMEDY)
+    keys = tuple(arrays)
     pairs = [
         _pair(path, arrays, image_key, label_key)
         for image_key, label_key in zip(keys[::2], keys[1::2], strict=True)
@@ -53,22 +51,97 @@ def load_npz(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     _check_classes(f"{path}: {keys[1]}", labels)
     if keys == _UNSPLIT_KEYS:
         is_test = held_out(labels, max(1, len(labels) // _TEST_PART))
+        if not is_test.any():
+            raise UserError(
+                f"{path}: {keys[1]} has one example of each class, and none can be spared for a "
+                f"test set; store {', '.join(SPLIT_KEYS)}"
+            )
         return images[~is_test], labels[~is_test], images[is_test], labels[is_test]
     return images, labels, *pairs[1]
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+def read_arrays(
+    path: str | os.PathLike[str], key_sets: Sequence[tuple[str, ...]], remedy: str
+) -> dict[str, np.ndarray]:
+    """Reads some arrays of a `.npz` file, after looking how much memory they take.
+
+    Args:
+        path: of the file.
+        key_sets: names of arrays; the first set of which the file holds all is read.
+        remedy: what the user can do where the file is damaged.
+
+    Returns:
+        The arrays by name, in the order of their set.
+
+    Raises:
+        UserError: no such file, a damaged one, or one without these arrays.
+    """
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+        with open_regular(expanded(path)) as file, zipfile.ZipFile(file) as archive:
+            size = os.fstat(file.fileno()).st_size
+            members = {
+                info.filename.removesuffix(".npy"): info
+                for info in archive.infolist()
+                if info.filename.endswith(".npy")
+            }
+            keys = _present(path, members, key_sets)
+            _check_unpacked_size(path, [members[key] for key in keys], size)
+            return {key: _read_member(archive, members[key]) for key in keys}
     except FileNotFoundError as error:
         raise UserError(f"no file {os.fspath(path)}; dataset must name a .npz file") from error
-    # Where the file is a single array, or not what its name says, any of these.
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+    except UserError:
+        raise
+    # Damaged bytes raise errors of zipfile, zlib, tokenize, ast, NumPy and struct.
+    except Exception as error:
         raise UserError(
-            f"{os.fspath(path)} cannot be read ({one_line(error)}); write it again with "
-            "numpy.savez_compressed, from arrays of numbers"
+            f"{os.fspath(path)} cannot be read ({one_line(error)}); {remedy}"
         ) from error
+
+
+def _present(
+    path: str | os.PathLike[str],
+    members: dict[str, zipfile.ZipInfo],
+    key_sets: Sequence[tuple[str, ...]],
+) -> tuple[str, ...]:
+    for keys in key_sets:
+        if set(keys) <= members.keys():
+            return keys
+    raise UserError(
+        f"{os.fspath(path)} holds {', '.join(members) or 'no arrays'}; needed are "
+        f"{', or '.join(', '.join(keys) for keys in key_sets)}"
+    )
+
+
+def _check_unpacked_size(
+    path: str | os.PathLike[str], members: Sequence[zipfile.ZipInfo], size: int
+) -> None:
+    for info in members:
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"{info.filename} is packed in a way that NumPy never uses")
+    unpacked = sum(info.file_size for info in members)
+    if unpacked > max(_UNPACKED_BYTES, _UNPACKED_RATIO * size):
+        raise UserError(
+            f"{os.fspath(path)} has {size / 2**20:.1f} MiB and unpacks to {unpacked / 2**20:,.0f}, "
+            f"more than {_UNPACKED_RATIO} times as much; write it again with numpy.savez, which "
+            "does not compress"
+        )
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
+    """Reads an array whose header tells the truth about its size."""
+    with archive.open(info) as member:
+        version = np.lib.format.read_magic(member)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, _, dtype = read_header(member)
+        if dtype.hasobject:
+            raise ValueError(f"{info.filename} holds Python objects")
+        if math.prod(shape) * dtype.itemsize != info.file_size - member.tell():
+            raise ValueError(f"{info.filename} is shorter or longer than its shape {shape}")
+    with archive.open(info) as member:
+        return np.lib.format.read_array(member, allow_pickle=False)
 
 
 def _pair(
@@ -94,10 +167,11 @@ def _as_images(where: str, images: np.ndarray) -> np.ndarray:
             f"0, got {list(images.shape)}"
         )
     # Read as pixels of many channels, they would train a network on what nobody meant.
-    if images.shape[1] in (1, 3) and images.shape[3] > 4:
+    if _looks_channels_first(*images.shape[1:]):
         raise UserError(
-            f"{where} has its channels first, {list(images.shape)}; the last axis must be theirs: "
-            "store images.transpose(0, 2, 3, 1)"
+            f"{where} has its channels first, {list(images.shape)}; the last axis must be the "
+            "channels: store images.transpose(0, 2, 3, 1) (images whose width is their number of "
+            "channels are told apart by one more column)"
         )
     if images.dtype.kind in "iu":
         smallest, largest = images.min(), images.max()
@@ -118,6 +192,20 @@ def _as_images(where: str, images: np.ndarray) -> np.ndarray:
             f"remove it ({np.count_nonzero(~finite)} images have such pixels)"
         )
     return images
+
+
+def _looks_channels_first(first: int, second: int, last: int) -> bool:
+    """Whether images `[first, second, last]` are `[channels, height, width]` in all likelihood.
+
+    >>> [_looks_channels_first(*shape) for shape in ((13, 8, 8), (3, 32, 24), (3, 4, 4))]
+    [True, True, True]
+    >>> [_looks_channels_first(*shape) for shape in ((8, 8, 13), (3, 8, 4), (28, 3, 3), (5, 1, 1))]
+    [False, False, False, False]
+    """
+    if first in (1, 3) and last > 4:
+        return True
+    # Squares with another number in front; but one or three channels at the end are usual.
+    return first != second == last and not (last in (1, 3) and first > last)
 
 
 def _as_labels(where: str, labels: np.ndarray) -> np.ndarray:

@@ -31,26 +31,44 @@ def evenly_spaced(size: int, count: int) -> np.ndarray:
 
 
 def held_out(labels: np.ndarray, total: int) -> np.ndarray:
-    """Sets `total` examples aside: each class gives its share, at even distances in its order.
+    """Sets examples aside: each class gives its share, at even distances in its order.
 
-    Arguments:
+    Every class keeps one example at least. Where its share is all that it has, another class gives
+    one more; where none can, fewer than `total` are set aside.
+
+    Args:
         labels: int `[examples]`.
         total: how many, 0 .. number of examples.
 
     Returns:
         bool `[examples]`, true for those set aside. Uses no random numbers.
+
+    Example:
+        >>> held_out(np.array([0, 0, 0, 1, 2]), 1).tolist()
+        [False, True, False, False, False]
+        >>> held_out(np.array([0, 1, 2]), 1).tolist()
+        [False, False, False]
     """
+    sizes = np.bincount(labels)
+    most = np.maximum(sizes - 1, 0)
+    counts = np.minimum(stratified_counts(sizes, total), most)
+    missing = min(total, int(most.sum())) - int(counts.sum())
+    counts += stratified_counts(most - counts, missing)
     mask = np.zeros(len(labels), bool)
-    for label, count in enumerate(stratified_counts(np.bincount(labels), total)):
-        members = np.flatnonzero(labels == label)
+    for members, count in zip(_by_class(labels, sizes), counts, strict=True):
         mask[members[evenly_spaced(len(members), count)]] = True
     return mask
+
+
+def _by_class(labels: np.ndarray, sizes: np.ndarray) -> list[np.ndarray]:
+    """Positions of the examples of each class, increasing."""
+    return np.split(np.argsort(labels, kind="stable"), np.cumsum(sizes)[:-1])
 
 
 def stratified_subset(labels: np.ndarray, total: int, seed: int) -> np.ndarray:
     """Draws `total` examples so that every class keeps its share.
 
-    Arguments:
+    Args:
         labels: int `[examples]`.
         total: how many to draw, 1 .. number of examples.
         seed: the same seed draws the same examples.
@@ -63,9 +81,10 @@ def stratified_subset(labels: np.ndarray, total: int, seed: int) -> np.ndarray:
     """
     check_total(total, len(labels))
     shuffled = np.asarray(jax.random.permutation(jax.random.key(seed), len(labels)))
-    counts = stratified_counts(np.bincount(labels), total)
-    chosen = [shuffled[labels[shuffled] == label][:count] for label, count in enumerate(counts)]
-    return np.sort(np.concatenate(chosen))
+    sizes = np.bincount(labels)
+    counts = stratified_counts(sizes, total)
+    places = zip(_by_class(labels[shuffled], sizes), counts, strict=True)
+    return np.sort(shuffled[np.concatenate([members[:count] for members, count in places])])
 
 
 def check_total(total: int, examples: int) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from rcjax.data import AnyDataset, ImageStream, Purpose, generator
-from rcjax.data.streamed import Cropping, Reading, StreamedSplit, batches, epoch_order
+from rcjax.data.streamed import Cropping, Readers, StreamedSplit, batches, epoch_order
 from rcjax.runtime import divide_batch, place_batch, replicated
 from rcjax.training.epoch import EpochMetrics, EpochSettings
 from rcjax.training.evaluation import Scores
@@ -48,7 +48,7 @@ class StreamedExperiment(Experiment):
 
     def _place(self, dataset: Any, resident: Experiment | None) -> None:
         self._stream: ImageStream = dataset
-        self._reading = Reading(self._config.streaming.processes)
+        self._readers = Readers(self._config.streaming.processes)
         self._step = _make_step(*self.epoch_parts)
         self.checkpoints_per_epoch = -(-dataset.train_size // self._config.batch_size)
 
@@ -108,7 +108,7 @@ class StreamedExperiment(Experiment):
             config.batch_size,
             first=first,
             cropping=Cropping(config.random_crop, config.random_flip, config.seed, epoch),
-            reading=self._reading,
+            readers=self._readers,
         )
 
     def _scores(self, network: tuple[Any, Any]) -> tuple[Scores, Scores]:
@@ -124,7 +124,7 @@ class StreamedExperiment(Experiment):
     def _score(self, network: Any, split: StreamedSplit, chosen: np.ndarray) -> Scores:
         parameters, model_state = network
         loss = correct = 0.0
-        for batch in batches(split, chosen, _EVALUATION_BATCH, reading=self._reading):
+        for batch in batches(split, chosen, _EVALUATION_BATCH, readers=self._readers):
             scores = self._evaluate(parameters, model_state, batch.images, batch.labels)
             loss += scores.loss * len(batch.labels)
             correct += round(scores.accuracy * len(batch.labels) / 100)

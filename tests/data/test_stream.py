@@ -15,7 +15,7 @@ from rcjax.data.label_noise import label_shifts
 from rcjax.data.randomness import Purpose, generator
 from rcjax.data.streamed.crops import middle, random_part
 from rcjax.data.streamed.image_stream import Batch, Cropping, batches, decoded, epoch_order
-from rcjax.data.streamed.read_ahead import Reading
+from rcjax.data.streamed.read_ahead import Readers
 from rcjax.errors import UserError
 
 from .tiny_imagenet import make_folder, prepare_imagenet
@@ -92,8 +92,8 @@ def test_processes_read_what_threads_read(folder: Path, prepared: Path) -> None:
         opened(folder),
         open_stream("imagenet2012", data_dir=str(prepared), image_size=16),
     ):
-        expected = read(stream, reading=Reading(threads=1))
-        assert_equal(read(stream, reading=Reading(processes=2)), expected)
+        expected = read(stream, readers=Readers(threads=1))
+        assert_equal(read(stream, readers=Readers(processes=2)), expected)
 
 
 def test_imagenet_as_tensorflow_datasets_keeps_it(folder: Path, prepared: Path) -> None:

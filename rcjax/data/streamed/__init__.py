@@ -9,12 +9,12 @@ from rcjax.data.streamed.image_stream import (
     epoch_order,
 )
 from rcjax.data.streamed.opening import open_stream
-from rcjax.data.streamed.read_ahead import Reading
+from rcjax.data.streamed.read_ahead import Readers
 
 __all__ = [
     "Cropping",
     "ImageStream",
-    "Reading",
+    "Readers",
     "StreamedSplit",
     "batches",
     "decoded",

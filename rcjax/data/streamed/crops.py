@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from rcjax.data.pictures import Box
+from rcjax.data.decoding import Box
 
 # What is usual for ImageNet: the middle 224 of 256 pixels of the shorter side; in training, parts
 # of 8 to 100 % of the area whose sides are in a ratio of 3 : 4 to 4 : 3 (Szegedy et al. 2015).

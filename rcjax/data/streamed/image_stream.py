@@ -4,30 +4,22 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
-from rcjax.data.pictures import Box, decode
+from rcjax.data.decoding import Box, decode
 from rcjax.data.randomness import Purpose, generator
 from rcjax.data.streamed.crops import middle, random_part
-from rcjax.data.streamed.read_ahead import Reading, chunks_of, read_in_background
+from rcjax.data.streamed.read_ahead import Readable, Readers, chunks_of, read_in_background
 
 
-class Picture(NamedTuple):
-    """A picture that is not yet decoded: its file or bytes, its label, what to call it."""
+class EncodedPicture(NamedTuple):
+    """A picture that is not yet decoded: its file or bytes, its label, its name in messages."""
 
     data: Path | bytes
     label: int
     name: str
-
-
-class Pictures(Protocol):
-    """Where pictures come from. Goes to other processes, so it must be possible to pickle it."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, position: int) -> Picture: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +34,7 @@ class StreamedSplit:
         image_size: pixels of a side of a decoded image.
     """
 
-    pictures: Pictures
+    pictures: Readable[EncodedPicture]
     positions: np.ndarray
     shifts: np.ndarray
     num_classes: int
@@ -168,17 +160,17 @@ def batches(
     *,
     first: int = 0,
     cropping: Cropping | None = None,
-    reading: Reading | None = None,
+    readers: Readers | None = None,
 ) -> Generator[Batch]:
     """Yields the examples of a split in an order, batch after batch, read ahead in the background.
 
-    Arguments:
+    Args:
         split: the examples.
         order: int `[n]`, numbers of examples.
         batch_size: examples in a batch; the last one may be smaller.
         first: the number of the batch to begin with. What comes is what would have come.
         cropping: what is done to the pictures; None takes the middle.
-        reading: how many threads or processes read; changes nothing but the speed.
+        readers: threads or processes; changes nothing but the speed.
 
     Returns:
         A generator of `Batch`. Close it where it is not used up.
@@ -189,12 +181,12 @@ def batches(
     bounds = chunks_of(len(order), batch_size, first)
     chunks = _Chunks(split, order, tuple(bounds), cropping or Cropping())
     held: list[Batch] = []
-    source = read_in_background(chunks, reading or Reading())
+    read = read_in_background(chunks, readers or Readers())
     try:
-        for chunk, (_, end) in zip(source, bounds, strict=True):
+        for chunk, (_, end) in zip(read, bounds, strict=True):
             held.append(chunk)
             if end % batch_size == 0 or end == len(order):
                 yield Batch(*(np.concatenate(parts) for parts in zip(*held, strict=True)))
                 held = []
     finally:
-        source.close()
+        read.close()

@@ -10,14 +10,15 @@ import numpy as np
 
 from rcjax.data.folders import PictureFiles, list_folder
 from rcjax.data.label_noise import label_shifts
-from rcjax.data.messages import one_line
 from rcjax.data.names import IMAGENET, STREAM, is_streamed
 from rcjax.data.normalization import IMAGENET_NORMALIZATION, chosen_normalization
 from rcjax.data.prepare import check_format, check_record_counts, is_prepared, stock_builder
 from rcjax.data.randomness import Purpose, generator
 from rcjax.data.stratify import check_total, stratified_subset
-from rcjax.data.streamed.image_stream import ImageStream, Picture, Pictures, StreamedSplit
+from rcjax.data.streamed.image_stream import EncodedPicture, ImageStream, StreamedSplit
+from rcjax.data.streamed.read_ahead import Readable
 from rcjax.errors import UserError
+from rcjax.outside import one_line
 
 DEFAULT_IMAGE_SIZE = 224
 
@@ -35,7 +36,7 @@ def open_stream(
 ) -> ImageStream:
     """Opens a data set of pictures that are read as they are needed.
 
-    Arguments:
+    Args:
         name: "stream:PATH" for a folder of pictures, see `rcjax.data.folders.list_folder`; or
             "imagenet2012", prepared by tensorflow-datasets as array_record files.
         data_dir: where tensorflow-datasets keeps its data; None is its own default.
@@ -61,8 +62,8 @@ def open_stream(
         normalization_mean, normalization_std, 3, otherwise=lambda: IMAGENET_NORMALIZATION
     )
     size = image_size or DEFAULT_IMAGE_SIZE
-    train: Pictures
-    test: Pictures
+    train: Readable[EncodedPicture]
+    test: Readable[EncodedPicture]
     if name == IMAGENET:
         builder = _prepared_imagenet(data_dir)
         train, test = (
@@ -106,9 +107,9 @@ class _FilePictures:
     def __len__(self) -> int:
         return len(self.files.paths)
 
-    def __getitem__(self, position: int) -> Picture:
+    def __getitem__(self, position: int) -> EncodedPicture:
         path = self.files.paths[position]
-        return Picture(Path(path), int(self.files.labels[position]), path)
+        return EncodedPicture(Path(path), int(self.files.labels[position]), path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +148,7 @@ class _RecordPictures:
     def __len__(self) -> int:
         return len(self.source)
 
-    def __getitem__(self, position: int) -> Picture:
+    def __getitem__(self, position: int) -> EncodedPicture:
         try:
             record = self.source[position]
         except Exception as error:
@@ -156,7 +157,7 @@ class _RecordPictures:
                 "prepare the data set again"
             ) from error
         name = f"{record['file_name'].decode()} in {self.where}"
-        return Picture(record["image"], int(record["label"]), name)
+        return EncodedPicture(record["image"], int(record["label"]), name)
 
 
 def _prepared_imagenet(data_dir: str | None) -> Any:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 # Examples that a thread decodes at a time: enough that handing them over costs nothing beside it.
 _CHUNK = 32
@@ -11,8 +11,8 @@ _AHEAD = 4  # chunks that wait, for each thread or process
 
 
 @dataclass(frozen=True)
-class Reading:
-    """Who reads.
+class Readers:
+    """The threads or processes that read.
 
     Attributes:
         processes: how many processes decode; 0 decodes in threads of this one.
@@ -26,7 +26,7 @@ class Reading:
 def chunks_of(examples: int, batch_size: int, first: int) -> list[tuple[int, int]]:
     """Divides batches into chunks, none of which reaches into two batches.
 
-    Arguments:
+    Args:
         examples: how many there are.
         batch_size: examples in a batch, but for the last.
         first: the batch to begin with.
@@ -42,35 +42,38 @@ def chunks_of(examples: int, batch_size: int, first: int) -> list[tuple[int, int
     ]
 
 
-class Source(Protocol):
-    """What can be read at any place. For processes it must be possible to pickle it."""
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Readable(Protocol[T_co]):
+    """Items that can be read at any place. To be read by processes, it must pickle."""
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, place: int, /) -> Any: ...
+    def __getitem__(self, place: int, /) -> T_co: ...
 
 
-def read_in_background(source: Source, reading: Reading) -> Generator[Any]:
-    """Yields `source[0]`, `source[1]`, ..., in this order whoever reads.
+def read_in_background(items: Readable[T_co], readers: Readers) -> Generator[T_co]:
+    """Yields `items[0]`, `items[1]`, ..., in this order whoever reads.
 
-    Arguments:
-        source: what is read.
-        reading: who reads.
+    Args:
+        items: read one after the other.
+        readers: threads or processes that read.
 
     Raises:
-        What `source` raises.
+        The errors of `items`.
     """
     import grain
 
-    threads = reading.threads or os.cpu_count() or 1
-    if reading.processes:
-        threads = max(1, threads // reading.processes)
+    threads = readers.threads or os.cpu_count() or 1
+    if readers.processes:
+        threads = max(1, threads // readers.processes)
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=_AHEAD * threads)
-    dataset = grain.MapDataset.source(source).to_iter_dataset(options)
-    if reading.processes:
+    dataset = grain.MapDataset.source(items).to_iter_dataset(options)
+    if readers.processes:
         _mark_flags_as_parsed()
         dataset = dataset.mp_prefetch(
-            grain.MultiprocessingOptions(reading.processes, per_worker_buffer_size=_AHEAD)
+            grain.MultiprocessingOptions(readers.processes, per_worker_buffer_size=_AHEAD)
         )
     iterator = iter(dataset)
     try:
