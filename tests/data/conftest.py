@@ -1,6 +1,5 @@
-"""A small data set, prepared once, in the layout in which tensorflow-datasets keeps real ones."""
+"""A small data set, prepared once as real ones are."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -19,9 +18,3 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Contents]:
         "cifar10", archives=[folder / "cifar-10-binary.tar.gz"], data_dir=folder, checksum=False
     )
     return folder, contents
-
-
-@pytest.fixture
-def copy_of_tiny(tiny: tuple[Path, Contents], tmp_path: Path) -> Path:
-    """A data_dir like `tiny`'s, free to be damaged."""
-    return Path(shutil.copytree(tiny[0], tmp_path / "copy"))

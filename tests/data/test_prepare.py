@@ -11,10 +11,11 @@ from scipy import io as scipy_io
 
 from rcjax.data import load
 from rcjax.data.prepare import main, prepare
-from rcjax.errors import UserError
+from rcjax.errors import DamagedError, UserError
 
 from .tiny_cifar import Contents, make_archive, write_tar
 
+CACHE = "arrays-1.npz"
 TRAIN_FILES = [f"data_batch_{number}.bin" for number in range(1, 6)]
 
 
@@ -31,18 +32,39 @@ def test_cifar10_arrives_unchanged_and_in_order(tiny: tuple[Path, Contents]) -> 
     assert_loads_as("cifar10", *tiny)
 
 
-def test_the_stock_reader_reads_it_too(tiny: tuple[Path, Contents]) -> None:
-    import tensorflow_datasets as tfds
+def damaged_cache(path: Path, number: int) -> bytes:
+    """The bytes of the file, cut or changed at the `number`-th of some places."""
+    whole = path.read_bytes()
+    place = (number * 2_654_435_761) % len(whole)
+    if number % 3 == 0:
+        return whole[:place]
+    return whole[:place] + bytes([whole[place] ^ (1 << number % 8)]) + whole[place + 1 :]
 
+
+def test_a_damaged_cache_is_noticed_wherever_it_is_hurt(tiny, tmp_path: Path) -> None:
     folder, contents = tiny
-    source = tfds.data_source("cifar10", split="test", data_dir=folder)
-    examples = {example["id"].decode(): example for example in source}
-    for number, (image, label) in enumerate(
-        zip(contents.test_images, contents.test_labels, strict=True)
-    ):
-        example = examples[f"test_{number:05d}"]
-        np.testing.assert_array_equal(example["image"], image)
-        assert example["label"] == label
+    (tmp_path / "cifar10").mkdir()
+    copy = tmp_path / "cifar10" / CACHE
+    messages = []
+    for number in range(60):
+        copy.write_bytes(damaged_cache(folder / "cifar10" / CACHE, number))
+        try:
+            data = load("cifar10", data_dir=str(tmp_path))
+        except DamagedError as error:
+            messages.append(str(error))
+        else:  # a byte that means nothing, such as a time
+            np.testing.assert_array_equal(data.train_images, contents.train_images)
+            np.testing.assert_array_equal(data.test_labels, contents.test_labels)
+    assert len(messages) > 50
+    for message in messages:
+        assert f"{copy} " in message
+        assert "python -m rcjax.data.prepare cifar10" in message
+
+
+def test_prepared_data_are_arrays_like_anybodys(tiny: tuple[Path, Contents]) -> None:
+    folder, contents = tiny
+    data = load(str(folder / "cifar10" / CACHE))
+    np.testing.assert_array_equal(data.train_images, contents.train_images)
 
 
 def test_cifar100_takes_the_fine_labels(tmp_path: Path) -> None:
@@ -76,7 +98,7 @@ def test_the_command_prepares_what_load_reads(tmp_path: Path) -> None:
     environment = os.environ | {"TFDS_DATA_DIR": str(tmp_path / "data")}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"cifar10 is prepared in {tmp_path / 'data' / 'cifar10' / '3.0.2'}\n"
+    assert done.stdout == f"cifar10 is prepared in {tmp_path / 'data' / 'cifar10' / CACHE}\n"
     assert_loads_as("cifar10", tmp_path / "data", contents)
     assert os.listdir(tmp_path / "data") == ["cifar10"]
 
@@ -96,24 +118,23 @@ def test_an_archive_that_is_not_the_published_one_is_refused(
 def test_preparing_twice_keeps_the_first(tiny: tuple[Path, Contents]) -> None:
     folder, contents = tiny
     where = prepare("cifar10", data_dir=folder)
-    assert where == folder / "cifar10" / "3.0.2"
+    assert where == folder / "cifar10" / CACHE
     assert_loads_as("cifar10", folder, contents)
 
 
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, "holds no file 'batches.meta.txt'"),
-        ({"batches.meta.txt": b"a\nb\n"}, "holds no file 'data_batch_1.bin'"),
+        ({}, "holds no file 'data_batch_1.bin'"),
         (
-            {"batches.meta.txt": b"a\nb\n", "data_batch_1.bin": bytes(3000)},
-            "has 3000 bytes, not a multiple of the 3073",
+            {"data_batch_1.bin": bytes(3000)},
+            "data_batch_1.bin has 3000 bytes, not a multiple of the 3073",
         ),
         (
-            {"batches.meta.txt": b"a\nb\n", "test_batch.bin": bytes([2]) + bytes(3072)}
-            | dict.fromkeys(TRAIN_FILES, bytes(3073)),
-            "test split has label 2, but only 2 classes",
+            {"test_batch.bin": bytes([10]) + bytes(3072)} | dict.fromkeys(TRAIN_FILES, bytes(3073)),
+            "test_batch.bin has label 10, but there are only 10 classes",
         ),
+        (dict.fromkeys([*TRAIN_FILES, "test_batch.bin"], b""), "data_batch_5.bin holds no images"),
     ],
 )
 def test_archive_with_wrong_contents(tmp_path: Path, files: dict, message: str) -> None:
@@ -146,6 +167,19 @@ def test_truncated_archive(tmp_path: Path, kept: float) -> None:
 def test_wrong_arguments(tmp_path: Path, name: str, archives: list, message: str) -> None:
     with pytest.raises(UserError, match=message):
         prepare(name, archives=archives, data_dir=tmp_path)
+
+
+def test_an_svhn_that_does_not_fit_together(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        stored = {"X": np.zeros((32, 32, 3, 4), np.uint8), "y": np.ones((3, 1))}
+        scipy_io.savemat(tmp_path / f"{split}_32x32.mat", stored)
+    with pytest.raises(UserError, match="3 labels for images"):
+        prepare(
+            "svhn_cropped",
+            archives=[tmp_path / "train_32x32.mat", tmp_path / "test_32x32.mat"],
+            data_dir=tmp_path,
+            checksum=False,
+        )
 
 
 def test_data_dir_that_cannot_be_written(tmp_path: Path) -> None:

@@ -1,15 +1,19 @@
-"""Prepares CIFAR-10, CIFAR-100 and SVHN, and reads what is prepared, without TensorFlow.
+"""Prepares CIFAR-10, CIFAR-100 and SVHN as NumPy arrays, and reads what is prepared.
 
     python -m rcjax.data.prepare cifar10
     python -m rcjax.data.prepare cifar10 --archive=cifar-10-binary.tar.gz --data_dir=DIR
 
 The first form downloads the original archive; the second takes one that was downloaded by hand and
-needs no network. The result is the directory that `tensorflow_datasets.data_source` reads.
+needs no network. Folders that tensorflow-datasets prepared are read as well.
 """
 
-from rcjax.data.prepare.builders import check_format, is_prepared, stock_builder
-from rcjax.data.prepare.preparing import main, prepare
-from rcjax.data.prepare.reading import check_record_counts, load_prepared
+from rcjax.data.prepare.preparing import load_prepared, main, prepare
+from rcjax.data.prepare.tfds_folder import (
+    check_format,
+    check_record_counts,
+    is_prepared,
+    stock_builder,
+)
 
 __all__ = [
     "check_format",

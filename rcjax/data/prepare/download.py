@@ -11,9 +11,9 @@ from urllib.error import HTTPError
 
 from tqdm import tqdm
 
-from rcjax.data.messages import one_line
 from rcjax.data.prepare.published_archives import Archive
 from rcjax.errors import UserError
+from rcjax.outside import one_line
 
 _TIMEOUT_SECONDS = 10  # without an answer; not of the whole transfer
 _BLOCK_BYTES = 1 << 20

@@ -1,32 +1,67 @@
-"""Prepares CIFAR-10, CIFAR-100 or SVHN for tensorflow-datasets, without TensorFlow.
-
-    python -m rcjax.data.prepare cifar10
-    python -m rcjax.data.prepare cifar10 --archive=cifar-10-binary.tar.gz --data_dir=DIR
-
-The first form downloads the original archive; the second takes one that was downloaded by hand and
-needs no network. The result is the directory that `tensorflow_datasets.data_source` reads.
-"""
+"""Prepares CIFAR-10, CIFAR-100 or SVHN: original archives become one file of arrays."""
 
 import argparse
+import glob
 import os
 import shlex
 import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from rcjax.data.messages import one_line
 from rcjax.data.prepare.archives import read_archives
-from rcjax.data.prepare.builders import (
-    check_format,
-    is_prepared,
-    stock_builder,
-    write_array_records,
+from rcjax.data.prepare.array_cache import (
+    Splits,
+    cache_path,
+    data_root,
+    read_cache,
+    write_cache,
 )
 from rcjax.data.prepare.download import download, verify_checksum
 from rcjax.data.prepare.published_archives import ARCHIVES
+from rcjax.data.prepare.tfds_folder import (
+    check_format,
+    is_prepared,
+    read_tfds_folder,
+    stock_builder,
+)
 from rcjax.errors import UserError
+from rcjax.outside import expanded, one_line
 from rcjax.terminal import say, say_error
+
+
+def load_prepared(name: str, data_dir: str | None) -> Splits:
+    """Reads a data set; downloads and prepares it first where it is not there.
+
+    Args:
+        name: a key of `rcjax.data.prepare.published_archives.ARCHIVES`.
+        data_dir: where data sets are kept; None is the default of tensorflow-datasets.
+
+    Returns:
+        train_images, train_labels, test_images, test_labels as in `rcjax.data.Dataset`, each split
+        in the order of its original files.
+
+    Raises:
+        UserError: not there and no network to download it, damaged, or prepared by
+            tensorflow-datasets in another format.
+    """
+    root = data_root(data_dir)
+    if not os.path.exists(cache_path(name, root)):
+        builder = _tfds_builder(name, root)
+        if builder is not None:
+            return read_tfds_folder(builder)
+        say(f"data set {name!r} is not in {root}: downloading it")
+        prepare(name, data_dir=data_dir)
+    return read_cache(name, root)
+
+
+def _tfds_builder(name: str, root: Path) -> Any | None:
+    """The builder of a data set that tensorflow-datasets prepared; None where it did not."""
+    if not glob.glob(os.path.join(glob.escape(os.fspath(root / name)), "*", "dataset_info.json")):
+        return None  # without importing tensorflow-datasets, which takes a second
+    builder = stock_builder(name, root)
+    return builder if is_prepared(builder) else None
 
 
 def prepare(
@@ -36,65 +71,64 @@ def prepare(
     data_dir: str | os.PathLike[str] | None = None,
     checksum: bool = True,
 ) -> Path:
-    """Writes a data set as array_record files, in the layout of tensorflow-datasets.
+    """Writes the arrays of a data set into one `.npz` file.
 
-    Arguments:
+    Args:
         name: "cifar10", "cifar100" or "svhn_cropped" (whose split "extra" is left out).
         archives: the original files, downloaded by hand; empty to download them.
-        data_dir: where to write; None is tensorflow-datasets' own default.
+        data_dir: where to write; None is the default of tensorflow-datasets.
         checksum: whether the archives must be those published, byte for byte.
 
     Returns:
-        The directory of the prepared data set. Nothing is done where it is there already; an
-        interrupted preparation leaves nothing that looks finished.
+        The path of the file, or of the folder that tensorflow-datasets prepared: nothing is done
+        where either is there. An interrupted preparation leaves nothing that looks finished.
 
     Raises:
         UserError: unknown name; no network to download an archive; an archive missing, damaged or
-            not the published one; the data are there in another format; the directory cannot be
-            written.
+            not the published one; tensorflow-datasets prepared the data in another format; the
+            directory cannot be written.
     """
     if name not in ARCHIVES:
         raise UserError(f"cannot prepare data set {name!r}; known are {', '.join(ARCHIVES)}")
-    builder = stock_builder(name, data_dir)
-    if is_prepared(builder):
+    root = data_root(data_dir)
+    if os.path.exists(cache_path(name, root)):
+        return cache_path(name, root)
+    builder = _tfds_builder(name, root)
+    if builder is not None:
         check_format(builder)
         return Path(builder.data_dir)
     given = _match_archives(name, archives) if archives else None
     if given is not None and checksum:
         for archive in ARCHIVES[name]:
             verify_checksum(archive, given[archive.file_name])
-    root = Path(builder.data_dir).parents[1]  # DIR of DIR/name/version
     try:
         root.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix="preparing-", dir=root))
         try:
             paths = given or _download_all(name, scratch, root)
-            write_array_records(name, read_archives(name, paths), root, scratch)
+            return write_cache(name, root, read_archives(name, paths), scratch)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     except OSError as error:
-        # Another process may have prepared the same data meanwhile; theirs are as good.
-        if not is_prepared(builder):
-            raise UserError(
-                f"data set {name!r} cannot be prepared in {root} ({one_line(error)}); "
-                f"choose another data_dir"
-            ) from error
-    return Path(builder.data_dir)
+        raise UserError(
+            f"data set {name!r} cannot be prepared in {root} ({one_line(error)}); "
+            f"choose another data_dir"
+        ) from error
 
 
 def _match_archives(name: str, paths: Sequence[str | os.PathLike[str]]) -> dict[str, Path]:
     """Tells which given file is which archive; a lone one may have any name."""
     wanted = [archive.file_name for archive in ARCHIVES[name]]
-    given = {Path(path).name: Path(path) for path in paths}
+    given = {Path(path).name: expanded(path) for path in paths}
     if len(wanted) == len(paths) == 1:
-        given = {wanted[0]: Path(paths[0])}
+        given = {wanted[0]: expanded(paths[0])}
     if set(given) != set(wanted) or len(paths) != len(wanted):
         raise UserError(
             f"data set {name!r} is made of {' and '.join(wanted)}, one --archive each; "
             f"got {', '.join(os.fspath(path) for path in paths)}"
         )
     for path in given.values():
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise UserError(f"no archive at {path}; --archive must name a downloaded file")
     return given
 

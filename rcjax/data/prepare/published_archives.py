@@ -25,19 +25,22 @@ class CifarLayout:
     """How a CIFAR archive stores its images: records of label bytes and then 3 x 32 x 32 pixels.
 
     Attributes:
-        files: for each split, the record files in order.
-        label_files: for each label byte of a record, the feature's name and the file with the
-            names of its classes.
+        train_files, test_files: the record files of a split, in order.
+        label_bytes: how many labels stand before the pixels; the last one is the class.
+        classes: number of classes.
     """
 
-    files: dict[str, tuple[str, ...]]
-    label_files: dict[str, str]
+    train_files: tuple[str, ...]
+    test_files: tuple[str, ...]
+    label_bytes: int
+    classes: int
 
     @property
     def record_type(self) -> np.dtype:
-        """One record as a numpy structure: a byte for each label, then `image` [3, 32, 32]."""
-        labels = [(feature, np.uint8) for feature in self.label_files]
-        return np.dtype([*labels, ("image", np.uint8, (3, 32, 32))])
+        """One record as a NumPy structure: `labels` and then `image` [3, 32, 32], of bytes."""
+        return np.dtype(
+            [("labels", np.uint8, (self.label_bytes,)), ("image", np.uint8, (3, 32, 32))]
+        )
 
 
 _CIFAR_SITE = "https://www.cs.toronto.edu/~kriz/"
@@ -74,14 +77,15 @@ ARCHIVES: dict[str, tuple[Archive, ...]] = {
 
 CIFAR_LAYOUTS: dict[str, CifarLayout] = {
     "cifar10": CifarLayout(
-        files={
-            "train": tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
-            "test": ("test_batch.bin",),
-        },
-        label_files={"label": "batches.meta.txt"},
+        train_files=tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
+        test_files=("test_batch.bin",),
+        label_bytes=1,
+        classes=10,
     ),
     "cifar100": CifarLayout(
-        files={"train": ("train.bin",), "test": ("test.bin",)},
-        label_files={"coarse_label": "coarse_label_names.txt", "label": "fine_label_names.txt"},
+        train_files=("train.bin",),
+        test_files=("test.bin",),
+        label_bytes=2,  # twenty groups of classes, then the classes
+        classes=100,
     ),
 }
