@@ -80,14 +80,16 @@ def _run(argv: list[str]) -> int:
 
     # Only now: these pull in the whole training stack, and a misspelt field should not wait for it.
     from rcjax.experiments import run_experiment
+    from rcjax.runtime import mended_compilation_cache
     from rcjax.training import Interrupted, train
 
     try:
         # A config of many runs names its experiment; every other config is one training run.
-        if "experiment" in config:
-            record = run_experiment(config, workdir, argv)
-        else:
-            record = train(config, workdir)
+        with mended_compilation_cache():
+            if "experiment" in config:
+                record = run_experiment(config, workdir, argv)
+            else:
+                record = train(config, workdir)
     except Interrupted as interrupted:
         say_error(f"{interrupted}; to resume: {_command(argv)}")
         return INTERRUPTED

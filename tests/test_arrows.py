@@ -95,6 +95,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "launch": {
         "config": "the command line names a config",
         "experiments": "it runs the experiment of the config",
+        "runtime": "a damaged compilation cache is mended, whatever the experiment",
         "terminal": "it says how a command ended",
         "training": "a config without an experiment is one training run",
         "errors": "every error of the user's ends in one line",

@@ -1,6 +1,6 @@
 """What every long command needs: its folder, files, devices, signals and compilations."""
 
-from rcjax.runtime.compilation import shared_compilations
+from rcjax.runtime.compilation import mended_compilation_cache, shared_compilations
 from rcjax.runtime.devices import (
     check_devices,
     describe_devices,
@@ -29,6 +29,7 @@ __all__ = [
     "is_number",
     "json_line",
     "local_mesh",
+    "mended_compilation_cache",
     "place_batch",
     "read_json",
     "replicate",
