@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from rcjax.report import words
-from rcjax.report.charts import Chart, Hints, Panel, file_names
+from rcjax.report.charts import Chart, Hints, Panel
 from rcjax.report.definition import VARIED, About
 from rcjax.report.drawing import Curve, draw_curves
 from rcjax.report.palette import Palette
@@ -57,12 +57,8 @@ def groups_of(about: About) -> dict[tuple[str, ...], list[Variant]]:
 def ablation_charts(analysis: Analysis, about: About, palette: Palette) -> list[Chart]:
     """For each group a chart of two panels: correlation with the gap, and mean count."""
     groups = groups_of(about)
-    files = file_names("ablation", ["_".join(fields) for fields in groups])
     networks = [own for own in analysis.networks.values() if own.runs.with_numbers]
-    return [
-        _chart(fields, members, networks, palette, files["_".join(fields)])
-        for fields, members in groups.items()
-    ]
+    return [_chart(fields, members, networks, palette) for fields, members in groups.items()]
 
 
 def _chart(
@@ -70,7 +66,6 @@ def _chart(
     members: Sequence[Variant],
     networks: Sequence[NetworkStatistics],
     palette: Palette,
-    file: str,
 ) -> Chart:
     correlations = [_correlations(own, members, palette) for own in networks]
     counts = [_counts(own, members, palette) for own in networks]
@@ -91,7 +86,7 @@ def _chart(
     several = len(fields) > 1
     caption = say("ablation_caption", title=title, own=own_label, several_fields=several)
     legends = palette.network_legend([own.name for own in networks])
-    return Chart(file, caption, panels, legends, height=2.2, columns=2)
+    return Chart("ablation", "_".join(fields), caption, panels, legends, height=2.2, columns=2)
 
 
 @dataclass(frozen=True)

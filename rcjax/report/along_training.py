@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from rcjax.plotting import QUIET, REGIONS
 from rcjax.report import words
-from rcjax.report.charts import Chart, Hints, Panel, file_names
+from rcjax.report.charts import Chart, Hints, Panel
 from rcjax.report.drawing import Curve, draw_curves
 from rcjax.report.palette import Palette
 from rcjax.report.texts import say
@@ -25,15 +25,14 @@ _TITLES = ("With the final gap", "With the gap at that epoch")
 
 def count_charts(analysis: Analysis, palette: Palette) -> list[Chart]:
     """For each network with histories: the mean count by epoch, a line for each colour."""
-    files = file_names("count_over_training", list(analysis.networks))
     return [
-        _count_chart(network, palette, files[name])
-        for name, network in analysis.networks.items()
+        _count_chart(network, palette)
+        for network in analysis.networks.values()
         if network.training.settings
     ]
 
 
-def _count_chart(network: NetworkStatistics, palette: Palette, file: str) -> Chart:
+def _count_chart(network: NetworkStatistics, palette: Palette) -> Chart:
     axis, settings = palette.colour_axis, network.training.settings
     if axis is None:
         groups = {("all runs", REGIONS): settings}
@@ -60,7 +59,8 @@ def _count_chart(network: NetworkStatistics, palette: Palette, file: str) -> Cha
     caption = say("training_caption", network=network.name, runs=runs, axis=axis)
     description = say("training_description", network=network.name, curves=curves)
     legends = palette.legends(marker="", symbols=False)
-    return Chart(file, caption, (Panel(network.name, description, draw),), legends, height=2.3)
+    panel = Panel(network.name, description, draw)
+    return Chart("count_over_training", network.name, caption, (panel,), legends, height=2.3)
 
 
 def _count_curve(label: str, colour: str, rows: Sequence[Row]) -> Curve:
@@ -99,7 +99,7 @@ def prediction_charts(analysis: Analysis, palette: Palette) -> list[Chart]:
         confidence=analysis.options.confidence,
     )
     legends = palette.network_legend(networks, marker="")
-    return [Chart("correlation_over_training", caption, panels, legends, 2.3, 2)]
+    return [Chart("correlation_over_training", "", caption, panels, legends, 2.3, 2)]
 
 
 def _prediction_panel(

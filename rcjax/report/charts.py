@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from markupsafe import Markup
@@ -28,12 +28,14 @@ class Panel:
 class Chart:
     """A figure: one file for a paper, and in the page one picture for each panel."""
 
-    name: str  # of the file, without suffix
+    kind: str  # begins the name of the file
+    subject: str  # ends it
     caption: str
     panels: tuple[Panel, ...]
     legends: tuple[Legend, ...] = ()
     height: float = 2.5  # inches, of a row of panels
     columns: int = 3
+    name: str = ""  # of the file, without suffix; see `named`
 
     def write(self, folder: Path) -> None:
         """Writes the figure as PDF and PNG."""
@@ -59,22 +61,23 @@ class Chart:
         return drawn
 
 
-def file_names(prefix: str, names: Sequence[str]) -> dict[str, str]:
-    """A file name for each name: letters, digits, "-", "_" and "." are kept, no two alike.
+def named(charts: Sequence[Chart]) -> list[Chart]:
+    """The charts with names of files: letters, digits, "-", "_" and "." are kept, no two alike.
 
-    >>> file_names("effect", ["a/b", "a b"])
-    {'a/b': 'effect_a_b', 'a b': 'effect_a_b_2'}
-    >>> [len(file) for file in file_names("effect", ["a" * 300, "a" * 301]).values()]
-    [100, 102]
+    >>> charts = [Chart("effect", subject, "", ()) for subject in ("a/b", "a b", "", "a" * 300)]
+    >>> [chart.name[:12] for chart in named(charts)]
+    ['effect_a_b', 'effect_a_b_2', 'effect', 'effect_aaaaa']
     """
-    found: dict[str, str] = {}
-    for name in names:
-        plain = f"{prefix}_{re.sub(r'[^A-Za-z0-9_.-]+', '_', name).strip('.') or 'unnamed'}"
+    found: list[Chart] = []
+    taken: set[str] = set()
+    for chart in charts:
+        subject = re.sub(r"[^A-Za-z0-9_.-]+", "_", chart.subject).strip(".")
+        plain = f"{chart.kind}_{subject}" if subject else chart.kind
         plain = plain[:_LONGEST_FILE_NAME]  # file systems take 255 bytes, endings and all
-        number, taken = 1, {other.lower() for other in found.values()}
-        file = plain
-        while file.lower() in taken:
+        number, name = 1, plain
+        while name.lower() in taken:
             number += 1
-            file = f"{plain}_{number}"
-        found[name] = file
+            name = f"{plain}_{number}"
+        taken.add(name.lower())
+        found.append(replace(chart, name=name))
     return found

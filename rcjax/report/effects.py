@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from rcjax.array_types import Float
 from rcjax.plotting import REGIONS, Key, Legend
 from rcjax.report import words
-from rcjax.report.charts import Chart, Hints, Panel, file_names
+from rcjax.report.charts import Chart, Hints, Panel
 from rcjax.report.drawing import Curve, draw_curves, ordered_colour
 from rcjax.report.palette import Palette, scale
 from rcjax.report.texts import say
@@ -46,12 +46,10 @@ class _Line:
 
 def effect_charts(study: StudyRows, palette: Palette) -> list[Chart]:
     """A chart for each axis of the grid, with three panels."""
-    axes = study.axes_with_numbers
-    files = file_names("effect", [axis.name for axis in axes])
-    return [_chart(study, axis, palette, files[axis.name]) for axis in axes]
+    return [_chart(study, axis, palette) for axis in study.axes_with_numbers]
 
 
-def _chart(study: StudyRows, axis: Axis, palette: Palette, file: str) -> Chart:
+def _chart(study: StudyRows, axis: Axis, palette: Palette) -> Chart:
     groups, title = _groups(study, axis, palette)
     joined = len(axis.levels) <= _MOST_LEVELS
     panels = tuple(
@@ -61,7 +59,8 @@ def _chart(study: StudyRows, axis: Axis, palette: Palette, file: str) -> Chart:
     legend = Legend(title, tuple(Key(group.label, group.colour) for group in groups))
     several = any(len(group.settings) > len(axis.levels) for group in groups)
     caption = say("effect_caption", axis=axis, joined=joined, several=several)
-    return Chart(file, caption, panels, (legend,) if len(groups) > 1 else (), height=2.1)
+    legends = (legend,) if len(groups) > 1 else ()
+    return Chart("effect", axis.name, caption, panels, legends, height=2.1)
 
 
 def _groups(study: StudyRows, axis: Axis, palette: Palette) -> tuple[list[Group], str]:

@@ -1,24 +1,54 @@
 """What a study shows, in sentences made from its numbers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rcjax.report.notes import why_no_correlation
+from rcjax.report.notes import notes, why_no_correlation
 from rcjax.report.texts import say
-from rcjax.statistics import Analysis, Interval, MeasureStatistics, NetworkStatistics, names
+from rcjax.statistics import (
+    Analysis,
+    Interval,
+    MeasureStatistics,
+    NetworkStatistics,
+    Options,
+    names,
+)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Of one network: the result in one sentence, and what it has to be held against."""
+    """What is said of one network.
+
+    Attributes:
+        network: its name.
+        result: in one sentence.
+        remarks: what the result has to be held against.
+        notes: what a reader of all its numbers must know.
+    """
 
     network: str
     result: str
     remarks: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
-def finding(network: NetworkStatistics, confidence: float) -> Finding:
+@dataclass(frozen=True)
+class Findings:
+    """What is said of a study: of all networks together, empty for one, and of every one."""
+
+    overview: str
+    networks: Mapping[str, Finding]
+
+
+def findings_of(analysis: Analysis) -> Findings:
+    """Everything that is said of a study."""
+    networks = {name: finding(own, analysis.options) for name, own in analysis.networks.items()}
+    return Findings(overview(analysis), networks)
+
+
+def finding(network: NetworkStatistics, options: Options) -> Finding:
     """Says what the correlation is, and plainly what weakens it."""
-    count = network.count
+    count, confidence = network.count, options.confidence
     if count.pearson.value is None:
         remarks = [f"{reason.rstrip('.')}." for reason in why_no_correlation(network)]
     else:
@@ -32,7 +62,8 @@ def finding(network: NetworkStatistics, confidence: float) -> Finding:
             say("without_unfitted", count=count, fitted=network.fitted_only),
         ]
     shown = tuple(remark for remark in remarks if remark)
-    return Finding(network.name, say("result", count=count), shown)
+    said = tuple(notes(network, options.fitted_accuracy))
+    return Finding(network.name, say("result", count=count), shown, said)
 
 
 def overview(analysis: Analysis) -> str:

@@ -6,14 +6,14 @@ from typing import Any
 
 import jinja2
 
-from rcjax.report import definition, tables, words
+from rcjax.report import definition, words
 from rcjax.report.charts import Chart
 from rcjax.report.definition import About
 from rcjax.report.drawing import MARKERS
-from rcjax.report.findings import finding, overview
-from rcjax.report.notes import notes
+from rcjax.report.findings import Findings
+from rcjax.report.tables import STATISTICS, tables_of
 from rcjax.report.texts import say
-from rcjax.statistics import Analysis, StudyRows, distinct_versions, names
+from rcjax.statistics import Analysis, StudyRows, names
 
 _GLYPHS = dict(zip(MARKERS, "●■▲◆▼✚", strict=True)) | {"": "━"}
 _NOT_FITTED = "not_fitted"
@@ -37,12 +37,18 @@ _SECTIONS = {
 }
 
 
-def render(analysis: Analysis, about: About, charts: Mapping[str, list[Chart]]) -> str:
+def render(
+    analysis: Analysis,
+    about: About,
+    findings: Findings,
+    charts: Mapping[str, list[Chart]],
+) -> str:
     """The whole page as text.
 
     Args:
         analysis: of the rows.
         about: what else is known of the study.
+        findings: what is said of it.
         charts: by section: "scatter", "effects", "training", "prediction", "measures",
             "ablations".
     """
@@ -52,40 +58,28 @@ def render(analysis: Analysis, about: About, charts: Mapping[str, list[Chart]]) 
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     )
-    study, options = analysis.study, analysis.options
-    networks = analysis.networks.values()
+    study = analysis.study
     statuses = {status: len(study.with_status(status)) for status in names.STATUSES}
-    unfitted = {name for network in networks for name in network.facts.not_fitted}
     # Networks without a usable count are shown too: their notes say why they have none.
-    numbers = any(network.count.runs for network in networks)
+    numbers = any(network.count.runs for network in analysis.networks.values())
     return environment.get_template("page.html.jinja").render(
         title="Region counts and the generalization gap",
         subtitle=_subtitle(analysis, about),
         sections=[(name, head) for name, head in _SECTIONS.items() if charts.get(name, True)],
-        findings=[finding(network, options.confidence) for network in networks],
-        overview=overview(analysis),
+        findings=findings.networks,
+        overview=findings.overview,
         unfinished="" if numbers else say("unfinished", runs=len(study.rows), by_status=statuses),
-        headline=tables.headline(analysis) if numbers else None,
-        remarks=_remarks(study, statuses, len(unfitted)),
-        confidence=words.percent(options.confidence),
-        pooled=tables.pooled_tables(analysis),
-        statistics=[
-            {
-                "network": network.name,
-                "tables": tables.statistics_tables(network),
-                "notes": notes(network, options.fitted_accuracy),
-            }
-            for network in networks
-        ],
-        terms=list(tables.STATISTICS.values()),
-        ablation_tables=tables.ablation_tables(analysis, about),
-        listed=_listed(study, unfitted),
-        runs=tables.runs_table(study, unfitted),
+        numbers=numbers,
+        remarks=_remarks(study, statuses, len(analysis.not_fitted)),
+        confidence=words.percent(analysis.options.confidence),
+        tables=tables_of(analysis, about),
+        terms=list(STATISTICS.values()),
+        listed=_listed(study, set(analysis.not_fitted)),
         definition={
             "sentences": definition.sentences(about.definition),
             "entries": definition.entries(about.definition),
         },
-        versions=_versions(study),
+        versions=[(words.plural(runs, "run"), _entries(found)) for found, runs in study.versions],
         config=json.dumps(about.config, indent=2) if about.config else "",
         glyphs=_GLYPHS,
         **charts,
@@ -128,13 +122,6 @@ def _listed(study: StudyRows, unfitted: set[str]) -> list[dict[str, Any]]:
             ]
             groups.append({"heading": f"{heading} ({len(rows)})", "entries": entries})
     return groups
-
-
-def _versions(study: StudyRows) -> list[dict[str, Any]]:
-    return [
-        {"heading": words.plural(runs, "run"), "entries": _entries(versions)}
-        for versions, runs in distinct_versions(study.rows)
-    ]
 
 
 def _entries(versions: Mapping[str, Any]) -> Sequence[tuple[str, str]]:

@@ -5,8 +5,7 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
-from rcjax.report.findings import finding
-from rcjax.report.notes import notes
+from rcjax.report.findings import Finding, Findings
 from rcjax.statistics import (
     Analysis,
     Estimate,
@@ -15,7 +14,6 @@ from rcjax.statistics import (
     OutcomeStatistics,
     PooledStatistics,
     Row,
-    distinct_versions,
     names,
 )
 
@@ -28,11 +26,13 @@ _WITH_INTERVAL = (
 )
 
 
-def published(analysis: Analysis) -> dict[str, Any]:
+def published(analysis: Analysis, findings: Findings) -> dict[str, Any]:
     """The statistics as JSON can hold them: "networks", "pooled", "listed", "runs", "versions"."""
     study, networks = analysis.study, analysis.networks
     content: dict[str, Any] = {
-        "networks": {name: _network(found, analysis) for name, found in networks.items()},
+        "networks": {
+            name: _network(found, findings.networks[name]) for name, found in networks.items()
+        },
         "pooled": None
         if analysis.pooled is None
         else {
@@ -40,25 +40,21 @@ def published(analysis: Analysis) -> dict[str, Any]:
             for outcome, measures in analysis.pooled.items()
         },
         "listed": {
-            "not_fitted": [name for found in networks.values() for name in found.facts.not_fitted],
+            "not_fitted": analysis.not_fitted,
             **{
                 status: [row.name for row in study.with_status(status)]
                 for status in names.WITHOUT_NUMBERS
             },
         },
         "runs": [_run(row) for row in study.rows],
-        "versions": [
-            {**versions, "runs": runs} for versions, runs in distinct_versions(study.rows)
-        ],
+        "versions": [{**versions, "runs": runs} for versions, runs in study.versions],
     }
     return {name: plain(part) for name, part in content.items()}
 
 
-def _network(network: NetworkStatistics, analysis: Analysis) -> dict[str, Any]:
-    options = analysis.options
+def _network(network: NetworkStatistics, said: Finding) -> dict[str, Any]:
     outcomes = {name: _outcome(found) for name, found in network.outcomes.items()}
     of_gap = outcomes[names.GAP]
-    said = finding(network, options.confidence)
     return {
         **of_gap[names.COUNT],
         names.TRIVIAL: of_gap[names.TRIVIAL],
@@ -66,7 +62,7 @@ def _network(network: NetworkStatistics, analysis: Analysis) -> dict[str, Any]:
         "outcomes": outcomes,
         "fitted_only": network.fitted_only and _measure(network.fitted_only),
         "findings": [said.result, *said.remarks],
-        "notes": notes(network, options.fitted_accuracy),
+        "notes": said.notes,
     }
 
 

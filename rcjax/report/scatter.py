@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from rcjax.report.charts import Chart, Hints, Panel, file_names
+from rcjax.report.charts import Chart, Hints, Panel
 from rcjax.report.drawing import Points, draw_scatter
 from rcjax.report.palette import Palette
 from rcjax.report.texts import say, say_lines
@@ -12,15 +12,14 @@ from rcjax.statistics import Analysis, NetworkStatistics, names
 
 def scatter_charts(analysis: Analysis, palette: Palette) -> list[Chart]:
     """A chart for each network that has a run with numbers."""
-    files = file_names("scatter", list(analysis.networks))
     return [
-        _chart(network, palette, files[name], analysis.options.confidence)
-        for name, network in analysis.networks.items()
+        _chart(network, palette, analysis.options.confidence)
+        for network in analysis.networks.values()
         if network.runs.with_numbers
     ]
 
 
-def _chart(network: NetworkStatistics, palette: Palette, file: str, confidence: float) -> Chart:
+def _chart(network: NetworkStatistics, palette: Palette, confidence: float) -> Chart:
     settings = network.runs.with_numbers
     runs = [row for setting in settings for row in setting.rows]
     points = Points(
@@ -56,4 +55,4 @@ def _chart(network: NetworkStatistics, palette: Palette, file: str, confidence: 
     )
     description = say("scatter_description", x=points.x, y=points.y, **shared)
     panel = Panel(network.name, description, draw)
-    return Chart(file, caption, (panel,), palette.legends(), height=2.7)
+    return Chart("scatter", network.name, caption, (panel,), palette.legends(), height=2.7)

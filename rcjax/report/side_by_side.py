@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from rcjax.plotting import QUIET, REGIONS, TRIVIAL
-from rcjax.report.charts import Chart, Hints, Panel, file_names
+from rcjax.report.charts import Chart, Hints, Panel
 from rcjax.report.drawing import Mark, draw_measures
 from rcjax.report.texts import say
 from rcjax.report.words import measure_name
@@ -15,15 +15,12 @@ _COLOURS = {names.COUNT: REGIONS, names.TRIVIAL: TRIVIAL}
 
 def measure_charts(analysis: Analysis) -> list[Chart]:
     """A chart for each network whose region count has a correlation or that has measures."""
-    files = file_names("measures", list(analysis.networks))
-    charts = [
-        _chart(network, files[name], analysis.options.confidence)
-        for name, network in analysis.networks.items()
-    ]
+    confidence = analysis.options.confidence
+    charts = [_chart(network, confidence) for network in analysis.networks.values()]
     return [chart for chart in charts if chart is not None]
 
 
-def _chart(network: NetworkStatistics, file: str, confidence: float) -> Chart | None:
+def _chart(network: NetworkStatistics, confidence: float) -> Chart | None:
     predictors = network.gap.predictors()
     marks = [_mark(name, found.pearson) for name, found in predictors.items()]
     marks.sort(key=lambda mark: -abs(mark.value) if np.isfinite(mark.value) else 1.0)
@@ -44,7 +41,8 @@ def _chart(network: NetworkStatistics, file: str, confidence: float) -> Chart | 
     )
     description = say("measures_description", network=network.name, marks=marks)
     height = max(1.3, 0.75 + 0.19 * len(marks))
-    return Chart(file, caption, (Panel(network.name, description, draw),), height=height)
+    panel = Panel(network.name, description, draw)
+    return Chart("measures", network.name, caption, (panel,), height=height)
 
 
 def _mark(name: str, pearson: Estimate) -> Mark:

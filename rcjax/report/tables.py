@@ -16,7 +16,6 @@ from rcjax.statistics import (
     MeasureStatistics,
     NetworkStatistics,
     Row,
-    StudyRows,
     is_number,
     names,
 )
@@ -85,6 +84,36 @@ class Table:
     head: str
     headings: tuple[str, ...]
     rows: tuple[TableRow, ...]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """All tables of the page.
+
+    Attributes:
+        headline: every network in a row.
+        statistics: by network.
+        pooled: of all networks together.
+        ablations: of other definitions of the count.
+        runs: every run.
+    """
+
+    headline: Table
+    statistics: Mapping[str, list[Table]]
+    pooled: list[Table]
+    ablations: list[Table]
+    runs: Table
+
+
+def tables_of(analysis: Analysis, about: About) -> Tables:
+    """All tables of the page."""
+    return Tables(
+        headline(analysis),
+        {name: statistics_tables(network) for name, network in analysis.networks.items()},
+        pooled_tables(analysis),
+        ablation_tables(analysis, about),
+        runs_table(analysis),
+    )
 
 
 def headline(analysis: Analysis) -> Table:
@@ -178,8 +207,9 @@ def ablation_tables(analysis: Analysis, about: About) -> list[Table]:
     return tables
 
 
-def runs_table(study: StudyRows, not_fitted: set[str]) -> Table:
+def runs_table(analysis: Analysis) -> Table:
     """Every run with its settings and numbers."""
+    study, not_fitted = analysis.study, set(analysis.not_fitted)
     networks = len(study.networks) > 1
     axes = study.axes
     headings = ["Network"] if networks else []

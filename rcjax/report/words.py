@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rcjax.statistics import Estimate, Interval, is_number, names
+from rcjax.statistics import Estimate, Interval, names
 
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -109,4 +109,4 @@ def some(parts: Sequence[str], most: int = 6) -> str:
 
 def level(value: Any) -> str:
     """The value of an axis that has many, in two digits."""
-    return f"{value:.2g}" if is_number(value) and value != round(value) else setting_value(value)
+    return f"{value:.2g}" if isinstance(value, float) else setting_value(value)

@@ -8,9 +8,10 @@ from typing import Any
 from rcjax.errors import UserError
 from rcjax.report.ablations import ablation_charts
 from rcjax.report.along_training import count_charts, prediction_charts
-from rcjax.report.charts import Chart
+from rcjax.report.charts import Chart, named
 from rcjax.report.definition import About
 from rcjax.report.effects import effect_charts
+from rcjax.report.findings import findings_of
 from rcjax.report.page import render
 from rcjax.report.palette import Palette
 from rcjax.report.published import plain, published
@@ -32,15 +33,15 @@ def write_report(analysis: Analysis, about: About, folder: Path) -> dict[str, An
     Returns:
         The content of report.json.
     """
-    charts = charts_of(analysis, about)
+    charts, findings = charts_of(analysis, about), findings_of(analysis)
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     drawn = [chart for group in charts.values() for chart in group]
     for chart in drawn:
         chart.write(figures)
-    _write_text(folder / "report.html", render(analysis, about, charts))
+    _write_text(folder / "report.html", render(analysis, about, findings, charts))
     content = {
-        **published(analysis),
+        **published(analysis, findings),
         **plain(about.published()),
         "figures": [chart.name for chart in drawn],
     }
@@ -52,7 +53,7 @@ def write_report(analysis: Analysis, about: About, folder: Path) -> dict[str, An
 def charts_of(analysis: Analysis, about: About) -> dict[str, list[Chart]]:
     """All figures that the data allow, by section of the page; nothing is drawn yet."""
     palette = Palette(analysis.study)
-    return {
+    charts = {
         "scatter": scatter_charts(analysis, palette),
         "effects": effect_charts(analysis.study, palette),
         "training": count_charts(analysis, palette),
@@ -60,6 +61,7 @@ def charts_of(analysis: Analysis, about: About) -> dict[str, list[Chart]]:
         "measures": measure_charts(analysis),
         "ablations": ablation_charts(analysis, about, palette),
     }
+    return {section: named(group) for section, group in charts.items()}
 
 
 def _earlier_figures(folder: Path) -> list[str]:

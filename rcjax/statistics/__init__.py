@@ -17,12 +17,12 @@ from rcjax.statistics.estimates import (
 )
 from rcjax.statistics.granulated import granulated_kendall
 from rcjax.statistics.network import NetworkStatistics, OutcomeStatistics
-from rcjax.statistics.one_measure import TIE_BREAKS
+from rcjax.statistics.one_measure import TIE_BREAKS, Options
 from rcjax.statistics.over_training import EpochCorrelation, OverTraining, counts_by_epoch
 from rcjax.statistics.pooling import PooledStatistics
 from rcjax.statistics.regression import RegressionLine
 from rcjax.statistics.rows import Row, variant_name
-from rcjax.statistics.run_facts import SAME_OUTCOME, RunFacts, distinct_versions
+from rcjax.statistics.run_facts import SAME_OUTCOME, RunFacts
 from rcjax.statistics.study_rows import Axis, NetworkRows, Setting, StudyRows, is_number
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "MeasureStatistics",
     "NetworkRows",
     "NetworkStatistics",
+    "Options",
     "OutcomeStatistics",
     "OverTraining",
     "PooledStatistics",
@@ -49,7 +50,6 @@ __all__ = [
     "analyze",
     "conditional_mutual_information",
     "counts_by_epoch",
-    "distinct_versions",
     "granulated_kendall",
     "is_number",
     "kendall",

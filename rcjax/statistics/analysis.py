@@ -28,6 +28,11 @@ class Analysis:
     networks: Mapping[str, NetworkStatistics]
     pooled: Mapping[str, Mapping[str, PooledStatistics]] | None
 
+    @property
+    def not_fitted(self) -> list[str]:
+        """Names of the completed runs that did not fit their training set."""
+        return [name for found in self.networks.values() for name in found.facts.not_fitted]
+
 
 def analyze(
     rows: Sequence[Row],

@@ -59,7 +59,7 @@ def run_facts(network: NetworkRows, options: Options) -> RunFacts:
         repeated,
         same_seed,
         (min(numbers), max(numbers)) if numbers else None,
-        len(distinct_versions(network.completed)),
+        len(network.versions),
         _gap_is_test_error(network.completed),
     )
 
@@ -67,18 +67,6 @@ def run_facts(network: NetworkRows, options: Options) -> RunFacts:
 def not_fitted(row: Row, options: Options) -> bool:
     """Whether a run has a train accuracy below that which counts as fitted."""
     return row.train_accuracy is not None and row.train_accuracy < options.fitted_accuracy
-
-
-def distinct_versions(rows: Sequence[Row]) -> list[tuple[Mapping[str, Any], int]]:
-    """The sets of versions that runs were computed with, each with the number of its runs."""
-    found: list[tuple[Mapping[str, Any], int]] = []
-    for row in rows:
-        places = [place for place, (versions, _) in enumerate(found) if versions == row.versions]
-        if places:
-            found[places[0]] = row.versions, found[places[0]][1] + 1
-        elif row.versions:
-            found.append((row.versions, 1))
-    return found
 
 
 def _repetitions(

@@ -118,6 +118,11 @@ class NetworkRows:
         return tuple(dict.fromkeys([COUNT, *names]))
 
     @cached_property
+    def versions(self) -> tuple[tuple[Mapping[str, Any], int], ...]:
+        """The sets of versions of the completed runs, each with the number of its runs."""
+        return _distinct_versions(self.completed)
+
+    @cached_property
     def with_numbers(self) -> tuple[Setting, ...]:
         """The settings with their runs whose count and gap are known."""
         known = [
@@ -157,6 +162,11 @@ class StudyRows:
         self.with_numbers = tuple(s for network in self.networks for s in network.with_numbers)
         self.axes_with_numbers = _axes([setting.settings for setting in self.with_numbers])
 
+    @cached_property
+    def versions(self) -> tuple[tuple[Mapping[str, Any], int], ...]:
+        """The sets of versions that runs were computed with, each with the number of its runs."""
+        return _distinct_versions(self.rows)
+
     def with_status(self, status: str) -> list[Row]:
         """The runs that ended in this way."""
         return [row for row in self.rows if row.status == status]
@@ -173,6 +183,17 @@ def values_of(settings: Sequence[Setting], name: str) -> Float[np.ndarray, "sett
     for place, setting in enumerate(settings):
         table[place, : len(setting.rows)] = setting.values(name)
     return table
+
+
+def _distinct_versions(rows: Sequence[Row]) -> tuple[tuple[Mapping[str, Any], int], ...]:
+    found: list[tuple[Mapping[str, Any], int]] = []
+    for row in rows:
+        places = [place for place, (versions, _) in enumerate(found) if versions == row.versions]
+        if places:
+            found[places[0]] = row.versions, found[places[0]][1] + 1
+        elif row.versions:
+            found.append((row.versions, 1))
+    return tuple(found)
 
 
 def _grouped(rows: Sequence[Row]) -> tuple[Setting, ...]:

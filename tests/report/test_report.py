@@ -11,12 +11,12 @@ import pytest
 from rcjax.report import About, write_report
 from rcjax.report.ablations import groups_of
 from rcjax.report.definition import sentences
-from rcjax.report.findings import finding
+from rcjax.report.findings import finding, findings_of
 from rcjax.report.page import render
 from rcjax.report.tables import estimate_cell
 from rcjax.report.words import MINUS
 from rcjax.report.writing import charts_of
-from rcjax.statistics import Estimate, Interval
+from rcjax.statistics import Estimate, Interval, Options
 from rcjax.study import reporting
 
 from ..study.small_studies import small_study
@@ -90,14 +90,18 @@ class Page(HTMLParser):
 def rendered(name):
     """A study with its page; each is rendered once."""
     analysis, about = STUDIES[name]()
-    text = render(analysis, about, charts_of(analysis, about))
+    text = page_of(analysis, about)
     return SimpleNamespace(analysis=analysis, rows=analysis.study.rows, text=text, page=Page(text))
+
+
+def page_of(analysis, about):
+    return render(analysis, about, findings_of(analysis), charts_of(analysis, about))
 
 
 def words_of(rows):
     """The words of the page of these rows."""
     analysis, about = study(rows)
-    return Page(render(analysis, about, charts_of(analysis, about))).words
+    return Page(page_of(analysis, about)).words
 
 
 ALWAYS = ["finding", "statistics", "runs", "definition", "versions"]
@@ -342,7 +346,7 @@ def test_definition_of_the_count_is_complete_and_in_words(fields, definition, sa
     ],
 )
 def test_finding_says_plainly(changes, said):
-    found = finding(network(**changes), 0.95)
+    found = finding(network(**changes), Options())
     assert said in " ".join([found.result, *found.remarks])
 
 

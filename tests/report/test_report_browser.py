@@ -13,6 +13,7 @@ import subprocess
 
 import pytest
 
+from rcjax.report.findings import findings_of
 from rcjax.report.page import render
 from rcjax.report.writing import charts_of
 
@@ -120,7 +121,7 @@ def seen_by_browser(page: str, folder) -> dict[int, dict]:
 def test_page_is_drawn_and_fits(name, tmp_path):
     analysis, about = STUDIES[name]()
     charts = charts_of(analysis, about)
-    page = render(analysis, about, charts)
+    page = render(analysis, about, findings_of(analysis), charts)
     seen = seen_by_browser(page, tmp_path)
     assert sorted(seen) == [PHONE, LAPTOP]
     panels = sum(len(chart.panels) for group in charts.values() for chart in group)

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rcjax.errors import UserError
-from rcjax.report.published import published
 from rcjax.statistics import Row, analyze
 from rcjax.statistics.study_rows import identity
 
+from ..report.report_json import report_json
 from .published_runs import lines
 
 QUICK = {"bootstrap_samples": 50}
@@ -41,7 +41,7 @@ def study(rates=(0.1, 0.01, 0.001), sizes=(32, 64), decays=(0.0, 1e-3), seeds=2,
 
 def analyzed(rows, **options):
     """The report, which JSON must be able to hold, and the entry of its network."""
-    report = published(analyze(rows, **{**QUICK, **options}))
+    report = report_json(analyze(rows, **{**QUICK, **options}))
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     return report, report["networks"].get("mlp")
 

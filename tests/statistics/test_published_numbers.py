@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rcjax.report.published import published
 from rcjax.statistics import analyze
 from rcjax.statistics.csv_table import read_table
 
+from ..report.report_json import report_json
 from .published_runs import LINES, PLANES, averages, lines
 from .slow_statistics import granulated, information_score
 
@@ -22,7 +22,7 @@ KNOWN = {
 
 @pytest.fixture(scope="module")
 def report():
-    return published(analyze(read_table(LINES), bootstrap_samples=400))
+    return report_json(analyze(read_table(LINES), bootstrap_samples=400))
 
 
 @pytest.mark.parametrize("network", KNOWN)
@@ -40,7 +40,7 @@ def test_correlations_of_the_authors_runs(report, network):
 
 
 def test_correlations_on_planes():
-    found = published(analyze(read_table(PLANES), bootstrap_samples=10))["networks"]["resnet18"]
+    found = report_json(analyze(read_table(PLANES), bootstrap_samples=10))["networks"]["resnet18"]
     assert found["pearson"] == pytest.approx(0.989, abs=5e-4)
     assert found["spearman"] == pytest.approx(0.973, abs=6e-4)
 

@@ -11,7 +11,6 @@ from rcjax.config.loading import load_config
 from rcjax.experiments import run_experiment
 from rcjax.regions.arguments import ADAPTIVE_POINTS
 from rcjax.report.definition import sentences
-from rcjax.report.published import published
 from rcjax.statistics import analyze
 from rcjax.statistics.csv_table import read_table
 from rcjax.statistics.rows import Row
@@ -20,6 +19,7 @@ from rcjax.study.reporting import definition
 from rcjax.study.validation import check_study
 
 from ..data.tiny_imagenet import make_folder
+from ..report.report_json import report_json
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -154,7 +154,7 @@ def test_the_lines_that_pool_two_studies(tmp_path, monkeypatch):
         ]
         expected += [(augmentation, row) for row in rows]
         rows.append(Row(name="another", network="mlp", settings={}, seed=4, status="diverged"))
-        report = published(analyze(rows, bootstrap_samples=10))
+        report = report_json(analyze(rows, bootstrap_samples=10))
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "report.json").write_text(json.dumps(report))
     exec(compile(snippet, "docs/reproducing.md", "exec"), {})
