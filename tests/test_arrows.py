@@ -29,7 +29,10 @@ ALLOWED: dict[str, dict[str, str]] = {
     "errors": {},
     "outside": {"errors": "a file that cannot be opened is the user's to mend"},
     "config": {"errors": "a wrong field is the user's to mend"},
-    "models": {"errors": "an unknown network is the user's to mend"},
+    "models": {
+        "outside": "weights come in files of other programs",
+        "errors": "an unknown network is the user's to mend",
+    },
     "data": {
         "outside": "data sets come in files of other people",
         "errors": "a damaged file is the user's to mend",

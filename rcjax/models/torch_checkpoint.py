@@ -13,6 +13,7 @@ from rcjax.errors import UserError
 from rcjax.models.layers import Network
 from rcjax.models.torch_pickle import read_torch_file
 from rcjax.models.torch_state_dict import load_torch_state_dict, torch_keys_of
+from rcjax.outside import expanded, one_line, open_regular
 
 # Under which keys training programs keep the state_dict, and what wrappers put before its keys.
 WRAPPERS = ("state_dict", "model_state_dict", "model_state", "net", "model", "network")
@@ -38,27 +39,32 @@ SAFETENSORS_DTYPES = {
 def load_torch_checkpoint(model: Network, path: str | os.PathLike) -> None:
     """Replaces all parameters and running statistics of `model` by those of a file, in place.
 
-    path: a file of `torch.save` (.pth, .pt), which is read without executing any code in it, or of
-        safetensors. It holds a state_dict, or a dictionary with one under `state_dict`,
-        `model_state_dict`, `model_state`, `net`, `model` or `network`. Prefixes that all keys share
-        are taken off: `module.` and `_orig_mod.`, which wrappers of modules add, and `model.`,
-        `net.` and `network.` where the network's own keys appear below. Numbers become those of the
-        model's type.
-    Raises UserError naming missing, unexpected and mis-shaped tensors, and if the file is damaged,
-        is no checkpoint, or holds more than tensors and numbers (a whole pickled module does).
-        The model is then unchanged.
+    Args:
+        model: a network of `rcjax.models.create`.
+        path: a file of `torch.save` (.pth, .pt), which is read without executing any code in it, or
+            of safetensors; `~` is the home folder. It holds a state_dict, or a dictionary with one
+            under `state_dict`, `model_state_dict`, `model_state`, `net`, `model` or `network`.
+            Prefixes that all keys share are taken off: `module.` and `_orig_mod.`, which wrappers
+            of modules add, and `model.`, `net.` and `network.` where the network's own keys appear
+            below. Numbers become those of the model's type.
 
-    >>> import tempfile
-    >>> from safetensors.numpy import save_file
-    >>> from rcjax.models import create
-    >>> from rcjax.models.torch_state_dict import torch_state_dict_of
-    >>> model = create("mlp", width=8, image_size=4)
-    >>> tensors = {k: v.copy() for k, v in torch_state_dict_of(model).items()}
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_file(tensors, f"{folder}/mlp.safetensors")
-    ...     load_torch_checkpoint(model, f"{folder}/mlp.safetensors")
+    Raises:
+        UserError: missing, unexpected, mis-shaped tensors, or tensors that are no floating-point
+            numbers, which are named; a file that is damaged, is no checkpoint, or holds more than
+            tensors and numbers (a whole pickled module does). The model is then unchanged.
+
+    Example:
+        >>> import tempfile
+        >>> from safetensors.numpy import save_file
+        >>> from rcjax.models import create
+        >>> from rcjax.models.torch_state_dict import torch_state_dict_of
+        >>> model = create("mlp", width=8, image_size=4)
+        >>> tensors = {k: v.copy() for k, v in torch_state_dict_of(model).items()}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_file(tensors, f"{folder}/mlp.safetensors")
+        ...     load_torch_checkpoint(model, f"{folder}/mlp.safetensors")
     """
-    path = Path(path)
+    path = expanded(path)
     state_dict = read_torch_checkpoint(path)
     inner = _without_prefixes(state_dict, PREFIXES + ATTRIBUTES)
     if torch_keys_of(model) & inner.keys():
@@ -70,13 +76,13 @@ def load_torch_checkpoint(model: Network, path: str | os.PathLike) -> None:
 
 
 def read_torch_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """The tensors of a file by their keys, without wrapper and the prefixes that wrappers add.
+    """Returns the tensors of a file by their keys, without the prefixes that wrappers add.
 
-    Arguments and errors as in `load_torch_checkpoint`.
+    Arguments and errors are those of `load_torch_checkpoint`.
     """
-    path = Path(path)
+    path = expanded(path)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(9)
     except OSError as error:
         raise UserError(f"cannot read the checkpoint {path}: {error.strerror}") from None
@@ -88,9 +94,14 @@ def read_torch_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     try:
         tensors = safetensors.deserialize(path.read_bytes())
-    except safetensors.SafetensorError as error:
-        raise UserError(f"{path} is damaged, or is no checkpoint of safetensors: {error}") from None
-    return {key: _safetensors_array(key, tensor, path) for key, tensor in tensors}
+        return {key: _safetensors_array(key, tensor, path) for key, tensor in tensors}
+    except UserError:
+        raise
+    # Beside errors of safetensors there are those of NumPy, of shapes like [0, 2**62].
+    except Exception as error:
+        raise UserError(
+            f"{path} is damaged, or is no checkpoint of safetensors: {one_line(error)}"
+        ) from None
 
 
 def _safetensors_array(key: str, tensor: dict[str, Any], path: Path) -> np.ndarray:
@@ -116,7 +127,7 @@ def _unwrapped(content: Any, path: Path) -> Mapping[str, np.ndarray]:
         )
     if _holds_tensors(content):
         return content
-    keys = ", ".join(map(str, list(content)[:5])) if isinstance(content, Mapping) else ""
+    keys = ", ".join(map(_shown, list(content)[:5])) if isinstance(content, Mapping) else ""
     what = f"a dictionary with the keys {keys}" if keys else f"a {type(content).__name__}"
     raise UserError(
         f"{path} holds {what}, where a state_dict was expected, by itself or under "
@@ -132,13 +143,18 @@ def _holds_tensors(content: Any) -> bool:
     )
 
 
+def _shown(key: Any) -> str:
+    return key[:60] if isinstance(key, str) else f"a {type(key).__name__}"
+
+
 def _without_prefixes(
     tensors: Mapping[str, np.ndarray], prefixes: tuple[str, ...]
 ) -> dict[str, np.ndarray]:
-    """Takes off those prefixes that all keys share; leaves out the number of averaged networks."""
-    tensors = {key: array for key, array in tensors.items() if key != AVERAGED}
-    prefix = next((p for p in prefixes if tensors and all(k.startswith(p) for k in tensors)), None)
-    if prefix is None:
-        return tensors
-    inner = {key.removeprefix(prefix): array for key, array in tensors.items()}
-    return _without_prefixes(inner, prefixes)
+    """Takes off the prefixes that all keys share; leaves out the number of averaged networks."""
+    while True:
+        tensors = {key: array for key, array in tensors.items() if key != AVERAGED}
+        shared = (p for p in prefixes if tensors and all(key.startswith(p) for key in tensors))
+        prefix = next(shared, None)
+        if prefix is None:
+            return tensors
+        tensors = {key.removeprefix(prefix): array for key, array in tensors.items()}

@@ -3,16 +3,18 @@
 A pickle is a program that may call any function by its name. Here a name means nothing but what
 `_Reader.find_class` gives it: storages, the rebuilding of a tensor from one, parameters, ordered
 dictionaries, and a few values that checkpoints carry beside tensors, which are read as `Ignored`.
-Every other name is refused before anything is called.
+Every other name is refused before anything is called. Memory is taken for what is in the file, and
+for nothing that it only claims.
 """
 
-import collections
+import io
 import itertools
 import math
+import os
 import pickle
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rcjax.errors import UserError
+from rcjax.outside import one_line, open_regular
 
 DTYPES = {
     "DoubleStorage": np.dtype("<f8"),
@@ -39,8 +42,10 @@ IGNORED = {
     ("argparse", "Namespace"),
     ("collections", "Counter"),
     ("numpy", "dtype"),
-    ("numpy.core.multiarray", "scalar"),
-    ("numpy._core.multiarray", "scalar"),
+    ("numpy", "ndarray"),
+    *itertools.product(
+        ("numpy.core.multiarray", "numpy._core.multiarray"), ("scalar", "_reconstruct")
+    ),
     ("_codecs", "encode"),
     ("pathlib", "PosixPath"),
     ("pathlib", "WindowsPath"),
@@ -87,45 +92,129 @@ class Parameter(np.ndarray):
         """Forgets whether it is trained, and its hooks."""
 
 
+class Dictionary(dict):
+    """Stands for an ordered dictionary; its keys have been looked at."""
+
+    __slots__ = ()
+
+    def __init__(self, items: Any = ()) -> None:
+        pairs = [(key, value) for key, value in items]
+        _check_keys(key for key, _ in pairs)
+        super().__init__(pairs)
+
+    def __setstate__(self, state: Any, /) -> None:
+        """Forgets the attributes, among them the versions of PyTorch's layers."""
+
+
+def _check_keys(keys: Iterable[Any]) -> None:
+    """Refuses keys that are nested: a few bytes can mean one that takes for ever to hash."""
+    for key in keys:
+        for part in key if isinstance(key, tuple) else (key,):
+            if not isinstance(part, str | bytes | int | float | Ignored | None):
+                raise pickle.UnpicklingError(f"a key that holds a {type(part).__name__}")
+
+
+class _Bounded:
+    """A file that refuses to be asked for more than is left of it, before memory is taken."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._file = file
+        self._left = size
+
+    def read(self, count: int) -> bytes:
+        if not 0 <= count <= self._left:
+            raise pickle.UnpicklingError("it ends early")
+        self._left -= count
+        return self._file.read(count)
+
+    def readline(self) -> bytes:
+        line = self._file.readline()
+        if not line.endswith(b"\n"):
+            raise pickle.UnpicklingError("it ends early")
+        self._left -= len(line)
+        return line
+
+
 def read_torch_file(path: Path) -> Any:
-    """What `torch.save` wrote: dictionaries, lists and numbers, with NumPy arrays for tensors.
+    """Reads a file of `torch.save`.
 
     bfloat16 tensors become arrays of JAX's bfloat16. Values of classes in `IGNORED`, and types of
     numbers, become `Ignored`. Arrays may share memory where the tensors did.
 
-    Raises UserError if the file is damaged, or holds anything else.
+    Args:
+        path: of the file.
+
+    Returns:
+        Dictionaries, lists and numbers, with NumPy arrays for tensors.
+
+    Raises:
+        UserError: the file is damaged, or holds anything else.
     """
-    with path.open("rb") as file:
-        read = _read_zip if zipfile.is_zipfile(file) else _read_legacy
-        file.seek(0)
-        try:
-            return read(file)
-        except UserError as error:
-            raise UserError(f"{path}: {error}") from None
-        # Damaged pickles and zip files raise whatever their bytes happen to mean.
-        except Exception as error:
-            reason = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
-            raise UserError(
-                f"{path} is damaged, or is no checkpoint of PyTorch ({reason}): copy it again"
-            ) from None
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            read = _read_zip if zipfile.is_zipfile(file) else _read_legacy
+            file.seek(0)
+            return read(file, size)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    # Damaged pickles and zip files raise whatever their bytes happen to mean.
+    except Exception as error:
+        raise UserError(
+            f"{path} is damaged, or is no checkpoint of PyTorch ({one_line(error)}): copy it again"
+        ) from None
 
 
-class _Reader(pickle.Unpickler):
+# The reader in Python, since the one in C hashes keys and takes memory before it can be asked.
+_Unpickler: Any = pickle._Unpickler
+
+
+def _with_keys_checked(code: bytes, keys: slice) -> Callable[["_Reader"], None]:
+    load = _Unpickler.dispatch[code[0]]
+
+    def checked(reader: "_Reader") -> None:
+        _check_keys(reader.stack[keys])
+        load(reader)
+
+    return checked
+
+
+class _Reader(_Unpickler):
     """Reads one pickle; `storage(dtype, key, count)` finds the numbers of a storage."""
 
+    # What is on the stack, from the last mark on, when these codes put keys into something.
+    dispatch = _Unpickler.dispatch | {
+        code[0]: _with_keys_checked(code, keys)
+        for code, keys in {
+            pickle.SETITEM: slice(-2, -1),
+            pickle.SETITEMS: slice(None, None, 2),
+            pickle.DICT: slice(None, None, 2),
+            pickle.ADDITEMS: slice(None),
+            pickle.FROZENSET: slice(None),
+        }.items()
+    }
+
     def __init__(
-        self, file: IO[bytes], storage: Callable[[np.dtype, str, int], np.ndarray] | None = None
+        self, file: _Bounded, storage: Callable[[np.dtype, str, int], np.ndarray] | None = None
     ) -> None:
         super().__init__(file, encoding="utf-8")
         self._storage = storage
         # Classes of its own, since the file may set attributes of what it is given.
-        self._ignored, self._parameter = (
-            type(kind.__name__, (kind,), {"__slots__": ()}) for kind in (Ignored, Parameter)
+        self._ignored, self._parameter, self._dictionary = (
+            type(kind.__name__, (kind,), {"__slots__": ()})
+            for kind in (Ignored, Parameter, Dictionary)
         )
+
+    def load_bytearray8(self) -> None:
+        """Bytes that are there, where the method of the base makes room for all that are said."""
+        (count,) = struct.unpack("<Q", self.read(8))
+        self.append(bytearray(self.read(count)))
+
+    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
-            return collections.OrderedDict
+            return self._dictionary
         if module in ("torch", "torch.storage") and name in DTYPES:
             return name
         if module == "torch._utils" and name in ("_rebuild_tensor", "_rebuild_tensor_v2"):
@@ -142,15 +231,19 @@ class _Reader(pickle.Unpickler):
         if module == "torch" and name in TORCH_DTYPES:
             return self._ignored()
         raise UserError(
-            f"it holds {module}.{name}, which is no tensor, and reading it could run foreign code: "
-            "save model.state_dict() instead of the model, with nothing but tensors and numbers"
+            f"it holds {module[:60]}.{name[:60]}, which is no tensor, and reading it could run "
+            "foreign code: save model.state_dict() by itself, with nothing but tensors and numbers "
+            "beside it"
         )
 
     def persistent_load(self, identifier: Any) -> np.ndarray:
         kind, name, key, _, count, *view = identifier
-        known = name in DTYPES and isinstance(count, int) and isinstance(key, str)
-        if kind != "storage" or not known or self._storage is None or any(view):
+        # Types first: what a file has instead of a text may take for ever to compare.
+        known = all(isinstance(text, str) for text in (kind, name, key)) and isinstance(count, int)
+        if not known or kind != "storage" or name not in DTYPES or any(view):
             raise pickle.UnpicklingError("an unknown kind of storage")
+        if self._storage is None:
+            raise pickle.UnpicklingError("a storage where none can be")
         return self._storage(DTYPES[name], key, count)
 
 
@@ -164,6 +257,8 @@ class _RebuildTensor:
         """A view of the storage; offset and strides are in elements."""
         if not isinstance(storage, np.ndarray) or len(shape) != len(strides):
             raise pickle.UnpicklingError("a tensor without a storage")
+        if not all(isinstance(number, int) for number in (offset, *shape, *strides)):
+            raise pickle.UnpicklingError("a tensor without a shape")
         if min((offset, *shape, *strides)) < 0:
             raise pickle.UnpicklingError("a tensor with a negative shape")
         last = sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
@@ -181,50 +276,85 @@ class _RebuildParameter:
         return tensor
 
 
-def _read_zip(file: IO[bytes]) -> Any:
+def _read_zip(file: IO[bytes], size: int) -> Any:
     """The format since PyTorch 1.6: data.pkl beside one entry for every storage."""
     with zipfile.ZipFile(file) as archive:
         pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
         if len(pickles) != 1:
             raise UserError("this zip file is no checkpoint of PyTorch: it has no data.pkl")
         folder = pickles[0].removesuffix("data.pkl")
+        entries = _Entries(archive, size)
         order = f"{folder}byteorder"
-        if order in archive.namelist() and archive.read(order) != b"little":
+        if order in archive.namelist() and entries.read(order) != b"little":
             raise UserError("it was written on a big-endian machine, which is not supported")
-        storages: dict[str, np.ndarray] = {}
+        storages: dict[str, bytes] = {}
 
         def storage(dtype: np.dtype, key: str, count: int) -> np.ndarray:
             if key not in storages:
-                entry = archive.getinfo(f"{folder}data/{key}")
-                if entry.file_size != count * dtype.itemsize:
-                    raise pickle.UnpicklingError("a storage of another size")
-                storages[key] = np.frombuffer(archive.read(entry), dtype)
-            return storages[key]
+                storages[key] = entries.read(f"{folder}data/{key}")
+            if len(storages[key]) != count * dtype.itemsize:
+                raise pickle.UnpicklingError("a storage of another size")
+            return np.frombuffer(storages[key], dtype)
 
-        with archive.open(pickles[0]) as data:
-            return _Reader(data, storage).load()
+        data = entries.read(pickles[0])
+        return _Reader(_Bounded(io.BytesIO(data), len(data)), storage).load()
 
 
-def _read_legacy(file: IO[bytes]) -> Any:
+class _Entries:
+    """The entries of a zip file that are together no larger than the file."""
+
+    def __init__(self, archive: zipfile.ZipFile, size: int) -> None:
+        self._archive = archive
+        self._left = size
+
+    def read(self, name: str) -> bytes:
+        """The bytes of an entry, stored as PyTorch stores it."""
+        entry = self._archive.getinfo(name)
+        if entry.compress_type != zipfile.ZIP_STORED:
+            raise UserError(
+                "it is compressed, which PyTorch never does, and could unpack to any size: save it "
+                "with torch.save"
+            )
+        self._left -= entry.file_size
+        if self._left < 0:
+            raise pickle.UnpicklingError("entries larger than the file")
+        return self._archive.read(entry)
+
+
+def _read_legacy(file: IO[bytes], size: int) -> Any:
     """The format before PyTorch 1.6: pickles one after the other, then all storages."""
-    if _Reader(file).load() != LEGACY_MAGIC or _Reader(file).load() != LEGACY_PROTOCOL:
+    parts = _Bounded(file, size)
+    start = _Reader(parts).load(), _Reader(parts).load()
+    if not all(isinstance(part, int) for part in start) or start != (LEGACY_MAGIC, LEGACY_PROTOCOL):
         raise pickle.UnpicklingError("it does not start like one")
-    if not _Reader(file).load()["little_endian"]:
+    if not _Reader(parts).load()["little_endian"]:
         raise UserError("it was written on a big-endian machine, which is not supported")
     storages: dict[str, np.ndarray] = {}
+    left = size
 
     def storage(dtype: np.dtype, key: str, count: int) -> np.ndarray:
         # The numbers follow later in the file; tensors are views, so they may be filled in then.
-        return storages.setdefault(key, np.empty(count, dtype))
+        nonlocal left
+        if key not in storages:
+            left -= count * dtype.itemsize
+            if count < 0 or left < 0:
+                raise pickle.UnpicklingError("storages larger than the file")
+            storages[key] = np.empty(count, dtype)
+        if storages[key].dtype != dtype:
+            raise pickle.UnpicklingError("a storage of two types of numbers")
+        return storages[key]
 
-    content = _Reader(file, storage).load()
-    for key in _Reader(file).load():
-        numbers = storages[key]
-        (count,) = struct.unpack("<q", file.read(8))
+    content = _Reader(parts, storage).load()
+    for key in _Reader(parts).load():
+        numbers = _storage_named(storages, key)
+        (count,) = struct.unpack("<q", parts.read(8))
         if count != len(numbers):
             raise pickle.UnpicklingError("a storage of another size")
-        read = file.read(numbers.nbytes)
-        if len(read) != numbers.nbytes:
-            raise pickle.UnpicklingError("it ends early")
-        numbers[:] = np.frombuffer(read, numbers.dtype)
+        numbers[:] = np.frombuffer(parts.read(numbers.nbytes), numbers.dtype)
     return content
+
+
+def _storage_named(storages: Mapping[str, np.ndarray], key: Any) -> np.ndarray:
+    if not isinstance(key, str) or key not in storages:
+        raise pickle.UnpicklingError("a storage that no tensor has")
+    return storages[key]

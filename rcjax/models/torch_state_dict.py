@@ -1,6 +1,7 @@
 """PyTorch checkpoints of the same networks, as {key: array}, into NNX modules."""
 
-from collections.abc import Iterable, Mapping
+import collections
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ from flax import nnx
 
 from rcjax.errors import UserError
 from rcjax.models.layers import Network
+from rcjax.outside import one_line
 
 IGNORED = "num_batches_tracked"
 SHOWN = 5  # keys named in an error message, for each kind of error
@@ -17,15 +19,21 @@ SHOWN = 5  # keys named in an error message, for each kind of error
 def load_torch_state_dict(model: Network, state_dict: Mapping[str, Any]) -> None:
     """Replaces all parameters and running statistics of `model`, in place.
 
-    state_dict: {key: array}, keys and shapes as PyTorch gives them (weights of convolutions
-        [out, in, height, width], of linear layers [out, in]); NumPy or JAX arrays or tensors, of
-        any type of floating-point number. `num_batches_tracked` is ignored. All are copied.
-    Raises UserError naming missing, unexpected and mis-shaped tensors, and if `state_dict` is no
-        such mapping; the model is then unchanged.
+    Args:
+        model: a network of `rcjax.models.create`.
+        state_dict: {key: array}, keys and shapes as PyTorch gives them (weights of convolutions
+            [out, in, height, width], of linear layers [out, in]); NumPy or JAX arrays or tensors,
+            of any type of floating-point number. `num_batches_tracked` is ignored. All are copied.
 
-    >>> from rcjax.models import create
-    >>> model = create("mlp", width=8, image_size=4)
-    >>> load_torch_state_dict(model, torch_state_dict_of(create("mlp", width=8, image_size=4)))
+    Raises:
+        UserError: missing, unexpected or mis-shaped tensors, or tensors that are no floating-point
+            numbers, which are named; or `state_dict` is no such mapping. The model is then
+            unchanged.
+
+    Example:
+        >>> from rcjax.models import create
+        >>> model = create("mlp", width=8, image_size=4)
+        >>> load_torch_state_dict(model, torch_state_dict_of(create("mlp", width=8, image_size=4)))
     """
     if not isinstance(state_dict, Mapping) or not all(isinstance(key, str) for key in state_dict):
         raise UserError(
@@ -33,29 +41,74 @@ def load_torch_state_dict(model: Network, state_dict: Mapping[str, Any]) -> None
             f"{type(state_dict).__name__}; pass what module.state_dict() returns"
         )
     variables = _variables(model)
-    given = {key: _array(value) for key, value in state_dict.items() if not key.endswith(IGNORED)}
+    given = {key: value for key, value in state_dict.items() if not key.endswith(IGNORED)}
+    arrays = {key: _array(key, given[key]) for key in variables.keys() & given.keys()}
+    _check_fit(variables, given.keys(), arrays)
+    for key, variable in variables.items():
+        # On the CPU, JAX would take aligned NumPy memory over, which the caller may change later.
+        array = np.array(_from_torch(key, arrays[key]), copy=True)
+        variable.set_value(jnp.array(array, variable.dtype, copy=True))
+
+
+def _check_fit(
+    variables: Mapping[str, nnx.Variable], given: Set[str], arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Raises `UserError` unless there is a floating-point array of the right shape for each key."""
     expected = {key: _torch_shape(key, variable.shape) for key, variable in variables.items()}
     problems = [
-        _listed("missing", expected.keys() - given.keys()),
-        _listed("unexpected", given.keys() - expected.keys()),
+        _listed("missing", expected.keys() - given),
+        _listed("unexpected", given - expected.keys()),
         _listed(
             "mis-shaped",
             (
-                f"{key} {list(given[key].shape)} instead of {list(expected[key])}"
-                for key in expected.keys() & given.keys()
-                if given[key].shape != expected[key]
+                f"{key} {list(array.shape)} instead of {list(expected[key])}"
+                for key, array in arrays.items()
+                if array.shape != expected[key]
+            ),
+        ),
+        _listed(
+            "not of floating-point numbers",
+            (
+                f"{key} ({array.dtype})"
+                for key, array in arrays.items()
+                if not jnp.issubdtype(array.dtype, jnp.floating)
             ),
         ),
     ]
     if any(problems):
         raise UserError(
             f"the state_dict does not fit this network: {'; '.join(filter(None, problems))}; "
-            "check the network's name, width and number of classes"
+            f"{_remedy(expected.keys(), given, only_types=not any(problems[:-1]))}"
         )
-    for key, variable in variables.items():
-        # On the CPU, JAX would take aligned NumPy memory over, which the caller may change later.
-        array = np.array(_from_torch(key, given[key]), copy=True)
-        variable.set_value(jnp.array(array, variable.dtype, copy=True))
+
+
+def _remedy(expected: Set[str], given: Set[str], only_types: bool) -> str:
+    if only_types:
+        return "a quantised network must be dequantised before"
+    prefixes = [prefix for prefix in _prefixes(expected, given) if prefix]
+    if not prefixes:
+        return "check the network's name, width and number of classes"
+    return (
+        f"the network's keys are there behind {' and behind '.join(map(repr, prefixes))}; pass "
+        f"{{key.removeprefix({prefixes[0]!r}): value for key, value in state_dict.items() "
+        f"if key.startswith({prefixes[0]!r})}}"
+    )
+
+
+def _prefixes(expected: Set[str], given: Iterable[str]) -> list[str]:
+    """What stands before the keys of the network, where all of them are given behind it.
+
+    >>> _prefixes({"a.bias", "a.weight"}, ["m.a.bias", "m.a.weight", "m.b", "loss.a.weight"])
+    ['m.']
+    """
+    longest = max(map(len, expected), default=0)
+    behind = collections.Counter(
+        key[:start]
+        for key in given
+        for start in range(max(0, len(key) - longest), len(key))
+        if key[start:] in expected and (not start or key[start - 1] == ".")
+    )
+    return sorted(prefix for prefix, count in behind.items() if count == len(expected))
 
 
 def torch_keys_of(model: Network) -> set[str]:
@@ -80,13 +133,21 @@ def _variables(model: Network) -> dict[str, nnx.Variable]:
     }
 
 
-def _array(value: Any) -> np.ndarray:
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        # NumPy has no counterpart of bfloat16 and smaller ones.
-        if value.is_floating_point() and value.element_size() < 4:
-            value = value.float()
-    return np.asarray(value)
+def _array(key: str, value: Any) -> np.ndarray:
+    if isinstance(value, np.ma.MaskedArray):
+        raise UserError(f"{key} is a masked array; fill what is masked, by value.filled(...)")
+    try:
+        if hasattr(value, "detach"):
+            value = value.detach().cpu()
+            # NumPy has no counterpart of bfloat16 and smaller ones.
+            if value.is_floating_point() and value.element_size() < 4:
+                value = value.float()
+        return np.asarray(value)
+    # Quantised, sparse and other tensors that NumPy has no counterpart of raise what they like.
+    except Exception as error:
+        raise UserError(
+            f"{key} is no array ({one_line(error)}); pass dense tensors of floating-point numbers"
+        ) from error
 
 
 def _is_weight(key: str, rank: int) -> bool:

@@ -83,6 +83,75 @@ def test_prefixes_that_lead_to_another_network_stay(tmp_path):
     assert "unexpected model.conv.bias, model.conv.weight" in refused(path)
 
 
+@pytest.mark.parametrize(
+    "prefix", ["model.", "backbone.", "ema_model.", "_forward_module.", "student.", "a.b.", ""]
+)
+def test_a_prefix_that_not_all_keys_share_is_named(prefix, tmp_path):
+    tensors = {prefix + key: array for key, array in recipe_weights().items()}
+    path = tmp_path / "other.safetensors"
+    save_file(tensors | {"criterion.weight": np.zeros(3)}, path)
+    message = refused(path)
+    assert "unexpected " in message
+    assert (f"are there behind {prefix!r}; pass {{key.removeprefix({prefix!r})" in message) == bool(
+        prefix
+    )
+    # The remedy, carried out.
+    given = {prefix + "more": 0} | tensors
+    inner = {key.removeprefix(prefix): given[key] for key in tensors if key.startswith(prefix)}
+    model = small_network()
+    load_torch_state_dict(model, inner)
+    assert_recipe(model)
+
+
+def test_two_networks_in_one_file_are_both_named(tmp_path):
+    tensors = {f"{prefix}.{key}": a for key, a in recipe_weights().items() for prefix in "ab"}
+    save_file(tensors, tmp_path / "both.safetensors")
+    assert "behind 'a.' and behind 'b.'" in refused(tmp_path / "both.safetensors")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.zeros(3, np.int8),
+        np.zeros(3, bool),
+        np.zeros(3, np.uint64),
+        np.zeros(3, complex),
+        np.zeros(3, "datetime64[s]"),
+        np.array(["1", "2", "3"]),
+        np.array([1, 2, None]),
+        [1, 2, 3],
+        ["1", "2", "3"],
+    ],
+)
+def test_weights_that_are_no_floating_point_numbers(values):
+    model = small_network()
+    before = torch_state_dict_of(model)
+    with pytest.raises(UserError, match=r"not of floating-point numbers layers\.4\.bias \("):
+        load_torch_state_dict(model, recipe_weights() | {"layers.4.bias": values})
+    for key, array in torch_state_dict_of(model).items():
+        np.testing.assert_array_equal(array, before[key])
+
+
+class Unreadable:
+    """Like a quantised or sparse tensor: not to be had as an array."""
+
+    def __array__(self, *_, **__):
+        raise RuntimeError("no\narray")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (Unreadable(), "layers.4.bias is no array .RuntimeError: no array.; pass dense tensors"),
+        ([[1.0], [2.0, 3.0]], "layers.4.bias is no array"),
+        (np.ma.masked_invalid([1, np.nan, 3]), "layers.4.bias is a masked array"),
+    ],
+)
+def test_weights_that_are_no_arrays(value, message):
+    with pytest.raises(UserError, match=message):
+        load_torch_state_dict(small_network(), recipe_weights() | {"layers.4.bias": value})
+
+
 @pytest.mark.parametrize("given", [[1, 2], None, {1: np.zeros(3)}])
 def test_what_is_no_state_dict_is_refused(given):
     with pytest.raises(UserError, match=r"must be a mapping of texts to arrays, got .*state_dict"):
@@ -170,6 +239,24 @@ def test_code_in_a_file_is_refused_and_not_run(wrap, protocol, tmp_path):
     assert ".system, which is no tensor" in message
     assert "save model.state_dict()" in message
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_the_state_of_random_numbers_beside_a_network_is_passed_over(protocol, tmp_path):
+    """`np.random.get_state()` and other arrays of NumPy, as training programs keep them."""
+    state = pickle.dumps((np.random.RandomState(0).get_state(), np.float64(0.5)), protocol)
+    names = b"ccollections\nOrderedDict\n)R"
+    (start,) = [part for part in [b"\x80" + bytes([protocol])] if state.startswith(part)]
+    inner = state[len(start) :].removesuffix(b".")
+    if protocol == 4:
+        inner = inner[9:]  # without its frame
+    path = tmp_path / "good.pth"
+    content = b"(X\x03\0\0\0rng" + inner + b"X\x03\0\0\0net" + names
+    content += b"X\x01\0\0\0x" + WHOLE + b"sd."
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x04" + content)
+        archive.writestr("archive/data/0", np.float32([1, 2]).tobytes())
+    assert read_torch_checkpoint(path)["x"].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(
