@@ -199,11 +199,11 @@ def _looks_channels_first(first: int, second: int, last: int) -> bool:
 
     >>> [_looks_channels_first(*shape) for shape in ((13, 8, 8), (3, 32, 24), (3, 4, 4))]
     [True, True, True]
-    >>> [_looks_channels_first(*shape) for shape in ((8, 8, 13), (3, 8, 4), (28, 3, 3), (5, 1, 1))]
+    >>> [_looks_channels_first(*shape) for shape in ((8, 8, 13), (1, 1, 5), (28, 3, 3), (5, 1, 1))]
     [False, False, False, False]
     """
     if first in (1, 3) and last > 4:
-        return True
+        return not first == second == 1  # pixels by themselves, of many channels
     # Squares with another number in front; but one or three channels at the end are usual.
     return first != second == last and not (last in (1, 3) and first > last)
 

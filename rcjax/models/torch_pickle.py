@@ -232,8 +232,8 @@ class _Reader(_Unpickler):
             return self._ignored()
         raise UserError(
             f"it holds {module[:60]}.{name[:60]}, which is no tensor, and reading it could run "
-            "foreign code: save model.state_dict() by itself, with nothing but tensors and numbers "
-            "beside it"
+            "foreign code: save model.state_dict() instead of the model or that object, with "
+            "nothing but tensors and numbers beside it"
         )
 
     def persistent_load(self, identifier: Any) -> np.ndarray:
