@@ -1,10 +1,10 @@
 """Files that others wrote: found and opened so that none can hang a command or flood its memory."""
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
 from rcjax.errors import UserError
 
@@ -34,7 +34,7 @@ def expanded(path: str | os.PathLike[str]) -> Path:
         ) from error
 
 
-def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
     """Opens a file for reading, and nothing that could block or never end.
 
     Raises:

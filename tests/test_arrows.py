@@ -65,6 +65,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "regions": "regions are counted while a network trains",
         "models": "it trains networks",
         "data": "it trains on data sets",
+        "outside": "a run may begin with weights from another program",
         "runtime": "a run has a folder and may be interrupted",
         "terminal": "a run says what it does",
         "errors": "a run that cannot be made is the user's to mend",

@@ -35,7 +35,7 @@ def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
         UserError: it cannot be read.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))  # editors may leave a mark
     # Brackets without end exhaust the parser's stack.
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"{path} is damaged ({error}); {remedy}") from error

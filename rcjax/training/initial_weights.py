@@ -11,6 +11,7 @@ import numpy as np
 
 from rcjax import models
 from rcjax.errors import UserError
+from rcjax.outside import expanded, open_regular
 from rcjax.training.checkpoints import arrays_by_name, newest_network
 
 _SHOWN = 5  # tensors named in an error message, for each kind of error
@@ -42,7 +43,7 @@ def read_network(path: str, name: str, shape: Mapping[str, Any], like: Network) 
             the tensors that differ.
     """
     place = _place(path)
-    if not place.is_dir():
+    if not os.path.isdir(place):
         _check_exists(path)
         model = models.create(name, **shape)
         models.load_torch_checkpoint(model, place)
@@ -58,11 +59,11 @@ def fingerprint(path: str) -> str:
     Errors as in `read_network`.
     """
     place = _place(path)
-    if place.is_dir():
+    if os.path.isdir(place):
         return newest_network(place)[1]
     _check_exists(path)
     try:
-        with place.open("rb") as file:
+        with open_regular(place) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UserError(f"cannot read the checkpoint {path}: {error.strerror}") from error
@@ -79,7 +80,7 @@ def check_unchanged(path: str, noted: Mapping[str, Any] | None, workdir: Path) -
     Raises:
         UserError: another checkpoint is there now. That there is none any more is no error.
     """
-    if noted and _place(path).exists() and fingerprint(path) != noted["sha256"]:
+    if noted and os.path.exists(_place(path)) and fingerprint(path) != noted["sha256"]:
         raise UserError(
             f"the checkpoint {path} is not the one any more that workdir {workdir} began with (its "
             "sha256 differs); choose another workdir"
@@ -87,12 +88,11 @@ def check_unchanged(path: str, noted: Mapping[str, Any] | None, workdir: Path) -
 
 
 def _place(path: str) -> Path:
-    # Of `--config.checkpoint=~/x` no shell expands the tilde.
-    return Path(os.path.expanduser(path))
+    return expanded(path)  # no shell expands the tilde of `--config.checkpoint=~/x`
 
 
 def _check_exists(path: str) -> None:
-    if not _place(path).exists():
+    if not os.path.exists(_place(path)):
         raise UserError(
             f"config field checkpoint: there is no file or folder {path}; give a file of PyTorch "
             "or safetensors, or the folder of a run"
