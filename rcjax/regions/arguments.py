@@ -14,6 +14,7 @@ PRECISIONS = ("float32", "mixed")
 ADAPTIVE_POINTS = 8_193
 GRID_POINTS = {1: 200, 2: 10}
 GRID_POINTS_BEYOND = 5
+DEFAULT_SAFETY = 5.0
 
 
 def check_points(points: int | None, dim: int, method: str) -> int:
@@ -85,6 +86,16 @@ def check_positive(name: str, value: int | None) -> int | None:
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} must be a positive integer or None, got {value!r}")
     return int(value)
+
+
+def check_safety(safety: float | None) -> float:
+    """The safety factor of the adaptive method; the default where None."""
+    if safety is None:
+        return DEFAULT_SAFETY
+    number = isinstance(safety, int | float | np.number) and not isinstance(safety, bool)
+    if not number or not np.isfinite(safety) or safety <= 0:
+        raise ValueError(f"safety must be a positive number (5 is usual), got {safety!r}")
+    return float(safety)
 
 
 def check_devices(devices: Sequence[Any] | None, predict: Any, method: str) -> list[Any] | None:

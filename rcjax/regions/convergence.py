@@ -64,8 +64,8 @@ def convergence(
         >>> from rcjax import convergence, slices
         >>> points = np.random.default_rng(0).normal(size=(40, 2)).astype("float32")
         >>> segments = slices.between_points(jax.random.key(0), points, count=10)
-        >>> stripes = lambda x: jnp.floor(20 * x[:, 0]).astype(jnp.int32)
-        >>> report = convergence(stripes, segments, points=(10, 1000))
+        >>> waves = lambda x: jnp.sin(20 * x)  # scores of two classes
+        >>> report = convergence(waves, segments, points=(10, 1000))
         >>> bool(abs(report.bias()[0]) > abs(report.bias()[1]))
         True
     """

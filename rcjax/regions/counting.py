@@ -6,8 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from rcjax.regions import simplex
-from rcjax.regions.adaptive import count_adaptive
+from rcjax.regions.adaptive import (
+    AdaptiveOptions,
+    CompiledCounter,
+    HostCounter,
+    warn_of_kind,
+)
 from rcjax.regions.anchors import check_anchors, read_block
 from rcjax.regions.arguments import (
     check_connectivity,
@@ -17,6 +21,7 @@ from rcjax.regions.arguments import (
     check_points,
     check_positive,
     check_precision,
+    check_safety,
 )
 from rcjax.regions.classifier import Evaluator, MixedEvaluator
 from rcjax.regions.exact import DEFAULT_BUDGET, count_exact
@@ -43,6 +48,8 @@ class _Request:
     precision: str
     boundaries: bool
     budget: int | None
+    initial_intervals: int | None
+    safety: float
     devices: Sequence[Any] | None
     progress: Progress
 
@@ -59,6 +66,8 @@ def count_regions(
     precision: str = "float32",
     boundaries: bool = False,
     budget: int | None = None,
+    initial_intervals: int | None = None,
+    safety: float | None = None,
     devices: Sequence[Any] | None = None,
     progress: bool | Callable[[int, int], None] = False,
 ) -> RegionCounts:
@@ -90,6 +99,11 @@ def count_regions(
         boundaries: keep the coordinates of all label changes on segments. The adaptive method
             then locates each to the fine grid (more evaluations) instead of interpolating it.
         budget: largest number of evaluations per slice for "exact".
+        initial_intervals: intervals in which "adaptive" starts; 10 where scores move with the
+            point, 1,024 where they move in steps (trees, forests, nearest neighbours, quantised
+            networks, low precision) and where there are labels alone. More see narrower regions.
+        safety: factor of "adaptive" on its estimate of what lies between two points, 5 by default;
+            more is safer and dearer.
         devices: devices to share the points among; all local ones when None.
         progress: True prints progress to standard error; a function is called with
             (done, total) slices.
@@ -127,6 +141,8 @@ def count_regions(
         precision=check_precision(precision, predict, method),
         boundaries=bool(boundaries) and dim == 1,
         budget=check_positive("budget", budget),
+        initial_intervals=check_positive("initial_intervals", initial_intervals),
+        safety=check_safety(safety),
         devices=check_devices(devices, predict, method),
         progress=Progress(progress, anchors.shape[0]),
     )
@@ -134,6 +150,11 @@ def count_regions(
         raise ValueError(f"boundaries=True needs segments (2 anchors), got {dim + 1} anchors")
     if budget is not None and method != "exact":
         raise ValueError(f"budget is for method='exact', got method={method!r}; leave it out")
+    for name, value in (("initial_intervals", initial_intervals), ("safety", safety)):
+        if value is not None and method != "adaptive":
+            raise ValueError(
+                f"{name} is for method='adaptive', got method={method!r}; leave it out"
+            )
     if method == "grid":
         return _by_grid(request)
     return _by_adaptive(request) if method == "adaptive" else _by_exact(request)
@@ -169,27 +190,26 @@ def _by_grid(request: _Request) -> RegionCounts:
 
 def _by_adaptive(request: _Request) -> RegionCounts:
     evaluator = _evaluator(request, in_rounds=True)
-    size = _block_size(request, evaluator, 64)
-    low, high = request.extent
+    options = AdaptiveOptions(
+        points=request.points,
+        extent=request.extent,
+        initial_intervals=request.initial_intervals,
+        safety=request.safety,
+        locate=request.boundaries,
+    )
+    counter: CompiledCounter | HostCounter
+    if evaluator.on_host or request.precision == "mixed":
+        counter = HostCounter(evaluator, options)
+    else:
+        automatic = request.batch_size is None
+        counter = CompiledCounter(evaluator, options, automatic_batch=automatic)
     results, lengths = [], []
-
-    def evaluate(slice_index: np.ndarray, coordinates: np.ndarray) -> np.ndarray:
-        inside = (1 - coordinates) * low + coordinates * high
-        return evaluator.scores(slice_index, simplex.barycentric_weights(inside))
-
-    for start, block in _blocks(request, size):
-        evaluator.load(block)
-        results.append(
-            count_adaptive(
-                evaluate,
-                len(block),
-                points=request.points,
-                has_scores=evaluator.classes is not None,
-                locate_boundaries=request.boundaries,
-            )
-        )
+    for start, block in _blocks(request, counter.slices_per_block):
+        results.append(counter.count(block))
         lengths.append(_lengths(block))
         request.progress.report(start + len(block))
+    low, high = request.extent
+    warn_of_kind(counter.kind, options)
     return _result(
         request,
         evaluator,
@@ -197,6 +217,7 @@ def _by_adaptive(request: _Request) -> RegionCounts:
         boundaries=tuple(low + (high - low) * b for r in results for b in r.boundaries),
         region_labels=tuple(labels for r in results for labels in r.labels),
         lengths=np.concatenate(lengths),
+        score_kind=counter.kind,
     )
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from rcjax.regions import statistics
+from rcjax.regions.adaptive import ScoreKind
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -31,6 +32,10 @@ class RegionCounts:
         complete: bool [slices]; False where the budget ended the work early.
         crowded: int32 [slices], places narrower than the rounding of float64 that may hold more
             than the one breakpoint counted there (method "exact").
+        score_kind: method "adaptive" only. "continuous": scores that move with the point. "steps":
+            scores that stay the same in stretches, as of trees, forests, nearest neighbours,
+            quantised networks and low precision. "labels": no scores. Of the last two nothing is
+            seen between the points, so counts may be too low.
         precision: "float32" or "mixed".
         reevaluated_share: share of the points that mixed precision evaluated again in float32.
     """
@@ -49,6 +54,7 @@ class RegionCounts:
     activation_regions: np.ndarray | None = None
     complete: np.ndarray | None = None
     crowded: np.ndarray | None = None
+    score_kind: ScoreKind | None = None
     precision: str = "float32"
     reevaluated_share: float = 0.0
 

@@ -26,7 +26,9 @@ def record_batches(parameters, model_state, images, train):
     shown = jnp.round(images[:, 0, 0, 0] * 255).astype(jnp.int32)
     seen = model_state["seen"].at[shown].add(1)
     order = jnp.roll(model_state["order"], -len(images)).at[-len(images) :].set(shown)
-    logits = jnp.stack([shown / EXAMPLES, jnp.full(len(images), 0.5)], axis=1) + parameters["bias"][None]
+    logits = (
+        jnp.stack([shown / EXAMPLES, jnp.full(len(images), 0.5)], axis=1) + parameters["bias"][None]
+    )
     return logits, {"seen": seen, "order": order}
 
 

@@ -1,6 +1,7 @@
-"""Cubic interpolation of scores between two neighbouring points, with an error scale.
+"""Cubic interpolation of margins between two neighbouring points, with an error scale.
 
-On an interval of width h, with u in [0, 1] the place inside it, a score is taken as
+The margin of a class is the score of the class on top less its own. On an interval of width h,
+with u in [0, 1] the place inside it, a margin is taken as
     (1 - u) left + u right - u (1 - u) ((1 - u) bend_left + u bend_right)
 where bend = h**2 times the second divided difference at that end: the cubic through four points.
 
@@ -11,121 +12,122 @@ add up to k, and takes the function at most u (1 - u) k h away from the chord: w
 that is 4 times the error scale. Jumps measured over lengths other than h are rescaled as if the
 slope did a random walk, as it does when there are many small kinks: its change over a length h is
 proportional to sqrt(h).
+
+Every function takes numpy arrays or JAX arrays, traced ones included, and returns the same kind.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
-from rcjax.regions.adaptive.points import Points
+# Halvings that locate a crossing: to far below any grid step, and to the precision of float32.
+HALVINGS_FLOAT64 = 40
+HALVINGS_FLOAT32 = 24
 
 
 class Intervals(NamedTuple):
-    """Intervals and what their neighbourhood says about the scores inside.
+    """The margins of one class over all classes on intervals, and what their surroundings say.
 
-    start and width are int64 [intervals] in grid steps; left, right, bend_left, bend_right are
-    float32 [intervals, classes]; jumps, float32 [intervals, 4, classes], are h times half the
-    rescaled jumps of the slope at the four points around, 0 where a segment ends; jumps_known,
-    int64 [intervals], is how many there are. Without any, nothing is known about the inside.
+    left, right, bend_left, bend_right: float32 [classes, intervals]; jumps: float32
+    [4, classes, intervals], h times half the rescaled jumps of the slope at the four points around,
+    0 where a segment ends; jumps_known: integers [intervals], how many there are. Without any,
+    nothing is known about the inside. Intervals come last because compiled loops run along them.
     """
 
-    start: np.ndarray
-    width: np.ndarray
-    left: np.ndarray
-    right: np.ndarray
-    bend_left: np.ndarray
-    bend_right: np.ndarray
-    jumps: np.ndarray
-    jumps_known: np.ndarray
+    left: Any
+    right: Any
+    bend_left: Any
+    bend_right: Any
+    jumps: Any
+    jumps_known: Any
 
 
-def gather(points: Points, at: np.ndarray) -> Intervals:
-    """The intervals that begin at the points `at` and end at the next ones."""
-    start = points.position[at]
-    width = points.position[at + 1] - start
-    h = width.astype(np.float32)[:, None]
-    around = [_slope_jump(points, at, offset) for offset in (-1, 0, 1, 2)]
-    jumps = np.stack([h * np.sqrt(h / (2 * span)) * jump for jump, span, _ in around], axis=1)
-    bends = [h * h * jump / span for jump, span, _ in around[1:3]]
-    known = np.stack([known for _, _, known in around], axis=1)
+def namespace(array: Any) -> Any:
+    """The module, numpy or jax.numpy, whose functions suit an array."""
+    return jnp if isinstance(array, jax.Array) else np
+
+
+def intervals_of(position: Any, scores: Any, exists: Any, top: Any) -> Intervals:
+    """The intervals between the third and the fourth of six neighbouring points.
+
+    Args:
+        position: integers [6, intervals], ascending where the points exist.
+        scores: float32 [6, classes, intervals].
+        exists: bool [6, intervals]: beyond the ends of a segment there is nothing; the third and
+            the fourth point must exist.
+        top: integers [intervals], the class whose margins are meant.
+    """
+    xp = namespace(scores)
+    margins = of_class(scores, top)[:, None] - scores
+    both = exists[1:] & exists[:-1]
+    lengths = xp.where(both, position[1:] - position[:-1], 1).astype(np.float32)
+    slopes = (margins[1:] - margins[:-1]) * (1 / lengths)[:, None]
+    known = both[1:] & both[:-1]
+    jumps = xp.where(known[:, None], slopes[1:] - slopes[:-1], 0)
+    span, h = lengths[1:] + lengths[:-1], lengths[2]
+    bends = (h * h / span)[1:3, None] * jumps[1:3]
     # At the end of a segment the parabola through the last three points replaces the cubic.
-    bend_left = np.where(known[:, 1, None], bends[0], bends[1])
-    bend_right = np.where(known[:, 2, None], bends[1], bends[0])
-    left, right = points.scores[at], points.scores[at + 1]
-    return Intervals(start, width, left, right, bend_left, bend_right, jumps, known.sum(axis=1))
+    bend_left = xp.where(known[1], bends[0], bends[1])
+    bend_right = xp.where(known[2], bends[1], bends[0])
+    scaled = (h * xp.sqrt(h / (2 * span)))[:, None] * jumps
+    count = known.astype(np.int32).sum(axis=0)
+    return Intervals(margins[2], margins[3], bend_left, bend_right, scaled, count)
 
 
-def _slope_jump(
-    points: Points, at: np.ndarray, offset: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Slope after minus slope before the points at + offset: 0 and unknown at segment ends.
-
-    Returns the jumps [intervals, classes], the lengths [intervals, 1] from the point before to the
-    point after, and whether the jump is known [intervals].
-    """
-    last = len(points.position) - 1
-    middle = np.clip(at + offset, 0, last)
-    before, after = np.maximum(middle - 1, 0), np.minimum(middle + 1, last)
-    segment = points.slice_index[at]
-    known = (at + offset > 0) & (at + offset < last)
-    known &= points.slice_index[before] == segment
-    known &= points.slice_index[after] == segment
-
-    def length(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        steps = np.where(known, points.position[second] - points.position[first], 1)
-        return steps.astype(np.float32)[:, None]
-
-    length_before, length_after = length(before, middle), length(middle, after)
-    slope_before = (points.scores[middle] - points.scores[before]) / length_before
-    slope_after = (points.scores[after] - points.scores[middle]) / length_after
-    jump = np.where(known[:, None], slope_after - slope_before, 0)
-    return jump, length_before + length_after, known
+def of_class(values: Any, label: Any) -> Any:
+    """values[..., label[i], i]: one class of values [..., classes, intervals]."""
+    if namespace(values) is np:
+        index = label.reshape((1,) * (values.ndim - 1) + (-1,))
+        return np.take_along_axis(values, index, axis=-2)[..., 0, :]
+    # A sum over the one class: a gather takes longer to compile and no less to run.
+    classes = np.arange(values.shape[-2], dtype=np.int32)[:, None]
+    return jnp.where(classes == label, values, 0).sum(axis=-2)
 
 
-def select(intervals: Intervals, chosen: np.ndarray) -> Intervals:
-    """Some of the intervals: `chosen` is an index array or a mask."""
-    return Intervals(*(column[chosen] for column in intervals))
-
-
-def pick(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """values[i, classes[i]] as a column [intervals, 1]."""
-    return np.take_along_axis(values, classes[:, None], axis=1)
-
-
-def interpolate(intervals: Intervals, u: np.ndarray | float) -> np.ndarray:
-    """Scores [intervals, classes] at the places u (one number, or [intervals])."""
-    u = np.asarray(u, np.float32).reshape(-1, 1)
+def interpolate(intervals: Intervals, u: Any) -> Any:
+    """Margins [places, classes, intervals] at the places u, float32 [places, intervals]."""
+    u = u[:, None]
     bend = (1 - u) * intervals.bend_left + u * intervals.bend_right
     return (1 - u) * intervals.left + u * intervals.right - u * (1 - u) * bend
 
 
-def roughness(intervals: Intervals, top: np.ndarray) -> np.ndarray:
-    """Error scale [intervals, classes] of the margins of class `top` over every class."""
-    of_top = np.take_along_axis(intervals.jumps, top[:, None, None], axis=2)
-    total = np.abs(of_top - intervals.jumps).sum(axis=1)
-    return 2 * total / np.maximum(intervals.jumps_known, 1)[:, None].astype(np.float32)
+def roughness(intervals: Intervals, top: Any = None) -> Any:
+    """Error scale [classes, intervals] of the margins; with `top`, of another class's margins."""
+    xp = namespace(intervals.jumps)
+    jumps = intervals.jumps
+    if top is not None:
+        jumps = jumps - of_class(jumps, top)[:, None]
+    known = xp.maximum(intervals.jumps_known, 1).astype(np.float32)
+    return xp.abs(jumps).sum(axis=0) * (2 / known)
 
 
-def crossing(intervals: Intervals, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Where in each interval, float64 [intervals], the interpolated margin of two classes is 0.
+def crossing(intervals: Intervals, second: Any) -> Any:
+    """Where in each interval, [intervals], the interpolated margin over a second class is 0.
 
-    The margin of `first` over `second` must not be negative at the left end and not be positive
-    at the right one; of several zeros, one is found.
+    The margin must not be negative at the left end and not be positive at the right one; of several
+    zeros, one is found. Computed in float64 for numpy arrays.
     """
-    pair = np.stack([first, second], axis=1)
+    xp = namespace(intervals.left)
+    wide = np.float64 if xp is np else np.float32
+    left, right, bend_left, bend_right = (
+        of_class(values, second).astype(wide) for values in intervals[:4]
+    )
 
-    def margin(values: np.ndarray) -> np.ndarray:
-        chosen = np.take_along_axis(values.astype(np.float64), pair, axis=1)
-        return chosen[:, 0] - chosen[:, 1]
-
-    left, right = margin(intervals.left), margin(intervals.right)
-    bend_left, bend_right = margin(intervals.bend_left), margin(intervals.bend_right)
-    low, high = np.zeros(len(left)), np.ones(len(left))
-    for _ in range(40):  # halvings: far below any grid step
+    def halve(_: Any, bounds: tuple[Any, Any]) -> tuple[Any, Any]:
+        low, high = bounds
         u = (low + high) / 2
         bend = (1 - u) * bend_left + u * bend_right
         positive = (1 - u) * left + u * right - u * (1 - u) * bend > 0
-        low, high = np.where(positive, u, low), np.where(positive, high, u)
-    return (low + high) / 2
+        return xp.where(positive, u, low), xp.where(positive, high, u)
+
+    bounds = xp.zeros_like(left), xp.ones_like(left)
+    if xp is np:
+        for i in range(HALVINGS_FLOAT64):
+            bounds = halve(i, bounds)
+    else:
+        bounds = jax.lax.fori_loop(0, HALVINGS_FLOAT32, halve, bounds)
+    return (bounds[0] + bounds[1]) / 2

@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rcjax.regions.adaptive.score_kind import PROBABILITY_TOLERANCE
+
 Evaluate = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
-# Rows of scores that lie in [0, 1] and sum to 1 this closely are taken for probabilities.
-PROBABILITY_TOLERANCE = 1e-3
 LARGEST_SCORE = 1e20
-
 
 # How far the points of the coarse grid are moved, as a share of their distance.
 UNEVENNESS = 0.2

@@ -1,6 +1,6 @@
 """The classifier whose regions are counted: how it is called, and what it may return."""
 
-from rcjax.regions.classifier.evaluator import Evaluator
+from rcjax.regions.classifier.evaluator import Evaluator, interpolate
 from rcjax.regions.classifier.host import OnHost, on_host
 from rcjax.regions.classifier.mixed_evaluator import MixedEvaluator
 from rcjax.regions.classifier.outputs import INVALID_LABEL, labels_of, refuse_invalid
@@ -13,6 +13,7 @@ __all__ = [
     "OnHost",
     "Trace",
     "bind",
+    "interpolate",
     "labels_of",
     "on_host",
     "refuse_invalid",

@@ -68,9 +68,9 @@ class Evaluator:
         self._classes_known = True
         self.devices = list(jax.local_devices() if devices is None else devices)
         self._unit = len(self.devices)
-        mesh = Mesh(np.asarray(self.devices), ("points",))
-        self._split = NamedSharding(mesh, PartitionSpec("points"))
-        self._everywhere = NamedSharding(mesh, PartitionSpec())
+        self.mesh = Mesh(np.asarray(self.devices), ("points",))
+        self._split = NamedSharding(self.mesh, PartitionSpec("points"))
+        self._everywhere = NamedSharding(self.mesh, PartitionSpec())
         program, _ = programs.split(predict, self.feature_shape, batch_size or _PROBE_BATCH)
         self.classes = program.classes
         chosen = batch_size or self._automatic(program.bytes_per_point)
@@ -116,6 +116,10 @@ class Evaluator:
     def _place(self, value: Any, *, everywhere: bool) -> Any:
         return jax.device_put(value, self._everywhere if everywhere else self._split)
 
+    def spread(self, values: Any) -> Any:
+        """Rows shared out evenly among the devices."""
+        return self._place(jnp.asarray(values), everywhere=False)
+
     def labels(self, slice_index: np.ndarray, weights: np.ndarray) -> Any:
         """int32 labels [points]; a device array unless the classifier runs on the host."""
         return self._evaluate("labels", slice_index, weights)[0]
@@ -130,14 +134,17 @@ class Evaluator:
 
     def _evaluate(self, want: str, slice_index: np.ndarray, weights: np.ndarray) -> Any:
         run = self._evaluate_on_host if self.on_host else self._evaluate_on_device
-        while True:
-            try:
-                outputs = run(want, slice_index, weights)
-                break
-            except (MemoryError, RuntimeError) as error:
-                self._halve(error)
+        outputs = self.halving(functools.partial(run, want, slice_index, weights))
         self.evaluations += len(slice_index)
         return outputs
+
+    def halving(self, run: Callable[[], Any]) -> Any:
+        """What `run` returns; as often as memory runs out, the batch is halved and it runs anew."""
+        while True:
+            try:
+                return run()
+            except (MemoryError, RuntimeError) as error:
+                self._halve(error)
 
     def _report(self, points: int) -> None:
         if self._callback:
@@ -157,7 +164,7 @@ class Evaluator:
         parts = []
         for start in range(0, len(slice_index), self.batch_size):
             batch = slice(start, start + self.batch_size)
-            points = _interpolate(self._anchors, slice_index[batch], weights[batch])
+            points = interpolate(self._anchors, slice_index[batch], weights[batch])
             parts.append(_wanted(want, self.predict(points)))
             self._report(len(points))
         return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
@@ -170,7 +177,7 @@ class Evaluator:
         parts: list[Any] = []
         start = 0
         for size in self._batches(count):
-            program, arrays = self._compiled_for(size)
+            program, arrays = self.program_for(size)
             index, weight = (
                 self._place(_batch(values, start, size), everywhere=False)
                 for values in (slice_index, weights)
@@ -191,7 +198,8 @@ class Evaluator:
             return [self.batch_size] * full + [small] * -(-rest // small)
         return [self.batch_size] * (full + bool(rest))
 
-    def _compiled_for(self, size: int) -> tuple[Any, Any]:
+    def program_for(self, size: int) -> tuple[Any, Any]:
+        """The classifier at batches of one size, and the arrays it needs, on every device."""
         if size not in self._programs:
             program, arrays = self._make_program(size)
             self._programs[size] = (program, self._place(arrays, everywhere=True))
@@ -209,7 +217,7 @@ def _batch(values: np.ndarray, start: int, size: int) -> np.ndarray:
 def _step(
     arrays: Any, anchors: jax.Array, slice_index: jax.Array, weights: jax.Array, *, program, want
 ) -> tuple[jax.Array, ...]:
-    points = _interpolate(anchors, slice_index, weights)
+    points = interpolate(anchors, slice_index, weights)
     return _wanted(want, program(arrays, points))
 
 
@@ -224,7 +232,7 @@ def _wanted(want: str, output: Any) -> tuple[Any, ...]:
     return labels_of(output), margins_of(output)
 
 
-def _interpolate(anchors: Any, slice_index: Any, weights: Any) -> Any:
+def interpolate(anchors: Any, slice_index: Any, weights: Any) -> Any:
     """Points [n, *features]: an elementwise sum, since a matrix product may round to less."""
     chosen = anchors[slice_index]
     shape = (-1,) + (1,) * (chosen.ndim - 2)

@@ -1,0 +1,61 @@
+"""Counts adaptively with a loop of the host: for classifiers on the host and mixed precision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rcjax.regions import simplex
+from rcjax.regions.adaptive.counting import count_adaptive
+from rcjax.regions.adaptive.options import AdaptiveOptions
+from rcjax.regions.adaptive.points import coarse_grid
+from rcjax.regions.adaptive.result import AdaptiveResult
+from rcjax.regions.adaptive.score_kind import PROBED_SLICES, ScoreKind, nature_of, places
+from rcjax.regions.classifier import Evaluator, labels_of, refuse_invalid
+
+SLICES_PER_BATCH = 4
+
+
+class HostCounter:
+    """Counts blocks of segments; the host decides which points are evaluated next.
+
+    Args:
+        evaluator: of the classifier.
+        options: how to count.
+    """
+
+    def __init__(self, evaluator: Evaluator, options: AdaptiveOptions):
+        self.evaluator, self.options = evaluator, options
+        self.kind: ScoreKind | None = None
+        self.slices_per_block = SLICES_PER_BATCH * evaluator.batch_size
+
+    def count(self, block: Any) -> AdaptiveResult:
+        """Counts the segments [slices, 2, *features] of a block."""
+        self.evaluator.load(block)
+        has_scores = self.evaluator.classes is not None
+        if self.kind is None:
+            self.kind = self._probe(len(block)) if has_scores else "labels"
+        return count_adaptive(
+            self._evaluate,
+            len(block),
+            points=self.options.points,
+            has_scores=has_scores,
+            locate_boundaries=self.options.locate,
+            initial_intervals=self.options.intervals(self.kind),
+            safety=self.options.safety,
+        )
+
+    def _probe(self, slices: int) -> ScoreKind:
+        intervals = self.options.intervals("continuous")
+        positions = places(len(coarse_grid(self.options.points, intervals)))
+        slices = min(slices, PROBED_SLICES)
+        slice_index = np.repeat(np.arange(slices, dtype=np.int32), len(positions))
+        scores = self._evaluate(slice_index, np.tile(positions, slices)[:, None])
+        refuse_invalid(labels_of(scores))
+        return nature_of(scores.reshape(slices, len(positions), -1)).kind
+
+    def _evaluate(self, slice_index: np.ndarray, coordinates: np.ndarray) -> np.ndarray:
+        low, high = self.options.extent
+        inside = (1 - coordinates) * low + coordinates * high
+        return self.evaluator.scores(slice_index, simplex.barycentric_weights(inside))

@@ -1,0 +1,227 @@
+"""Runs the compiled adaptive count on blocks of segments, on every device of an evaluator."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import PartitionSpec
+
+from rcjax.regions import simplex
+from rcjax.regions.adaptive.options import AdaptiveOptions
+from rcjax.regions.adaptive.points import coarse_grid
+from rcjax.regions.adaptive.pool import LABEL
+from rcjax.regions.adaptive.result import AdaptiveResult, concatenate, from_links
+from rcjax.regions.adaptive.rounds import Found, Options, Sizes, count_block
+from rcjax.regions.adaptive.score_kind import (
+    PROBED_SLICES,
+    ScoreKind,
+    nature_of,
+    places,
+)
+from rcjax.regions.classifier import (
+    INVALID_LABEL,
+    Evaluator,
+    interpolate,
+    labels_of,
+    refuse_invalid,
+)
+
+# Points that a segment has room for on average, many times what a network takes.
+ROOM_PER_SLICE = 64
+# Scores held at a time on each device, float32.
+LARGEST_POOL = 4_000_000
+# Scores of the intervals examined at a time: what the caches of a CPU hold.
+SCORES_PER_CHUNK = 8_192
+CHUNKS = (16, 512)
+# Every round ends in a batch that is half empty on average, so batches are small beside blocks.
+LARGEST_AUTOMATIC_BATCH = {"cpu": 256}
+LARGEST_AUTOMATIC_BATCH_ACCELERATOR = 1_024
+SLICES_PER_BATCH = 8
+
+
+class CompiledCounter:
+    """Counts blocks of segments of a JAX function; each block is one call of a compiled program.
+
+    Args:
+        evaluator: of the classifier.
+        options: how to count.
+        automatic_batch: whether the batch size of the evaluator is its own choice.
+    """
+
+    def __init__(self, evaluator: Evaluator, options: AdaptiveOptions, *, automatic_batch: bool):
+        self.evaluator, self.options = evaluator, options
+        self.automatic_batch = automatic_batch
+        self.kind: ScoreKind | None = None if evaluator.classes else "labels"
+        self.grid = np.linspace(0.0, 1.0, options.points)
+        self._refining = Options(
+            np.float32(options.safety), np.bool_(False), np.int32(options.points)
+        )
+        self._weights = self._weights_at(self.grid)
+        self.coarse, self._slices, self._room_per_slice = self._start(options.intervals(self.kind))
+        self._room = self._slices * self._room_per_slice
+
+    @property
+    def slices_per_block(self) -> int:
+        """Segments counted at a time, on all devices together."""
+        return self._slices * len(self.evaluator.devices)
+
+    def count(self, block: Any) -> AdaptiveResult:
+        """Counts the segments [slices, 2, *features] of a block."""
+        if self.kind is None:
+            self._probe(block)
+        devices = len(self.evaluator.devices)
+        parts: list[AdaptiveResult] = []
+        start = 0
+        while start < len(block):
+            at_most = max(1, min(self._slices, self._room // self._room_per_slice))
+            part = block[start : start + devices * at_most]
+            share = -(-len(part) // devices)
+            shares = np.clip(len(part) - share * np.arange(devices), 0, share).astype(np.int32)
+            found = self._found_in(part, shares)
+            if any(on_device.valid and on_device.unfinished for on_device in found):
+                # Anew with fewer segments; one never needs more than the points of the grid.
+                self._room_per_slice = min(4 * self._room_per_slice, len(self.grid))
+                self._room = max(self._room, self._room_per_slice)
+                continue
+            for on_device, slices in zip(found, shares, strict=True):
+                refuse_invalid(np.asarray(on_device.pool.points[: on_device.used, LABEL]))
+                if slices:
+                    parts.append(from_links(on_device, slices, len(self.coarse), self.grid))
+            start += len(part)
+        result = concatenate(parts)
+        self.evaluator.evaluations += int(result.evaluations.sum())
+        return result
+
+    def _found_in(self, part: Any, shares: np.ndarray) -> list[Found]:
+        """What is found on each device, as numpy arrays."""
+        run = functools.partial(self._run, part, shares, self._weights, self.coarse, self._refining)
+        found = self.evaluator.halving(run)
+        found = jax.device_get(found._replace(pool=found.pool._replace(scores=None)))
+        return [jax.tree.map(lambda value, i=i: value[i], found) for i in range(len(shares))]
+
+    def _start(self, intervals: int) -> tuple[np.ndarray, int, int]:
+        """The coarse grid, the segments of a block and the points each of them has room for."""
+        coarse = coarse_grid(self.options.points, intervals).astype(np.int32)
+        room = LARGEST_POOL // max(self.evaluator.classes or 0, 1)
+        room_per_slice = min(max(ROOM_PER_SLICE, 2 * len(coarse)), len(self.grid))
+        slices = min(SLICES_PER_BATCH * self._batch(), room // room_per_slice)
+        slices = max(slices, PROBED_SLICES)
+        return coarse, slices, room_per_slice
+
+    def _weights_at(self, positions: np.ndarray) -> np.ndarray:
+        low, high = self.options.extent
+        inside = (1 - positions) * low + positions * high
+        return simplex.barycentric_weights(inside[:, None])
+
+    def _probe(self, block: Any) -> None:
+        """Finds out the kind of the scores, by the program that counts."""
+        part = block[:PROBED_SLICES]
+        shares = np.zeros(len(self.evaluator.devices), np.int32)
+        shares[0] = len(part)
+        weights = self._weights.copy()
+        weights[: len(self.coarse)] = self._weights_at(places(len(self.coarse)))
+        positions = np.arange(len(self.coarse), dtype=np.int32)
+        once = self._refining._replace(rounds=np.int32(1))
+        found = self.evaluator.halving(
+            functools.partial(self._run, part, shares, weights, positions, once)
+        )
+        used = len(part) * len(positions)
+        self.evaluator.evaluations += used
+        refuse_invalid(np.asarray(found.pool.points[0, :used, LABEL]))
+        scores = np.asarray(found.pool.scores[0, :used])
+        scores = scores.reshape(len(part), len(positions), -1)
+        nature = nature_of(scores)
+        self.kind = nature.kind
+        self._refining = self._refining._replace(logarithms=np.bool_(nature.probabilities))
+        if nature.kind == "steps":
+            self.coarse, self._slices, self._room_per_slice = self._start(
+                self.options.intervals(nature.kind)
+            )
+            self._room = self._slices * self._room_per_slice
+
+    def _batch(self) -> int:
+        """Points evaluated at a time on one device."""
+        devices = self.evaluator.devices
+        batch = max(self.evaluator.batch_size // len(devices), 1)
+        if not self.automatic_batch:
+            return batch
+        largest = LARGEST_AUTOMATIC_BATCH.get(
+            devices[0].platform, LARGEST_AUTOMATIC_BATCH_ACCELERATOR
+        )
+        return min(batch, largest)
+
+    def _run(
+        self, part: Any, shares: np.ndarray, weights: np.ndarray, coarse: np.ndarray,
+        refining: Options,
+    ) -> Found:  # fmt: skip
+        """What is found on each device, on the devices."""
+        classes = self.evaluator.classes or 0
+        sizes = Sizes(
+            batch=self._batch(),
+            points=self._room,
+            classes=classes,
+            chunk=int(np.clip(SCORES_PER_CHUNK // max(classes, 1), *CHUNKS)),
+        )
+        program, arrays = self.evaluator.program_for(sizes.batch)
+        anchors = self.evaluator.spread(_pad(part, shares, self._slices))
+        return jax.block_until_ready(
+            _count(
+                arrays, anchors, self.evaluator.spread(shares), weights, coarse, refining,
+                program=program, sizes=sizes, locate=self.options.locate,
+                mesh=self.evaluator.mesh,
+            )
+        )  # fmt: skip
+
+
+def _pad(part: Any, shares: np.ndarray, slices: int) -> Any:
+    """Anchors [devices * slices, 2, *features]: the share of each device, and zeros."""
+    if len(shares) == 1 and len(part) == slices:
+        return part
+    padded = np.zeros((len(shares), slices, *part.shape[1:]), np.float32)
+    start = 0
+    for i, share in enumerate(shares):
+        padded[i, :share] = part[start : start + share]
+        start += share
+    return padded.reshape(-1, *part.shape[1:])
+
+
+@functools.partial(jax.jit, static_argnames=("program", "sizes", "locate", "mesh"))
+def _count(
+    arrays: Any,
+    anchors: jax.Array,
+    shares: jax.Array,
+    weights: jax.Array,
+    coarse: jax.Array,
+    options: Options,
+    *,
+    program: Any,
+    sizes: Sizes,
+    locate: bool,
+    mesh: Any,
+) -> Found:
+    def on_device(arrays, anchors, share, weights, coarse, options):
+        def evaluate(slice_index, position):
+            output = program(arrays, interpolate(anchors, slice_index, weights[position]))
+            label = labels_of(output)
+            scores = output if output.ndim == 2 else jnp.zeros((len(label), 0), jnp.float32)
+            return label, scores, label != INVALID_LABEL
+
+        # How strictly JAX is told to promote is about the code of the caller.
+        with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+            found = count_block(evaluate, coarse, share[0], options, sizes=sizes, locate=locate)
+        return jax.tree.map(lambda value: value[None], found)
+
+    here, everywhere = PartitionSpec(mesh.axis_names[0]), PartitionSpec()
+    if mesh.size > 1:
+        on_device = jax.shard_map(
+            on_device,
+            mesh=mesh,
+            in_specs=(everywhere, here, here, everywhere, everywhere, everywhere),
+            out_specs=here,
+            check_vma=False,
+        )
+    return on_device(arrays, anchors, shares, weights, coarse, options)

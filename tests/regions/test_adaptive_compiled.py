@@ -1,0 +1,129 @@
+"""The compiled adaptive count against the host's loop, and the kinds of scores it tells apart."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rcjax import count_regions, on_host
+from rcjax.regions.adaptive import compiled
+
+RANDOM = np.random.default_rng(0)
+ENDS = RANDOM.normal(size=(60, 2, 6)).astype(np.float32)
+WEIGHTS = tuple(
+    (RANDOM.normal(size=shape) * np.sqrt(2 / shape[0])).astype(np.float32)
+    for shape in ((6, 30), (30, 4))
+)
+
+
+def relu(x):
+    return jnp.maximum(x @ WEIGHTS[0], 0) @ WEIGHTS[1]
+
+
+def wavy(x):
+    return jnp.sin(6 * x @ WEIGHTS[0]) @ WEIGHTS[1]
+
+
+def saturated(x):
+    return jax.nn.softmax(20 * relu(x))
+
+
+def same_on_host(function):
+    compiled_function = jax.jit(function)
+    return on_host(lambda x: np.asarray(compiled_function(x)), batch_size=4096)
+
+
+@pytest.mark.parametrize(("function", "locate"), [(relu, True), (wavy, False), (saturated, False)])
+def test_it_finds_what_the_loop_of_the_host_finds(function, locate):
+    here, there = (
+        count_regions(f, ENDS, method="adaptive", boundaries=locate, extent=(-0.5, 2))
+        for f in (function, same_on_host(function))
+    )
+    assert here.score_kind == there.score_kind == "continuous"
+    assert here.mean > 2
+    np.testing.assert_array_equal(here.counts, there.counts)
+    # Rounding may move a point by a step of the fine grid, which may ask for one point more.
+    assert abs(here.evaluations - there.evaluations) <= 0.002 * there.evaluations
+    for name, tolerance in (("boundaries", 2e-4), ("region_labels", 0)):
+        for one, other in zip(getattr(here, name), getattr(there, name), strict=True):
+            np.testing.assert_allclose(one, other, atol=tolerance)
+
+
+def test_segments_that_need_more_room_are_counted_in_smaller_blocks(monkeypatch):
+    expected = count_regions(wavy, ENDS, method="adaptive", safety=50.0)
+    assert expected.evaluations > 100 * len(ENDS)
+    monkeypatch.setattr(compiled, "LARGEST_POOL", 4 * 64)  # four scores a point, one segment
+    crowded = count_regions(wavy, ENDS, method="adaptive", safety=50.0)
+    np.testing.assert_array_equal(crowded.counts, expected.counts)
+    assert crowded.evaluations == expected.evaluations
+
+
+def test_diverged_networks_are_refused():
+    with pytest.raises(ValueError, match="NaN"):
+        count_regions(lambda x: jnp.sqrt(relu(x)), ENDS, method="adaptive")
+
+
+def quantised(bits):
+    def scores(x):
+        hidden = np.maximum(x @ WEIGHTS[0], 0)
+        step = np.float32(8 / 2**bits)
+        return np.round(hidden / step) * step @ WEIGHTS[1]
+
+    return scores
+
+
+IN_STEPS = {
+    "4 bits": quantised(4),
+    "8 bits": quantised(8),
+    "far from zero": lambda x: np.asarray(relu(x)) + np.float32(1e6),
+    "half precision": lambda x: np.asarray(relu(x)).astype(np.float16),
+    "rounded inputs": lambda x: np.asarray(relu(np.round(x * 4) / 4)),
+    "one-hot": lambda x: np.eye(4, dtype=np.float32)[np.asarray(relu(x)).argmax(axis=1)],
+}
+CONTINUOUS = {
+    "relu": relu,
+    "tanh": lambda x: jnp.tanh(x @ WEIGHTS[0]) @ WEIGHTS[1],
+    "small": lambda x: 1e-6 * relu(x),
+    "large": lambda x: 1e6 * relu(x),
+    "saturated": saturated,
+    "two classes, one score": lambda x: relu(x)[:, :2] * np.asarray([[0, 1]], np.float32),
+    "one masked class": lambda x: jnp.where(np.arange(4) == 2, -jnp.inf, relu(x)),
+    "one class alone": lambda x: 0 * relu(x) + np.arange(4, dtype=np.float32),
+}
+
+
+@pytest.mark.parametrize("name", IN_STEPS)
+def test_scores_that_move_in_steps_are_noticed_and_start_finer(name):
+    predict = on_host(IN_STEPS[name], batch_size=65_536)
+    with pytest.warns(UserWarning, match="the scores stay the same in stretches"):
+        result = count_regions(predict, ENDS[:20], method="adaptive")
+    assert result.score_kind == "steps"
+    assert (result.counts >= count_regions(predict, ENDS[:20]).counts).all()
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_scores_that_move_with_the_point_are_not_taken_for_steps(name, promotion_as_users_have_it):
+    predict = on_host(lambda x: np.asarray(CONTINUOUS[name](x)), batch_size=65_536)
+    assert count_regions(predict, ENDS[:20], method="adaptive").score_kind == "continuous"
+
+
+def test_labels_alone_start_finer_and_say_so():
+    labels = lambda x: wavy(x).argmax(axis=1)  # noqa: E731
+    with pytest.warns(UserWarning, match="labels alone"):
+        result = count_regions(labels, ENDS, method="adaptive")
+    assert result.score_kind == "labels"
+    assert (result.counts == count_regions(wavy, ENDS, points=8193).counts).mean() > 0.98
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"safety": 0}, "safety must be a positive number"),
+        ({"initial_intervals": 0}, "initial_intervals must be a positive integer"),
+        ({"safety": 5, "method": "grid"}, "safety is for method='adaptive'"),
+        ({"initial_intervals": 5, "method": "grid"}, "initial_intervals is for method='adaptive'"),
+    ],
+)
+def test_bad_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        count_regions(relu, ENDS, **{"method": "adaptive", **options})
