@@ -166,12 +166,13 @@ def test_files_import_each_other_in_no_circle():
     graphlib.TopologicalSorter(arrows).prepare()
 
 
-def test_no_room_holds_more_than_a_fifth_of_the_lines():
+def test_no_room_holds_more_than_a_fifth_of_the_lines_and_the_core_a_quarter():
     lines = collections.Counter()
     for path in PACKAGE.rglob("*.py"):
         lines[room_of(path)] += len(path.read_text(encoding="utf-8").splitlines())
-    room, most = lines.most_common(1)[0]
-    assert most <= lines.total() / 5, room
+    for room, count in lines.items():
+        # The counter is what the system exists for: five methods share the room.
+        assert count <= lines.total() / (4 if room == "regions" else 5), room
 
 
 def module_of(path: Path) -> str:
