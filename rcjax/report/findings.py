@@ -7,11 +7,12 @@ from rcjax.report.notes import notes, why_no_correlation
 from rcjax.report.texts import say
 from rcjax.statistics import (
     Analysis,
-    Interval,
-    MeasureStatistics,
     NetworkStatistics,
     Options,
+    Sign,
+    detectable,
     names,
+    verdict,
 )
 
 
@@ -47,50 +48,46 @@ def findings_of(analysis: Analysis) -> Findings:
 
 
 def finding(network: NetworkStatistics, options: Options) -> Finding:
-    """Says what the correlation is, and plainly what weakens it."""
+    """Says the strongest thing that the statistics allow, and plainly what weakens it."""
     count, confidence = network.count, options.confidence
-    if count.pearson.value is None:
+    seen = verdict(count, confidence)
+    if seen.relation is None:
         remarks = [f"{reason.rstrip('.')}." for reason in why_no_correlation(network)]
     else:
-        null, trivial = network.gap.null, network.gap.trivial
+        least = detectable(count.settings, confidence)
         remarks = [
-            say("beside_null", count=count, null=null, confidence=confidence),
-            say("beside_trivial", count=count, trivial=trivial, lead=_lead(count)),
+            say("beside_chance", count=count, confidence=confidence),
+            say("beside_trivial", count=count, trivial=network.gap.trivial, lead=seen.lead),
             say("given_controls", count=count),
-            say("given_ranks", count=count, null=null, confidence=confidence),
-            say("in_cells", count=count, null=null, confidence=confidence),
+            say("given_ranks", count=count),
+            say("given_all", count=count),
+            say("over_seeds", count=count, verdict=seen),
+            say("without_noise", count=count),
+            say("power", settings=count.settings, least=least, verdict=seen),
             say("without_unfitted", count=count, fitted=network.fitted_only),
         ]
-    shown = tuple(remark for remark in remarks if remark)
-    said = tuple(notes(network, options.fitted_accuracy))
-    return Finding(network.name, say("result", count=count), shown, said)
+    collapsed = len(network.facts.collapsed)
+    remarks.append(say("beside_collapsed", collapsed=collapsed, found=network.with_collapsed))
+    return Finding(
+        network.name,
+        say("result", count=count, verdict=seen),
+        tuple(remark for remark in remarks if remark),
+        tuple(notes(network, options.fitted_accuracy)),
+    )
 
 
 def overview(analysis: Analysis) -> str:
-    """All networks in one sentence; empty for a single one."""
-    counts = [network.count for network in analysis.networks.values()]
-    known = [count for count in counts if count.pearson.value is not None]
-    if len(known) < 2:
+    """All networks in one paragraph; empty for a single one."""
+    confidence = analysis.options.confidence
+    seen = [verdict(network.count, confidence) for network in analysis.networks.values()]
+    if sum(one.relation is not None for one in seen) < 2:
         return ""
     pooled = analysis.pooled
     return say(
         "overview",
-        networks=len(counts),
-        clear=sum(_sign(count.pearson.interval) > 0 for count in known),
-        ahead=sum(_lead(count) > 0 for count in known),
+        networks=len(seen),
+        relation={sign: sum(one.relation is sign for one in seen) for sign in Sign},
+        lead={sign: sum(one.lead is sign for one in seen) for sign in Sign},
+        in_cells={sign: sum(one.in_cells is sign for one in seen) for sign in Sign},
         pooled=pooled[names.GAP][names.COUNT].pearson if pooled else None,
     )
-
-
-def _lead(count: MeasureStatistics) -> int:
-    """1 where the count is clearly ahead of the trivial predictor, -1 where behind, 0 where open.
-
-    The interval of the difference decides: both correlations are over the same settings and rise
-    and fall together, so that their own intervals overlap even where one is always the larger.
-    """
-    return _sign(count.pearson_minus_trivial.interval)
-
-
-def _sign(interval: Interval | None) -> int:
-    """The sign of all values in an interval; 0 where it holds zero or is unknown."""
-    return 0 if interval is None else (interval.low > 0) - (interval.high < 0)

@@ -45,6 +45,8 @@ def _run_notes(network: NetworkStatistics, fitted_accuracy: float) -> Iterator[s
     facts, completed = network.facts, len(network.runs.completed)
     for status, runs in facts.without_numbers.items():
         yield say("note_without_numbers", status=status, runs=runs, all=len(network.runs.rows))
+    if facts.collapsed:
+        yield say("note_collapsed", runs=facts.collapsed, completed=completed)
     if facts.not_fitted:
         yield say(
             "note_not_fitted",
@@ -95,9 +97,11 @@ def _reasons(found: MeasureStatistics) -> Iterator[tuple[str, bool]]:
 
 
 def _undefined(found: MeasureStatistics) -> list[tuple[str, Estimate]]:
-    """What is said once for all measures, by the trivial predictor, is not said of each."""
+    """Without what is said of the runs, of each axis, or of the trivial predictor already."""
     return [
         (name, estimate)
         for name, estimate in found.estimates().items()
-        if name != "pearson_minus_trivial" and not (name == "granulated_kendall" and found.along)
+        if name != "pearson_minus_trivial"
+        and not (name == "granulated_kendall" and found.along)
+        and estimate.undefined is not Undefined.NOTHING_OVER_SEEDS
     ]

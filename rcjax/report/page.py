@@ -13,11 +13,12 @@ from rcjax.report.drawing import MARKERS
 from rcjax.report.findings import Findings
 from rcjax.report.tables import STATISTICS, tables_of
 from rcjax.report.texts import say
-from rcjax.statistics import Analysis, StudyRows, names
+from rcjax.statistics import Analysis, names
 
 _GLYPHS = dict(zip(MARKERS, "●■▲◆▼✚", strict=True)) | {"": "━"}
-_NOT_FITTED = "not_fitted"
+_NOT_FITTED, _COLLAPSED = "not_fitted", "collapsed"
 _STATUSES = {
+    _COLLAPSED: "Collapsed: near chance on the training set, and left out of the statistics",
     names.DIVERGED: "Diverged: the loss was no longer a finite number",
     _NOT_FITTED: "Did not fit the training set",
     names.MISSING: "Missing",
@@ -70,11 +71,11 @@ def render(
         overview=findings.overview,
         unfinished="" if numbers else say("unfinished", runs=len(study.rows), by_status=statuses),
         numbers=numbers,
-        remarks=_remarks(study, statuses, len(analysis.not_fitted)),
+        remarks=_remarks(analysis, statuses),
         confidence=words.percent(analysis.options.confidence),
         tables=tables_of(analysis, about),
         terms=list(STATISTICS.values()),
-        listed=_listed(study, set(analysis.not_fitted)),
+        listed=_listed(analysis),
         definition={
             "sentences": definition.sentences(about.definition),
             "entries": definition.entries(about.definition),
@@ -98,26 +99,28 @@ def _subtitle(analysis: Analysis, about: About) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _remarks(study: StudyRows, statuses: Mapping[str, int], unfitted: int) -> list[str]:
+def _remarks(analysis: Analysis, statuses: Mapping[str, int]) -> list[str]:
     """What a reader must know before believing the numbers."""
     left_out = {status: statuses[status] for status in names.WITHOUT_NUMBERS}
     remarks = (
-        say("left_out", runs=len(study.rows), by_status=left_out),
-        say("unfitted", runs=unfitted),
+        say("left_out", runs=len(analysis.study.rows), by_status=left_out),
+        say("collapsed", runs=len(analysis.collapsed)),
+        say("unfitted", runs=len(analysis.not_fitted)),
     )
     return [remark for remark in remarks if remark]
 
 
-def _listed(study: StudyRows, unfitted: set[str]) -> list[dict[str, Any]]:
+def _listed(analysis: Analysis) -> list[dict[str, Any]]:
     """Runs to be named, with the reason."""
     groups = []
+    named = {_NOT_FITTED: set(analysis.not_fitted), _COLLAPSED: set(analysis.collapsed)}
     for status, heading in _STATUSES.items():
-        rows = study.with_status(status)
-        if status == _NOT_FITTED:
-            rows = [row for row in study.rows if row.name in unfitted]
+        rows = analysis.study.with_status(status)
+        if status in named:
+            rows = [row for row in analysis.study.rows if row.name in named[status]]
         if rows:
             entries = [
-                (row.name, say("listed_run", row=row, with_accuracy=status == _NOT_FITTED))
+                (row.name, say("listed_run", row=row, with_accuracy=status in named))
                 for row in rows
             ]
             groups.append({"heading": f"{heading} ({len(rows)})", "entries": entries})

@@ -40,6 +40,7 @@ def published(analysis: Analysis, findings: Findings) -> dict[str, Any]:
             for outcome, measures in analysis.pooled.items()
         },
         "listed": {
+            "collapsed": analysis.collapsed,
             "not_fitted": analysis.not_fitted,
             **{
                 status: [row.name for row in study.with_status(status)]
@@ -61,6 +62,7 @@ def _network(network: NetworkStatistics, said: Finding) -> dict[str, Any]:
         names.NULL: of_gap[names.NULL],
         "outcomes": outcomes,
         "fitted_only": network.fitted_only and _measure(network.fitted_only),
+        "with_collapsed": network.with_collapsed and _measure(network.with_collapsed),
         "findings": [said.result, *said.remarks],
         "notes": said.notes,
     }
@@ -91,9 +93,12 @@ def _measure(found: MeasureStatistics) -> dict[str, Any]:
 
 
 def _estimate(name: str, estimate: Estimate) -> dict[str, Any]:
-    if estimate.interval is None and name not in _WITH_INTERVAL:
-        return {name: estimate.value}
-    return {name: estimate.value, f"{name}_interval": estimate.interval}
+    content: dict[str, Any] = {name: estimate.value}
+    if estimate.interval is not None or name in _WITH_INTERVAL:
+        content[f"{name}_interval"] = estimate.interval
+    if estimate.chance is not None:
+        content |= {f"{name}_chance": estimate.chance.interval, f"{name}_p": estimate.chance.p}
+    return content
 
 
 def _pooled(found: PooledStatistics) -> dict[str, Any]:

@@ -45,7 +45,21 @@ STATISTICS = {
     "partial_correlation_within_cells": (
         "r in cells",
         "Pearson r of the differences from the mean of all settings with the same learning rate "
-        "and batch size",
+        "and batch size; p: how often the same values, exchanged within cells, reach as much",
+    ),
+    "partial_correlation_given_all": (
+        "r given all",
+        "the partial r given every hyperparameter that varies; p: of the same values in random "
+        "order",
+    ),
+    "correlation_over_seeds": (
+        "r over seeds",
+        "Pearson r of the differences from the mean of all runs of the same setting; p: of the "
+        "same values exchanged within settings",
+    ),
+    "pearson_noise_corrected": (
+        "r without noise",
+        "Pearson r less the noise between seeds, in both",
     ),
 }
 
@@ -120,10 +134,11 @@ def headline(analysis: Analysis) -> Table:
     """A row for each network: the count with the null and the trivial predictor beside it."""
     rows = []
     for name, network in analysis.networks.items():
-        count, null = network.count, network.gap.null.pearson
+        count = network.count
+        chance = count.pearson.chance
         cells = (
             estimate_cell("pearson", count.pearson),
-            Cell(words.interval(null.interval) or words.DASH, "", null.value),
+            Cell(words.interval(chance.interval) if chance else words.DASH),
             estimate_cell("pearson", network.gap.trivial.pearson),
             estimate_cell("pearson", count.partial_correlation),
             estimate_cell("pearson", count.partial_correlation_within_cells),
@@ -133,7 +148,7 @@ def headline(analysis: Analysis) -> Table:
         rows.append(TableRow(name, cells))
     headings = (
         "Region count",
-        "Random",
+        "In random order",
         "log(bs / lr)",
         "Count given bs, lr",
         "Count in cells",
@@ -209,7 +224,9 @@ def ablation_tables(analysis: Analysis, about: About) -> list[Table]:
 
 def runs_table(analysis: Analysis) -> Table:
     """Every run with its settings and numbers."""
-    study, not_fitted = analysis.study, set(analysis.not_fitted)
+    study = analysis.study
+    said = dict.fromkeys(analysis.not_fitted, "did not fit")
+    said |= dict.fromkeys(analysis.collapsed, "collapsed")
     networks = len(study.networks) > 1
     axes = study.axes
     headings = ["Network"] if networks else []
@@ -224,7 +241,7 @@ def runs_table(analysis: Analysis) -> Table:
     rows = [
         TableRow(
             row.name,
-            _run_cells(row, networks, axes, row.name in not_fitted),
+            _run_cells(row, networks, axes, said.get(row.name, row.status)),
             "" if row.status == names.COMPLETED else "faulty",
         )
         for row in study.rows
@@ -233,9 +250,7 @@ def runs_table(analysis: Analysis) -> Table:
     return Table(caption, "Run", tuple(headings), tuple(rows))
 
 
-def _run_cells(
-    row: Row, networks: bool, axes: tuple[Axis, ...], not_fitted: bool
-) -> tuple[Cell, ...]:
+def _run_cells(row: Row, networks: bool, axes: tuple[Axis, ...], status: str) -> tuple[Cell, ...]:
     numbers = (
         row.train_accuracy,
         row.test_accuracy,
@@ -248,7 +263,7 @@ def _run_cells(
         *(_setting_cell(row.settings.get(axis.name)) for axis in axes),
         Cell(words.DASH if row.seed is None else str(row.seed)),
         *(Cell(words.decimal(value), "", value) for value in numbers),
-        Cell("did not fit" if not_fitted else row.status, numeric=False),
+        Cell(status, numeric=False),
     )
 
 
@@ -257,8 +272,10 @@ def estimate_cell(name: str, estimate: Estimate) -> Cell:
     if estimate.value is None:
         return Cell(words.DASH)
     digits = 1 if name == "conditional_mutual_information" else 3
-    shown = words.decimal(estimate.value, digits)
-    return Cell(shown, words.interval(estimate.interval, digits), estimate.value)
+    below = words.interval(estimate.interval, digits)
+    if estimate.chance and not below:
+        below = f"p = {words.p_value(estimate.chance.p)}"
+    return Cell(words.decimal(estimate.value, digits), below, estimate.value)
 
 
 def _table(caption: str, head: str, rows: list[TableRow]) -> Table:

@@ -6,7 +6,7 @@ from typing import Any
 import jinja2
 
 from rcjax.report import words
-from rcjax.statistics import Undefined, names
+from rcjax.statistics import COLLAPSED_BELOW, Sign, Undefined, names
 
 
 def say(text: str, /, **values: Any) -> str:
@@ -37,10 +37,15 @@ def _texts() -> Any:
     for function in (
         words.correlation, words.interval, words.estimate, words.decimal, words.significant,
         words.percent, words.setting_value, words.field_name, words.measure_name,
-        words.settings_text, words.plural, words.listing, words.some,
+        words.settings_text, words.p_value,
+        words.plural, words.listing, words.some,
     ):  # fmt: skip
         environment.filters[function.__name__] = function
     environment.globals |= {
-        "Undefined": Undefined, "names": names, "TRIVIAL_NAME": words.TRIVIAL_NAME,
-    }  # fmt: skip
+        "Undefined": Undefined,
+        "Sign": Sign,
+        "COLLAPSED_BELOW": COLLAPSED_BELOW,
+        "names": names,
+        "TRIVIAL_NAME": words.TRIVIAL_NAME,
+    }
     return environment.get_template("texts.jinja").module

@@ -49,6 +49,15 @@ def decimal(value: float | None, digits: int = 2) -> str:
     return MINUS + text if value < 0 and float(text) else text
 
 
+def p_value(value: float) -> str:
+    """Two significant digits.
+
+    >>> p_value(0.0342), p_value(0.0005), p_value(0.9)
+    ('0.034', '0.0005', '0.9')
+    """
+    return f"{value:.2g}"
+
+
 def significant(value: float) -> str:
     """Three significant digits, or a dash."""
     return DASH if not math.isfinite(value) else f"{value:.3g}".replace("-", MINUS)

@@ -10,6 +10,7 @@ from rcjax.statistics.correlation import kendall, partial_correlation, pearson, 
 from rcjax.statistics.csv_table import read_table
 from rcjax.statistics.estimates import (
     STATISTICS,
+    Chance,
     Estimate,
     Interval,
     MeasureStatistics,
@@ -23,14 +24,24 @@ from rcjax.statistics.pooling import PooledStatistics
 from rcjax.statistics.regression import RegressionLine
 from rcjax.statistics.rows import Row, variant_name
 from rcjax.statistics.run_facts import SAME_OUTCOME, RunFacts
-from rcjax.statistics.study_rows import Axis, NetworkRows, Setting, StudyRows, is_number
+from rcjax.statistics.study_rows import (
+    COLLAPSED_BELOW,
+    Axis,
+    NetworkRows,
+    Setting,
+    StudyRows,
+    is_number,
+)
+from rcjax.statistics.verdicts import Sign, Verdict, detectable, verdict
 
 __all__ = [
+    "COLLAPSED_BELOW",
     "SAME_OUTCOME",
     "STATISTICS",
     "TIE_BREAKS",
     "Analysis",
     "Axis",
+    "Chance",
     "EpochCorrelation",
     "Estimate",
     "Interval",
@@ -45,11 +56,14 @@ __all__ = [
     "Row",
     "RunFacts",
     "Setting",
+    "Sign",
     "StudyRows",
     "Undefined",
+    "Verdict",
     "analyze",
     "conditional_mutual_information",
     "counts_by_epoch",
+    "detectable",
     "granulated_kendall",
     "is_number",
     "kendall",
@@ -59,4 +73,5 @@ __all__ = [
     "read_table",
     "spearman",
     "variant_name",
+    "verdict",
 ]

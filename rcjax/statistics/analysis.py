@@ -29,6 +29,11 @@ class Analysis:
     pooled: Mapping[str, Mapping[str, PooledStatistics]] | None
 
     @property
+    def collapsed(self) -> list[str]:
+        """Names of the completed runs near chance."""
+        return [name for found in self.networks.values() for name in found.facts.collapsed]
+
+    @property
     def not_fitted(self) -> list[str]:
         """Names of the completed runs that did not fit their training set."""
         return [name for found in self.networks.values() for name in found.facts.not_fitted]

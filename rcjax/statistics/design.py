@@ -68,6 +68,22 @@ class Design:
         return np.stack(known, axis=1) if known else np.zeros((len(self.settings), 0))
 
     @cached_property
+    def all_values(self) -> Float[np.ndarray, "settings columns"]:
+        """Every hyperparameter that varies: its logarithms where it has them, otherwise its values
+        where they are numbers, otherwise a column for each value but one."""
+        columns: list[Float[np.ndarray, "settings columns"]] = [np.zeros((len(self.settings), 0))]
+        for name, codes in self.codes.items():
+            values = [setting.settings.get(name) for setting in self.settings]
+            logarithms = _logarithms(self.settings, name)
+            if logarithms is not None:
+                columns.append(logarithms[:, None])
+            elif all(is_number(value) and math.isfinite(value) for value in values):
+                columns.append(np.array(values, float)[:, None])
+            else:
+                columns.append(np.eye(int(codes.max()) + 1)[codes][:, 1:])
+        return np.concatenate(columns, axis=1)
+
+    @cached_property
     def trivial_predictor(self) -> Float[np.ndarray, " settings"] | None:
         """log(batch size / learning rate); None if unknown or constant."""
         rate = _logarithms(self.settings, LEARNING_RATE)

@@ -23,6 +23,8 @@ class Undefined(Enum):
     NO_CONTROL = auto()  # neither is known and varies
     NOTHING_LEFT = auto()  # given the controls
     NOTHING_LEFT_IN_CELLS = auto()
+    NOISE = auto()  # seeds differ as much as settings do
+    NOTHING_OVER_SEEDS = auto()  # no setting has two runs that differ
 
 
 class Interval(NamedTuple):
@@ -36,13 +38,39 @@ class Interval(NamedTuple):
         return self.low <= value <= self.high
 
 
+def holding(value: float, interval: Interval | None) -> Interval | None:
+    """An interval of a value, which holds it: resamples add noise, and may all lie on one side.
+
+    >>> holding(0.9, Interval(0.1, 0.8))
+    Interval(low=0.1, high=0.9)
+    """
+    if interval is None:
+        return None
+    return Interval(min(interval.low, value), max(interval.high, value))
+
+
+class Chance(NamedTuple):
+    """What a measure's own values reach in random order, and how often they reach the estimate."""
+
+    interval: Interval
+    p: float
+
+
 @dataclass(frozen=True)
 class Estimate:
-    """A statistic: its value and interval where known, otherwise the reason."""
+    """A statistic.
+
+    Attributes:
+        value: None where undefined.
+        interval: of the bootstrap, where there is one; it holds the value.
+        undefined: the reason why there is no value.
+        chance: of the measure's own values, where it is computed.
+    """
 
     value: float | None = None
     interval: Interval | None = None
     undefined: Undefined | None = None
+    chance: Chance | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +94,10 @@ class MeasureStatistics:
     conditional_mutual_information: Estimate = Estimate()
     partial_correlation: Estimate = Estimate()
     partial_rank_correlation: Estimate = Estimate()
+    partial_correlation_given_all: Estimate = Estimate()
     partial_correlation_within_cells: Estimate = Estimate()
+    correlation_over_seeds: Estimate = Estimate()
+    pearson_noise_corrected: Estimate = Estimate()
     pearson_minus_trivial: Estimate = Estimate()
 
     def estimates(self) -> dict[str, Estimate]:
@@ -82,7 +113,10 @@ STATISTICS = (
     "conditional_mutual_information",
     "partial_correlation",
     "partial_rank_correlation",
+    "partial_correlation_given_all",
     "partial_correlation_within_cells",
+    "correlation_over_seeds",
+    "pearson_noise_corrected",
     "pearson_minus_trivial",
 )
 

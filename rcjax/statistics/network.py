@@ -54,7 +54,9 @@ class NetworkStatistics:
         runs: of the network.
         outcomes: the predictors of every outcome, by its name.
         fitted_only: the count and the gap of the runs that fitted their training set; None if all
-            did.
+            did that did not collapse.
+        with_collapsed: the count and the gap with the collapsed runs among the others; None if
+            none collapsed.
         line: the regression of the gap on the count; None where there is none.
         training: the counts over training.
         facts: what must be known of the runs.
@@ -63,6 +65,7 @@ class NetworkStatistics:
     runs: NetworkRows
     outcomes: Mapping[str, OutcomeStatistics]
     fitted_only: MeasureStatistics | None
+    with_collapsed: MeasureStatistics | None
     line: RegressionLine | None
     training: OverTraining
     facts: RunFacts
@@ -86,12 +89,15 @@ class NetworkStatistics:
 def network_statistics(network: NetworkRows, options: Options) -> NetworkStatistics:
     """Everything that the runs of one network tell."""
     known = network.with_numbers
+    fitted = _fitted(network.settings, options)
+    every_one_fits = _runs(fitted) == _runs(network.settings)
     design = Design(network.settings)
     resamples = Resamples(options.bootstrap_samples, options.seed)
     return NetworkStatistics(
         network,
         {name: _outcome_statistics(name, network, design, resamples, options) for name in OUTCOMES},
-        _fitted_only(network, options),
+        None if every_one_fits else _count_and_gap(fitted, options),
+        _count_and_gap(network.with_collapsed, options) if network.collapsed else None,
         regression_line(values_of(known, COUNT), values_of(known, GAP), options),
         over_training(network, options),
         run_facts(network, options),
@@ -118,10 +124,7 @@ def _outcome_statistics(
     return OutcomeStatistics(measures, trivial, null_statistics(outcome, design, options))
 
 
-def _fitted_only(network: NetworkRows, options: Options) -> MeasureStatistics | None:
-    settings = _fitted(network.settings, options)
-    if sum(len(s.rows) for s in settings) == len(network.completed):
-        return None
+def _count_and_gap(settings: Sequence[Setting], options: Options) -> MeasureStatistics:
     resamples = Resamples(options.bootstrap_samples, options.seed)
     x, y = values_of(settings, COUNT), values_of(settings, GAP)
     return measure_statistics(x, y, Design(settings), resamples, options)
@@ -133,3 +136,7 @@ def _fitted(settings: Sequence[Setting], options: Options) -> list[Setting]:
         for setting in settings
     ]
     return [Setting(setting.network, setting.settings, rows) for setting, rows in found if rows]
+
+
+def _runs(settings: Sequence[Setting]) -> int:
+    return sum(len(setting.rows) for setting in settings)

@@ -65,6 +65,8 @@ def null_statistics(
         PREDICTORS,
         along=along,
         conditional_mutual_information=information,
+        pearson_noise_corrected=Estimate(undefined=Undefined.NOTHING_OVER_SEEDS),
+        correlation_over_seeds=Estimate(undefined=Undefined.NOTHING_OVER_SEEDS),
         pearson_minus_trivial=Estimate(undefined=Undefined.NO_TRIVIAL_PREDICTOR),
         **{
             name: _estimate(drawn, why_undefined(name, design), options)

@@ -8,8 +8,10 @@ import numpy as np
 from rcjax.array_types import Bool, Float
 from rcjax.statistics.averaging import average
 from rcjax.statistics.bootstrap import Resamples, percentile_interval
+from rcjax.statistics.chance import Statistic, chance
 from rcjax.statistics.conditional_information import break_ties, conditional_mutual_information
 from rcjax.statistics.correlation import (
+    control_basis,
     correlate_residuals,
     correlate_within_cells,
     kendall,
@@ -20,13 +22,16 @@ from rcjax.statistics.correlation import (
 )
 from rcjax.statistics.design import Design
 from rcjax.statistics.estimates import (
+    Chance,
     Estimate,
     Interval,
     MeasureStatistics,
     Undefined,
+    holding,
     undefined,
 )
 from rcjax.statistics.granulated import granulated_kendall
+from rcjax.statistics.noise import noise_corrected
 
 FEWEST_SETTINGS = 3
 TIE_BREAKS = 200
@@ -69,10 +74,12 @@ def measure_statistics(
     if np.ptp(means_y) == 0:
         return undefined(design, runs, Undefined.CONSTANT_OUTCOME)
     values = {name: float(value) for name, value in coefficients(means_x, means_y, design).items()}
-    values["pearson_minus_trivial"] = lead(means_x, means_y, design.trivial_predictor)
+    values["pearson_minus_trivial"] = float(lead(means_x, means_y, design.trivial_predictor))
     intervals = _intervals(x, y, known, design, resamples, options)
+    values["correlation_over_seeds"] = float(_over_seeds(x, y, known)[2])
+    chances = _chances(x, y, known, design, options)
     along = {
-        axis: _estimate(float(psi), None, Undefined.NO_PAIRS)
+        axis: _estimate(float(psi), Undefined.NO_PAIRS)
         for axis, psi in granulated_kendall(means_x, means_y, design.codes).items()
         if axis != "mean"
     }
@@ -82,8 +89,18 @@ def measure_statistics(
         runs,
         along=along,
         conditional_mutual_information=_information(means_x, means_y, design, options),
+        pearson_noise_corrected=noise_corrected(
+            x,
+            y,
+            known,
+            samples=options.bootstrap_samples,
+            confidence=options.confidence,
+            seed=options.seed,
+        ),
         **{
-            name: _estimate(value, intervals.get(name), why_undefined(name, design))
+            name: _estimate(
+                value, why_undefined(name, design), intervals.get(name), chances.get(name)
+            )
             for name, value in values.items()
         },
     )
@@ -103,6 +120,7 @@ def coefficients(x: _Means, y: _Means, design: Design) -> dict[str, Float[np.nda
     """Every coefficient but the conditional information, of averages; NaN where undefined."""
     values = {name: function(x, y) for name, function in COEFFICIENTS.items()}
     values["granulated_kendall"] = granulated_kendall(x, y, design.codes)["mean"]
+    values["partial_correlation_given_all"] = partial_correlation(x, y, design.all_values)
     controls = design.control_values
     if controls.shape[1]:
         values["partial_correlation"] = partial_correlation(x, y, controls)
@@ -136,6 +154,10 @@ def why_undefined(name: str, design: Design) -> Undefined:
     """The reason for a coefficient without value, of settings that have one for Pearson's r."""
     if name == "pearson_minus_trivial":
         return Undefined.NO_TRIVIAL_PREDICTOR
+    if name == "correlation_over_seeds":
+        return Undefined.NOTHING_OVER_SEEDS
+    if name == "partial_correlation_given_all":
+        return Undefined.NOTHING_LEFT if design.codes else Undefined.NO_AXIS
     if name == "granulated_kendall":
         return Undefined.NO_PAIRS if design.codes else Undefined.NO_AXIS
     if design.unusable:
@@ -153,8 +175,75 @@ def information_undefined(design: Design) -> Undefined | None:
     return None if design.complete else Undefined.INCOMPLETE_GRID
 
 
-def _estimate(value: float, interval: Interval | None, why: Undefined) -> Estimate:
-    return Estimate(value, interval) if np.isfinite(value) else Estimate(undefined=why)
+def _estimate(
+    value: float,
+    why: Undefined,
+    interval: Interval | None = None,
+    chance: Chance | None = None,
+) -> Estimate:
+    if not np.isfinite(value):
+        return Estimate(undefined=why)
+    return Estimate(value, holding(value, interval), chance=chance)
+
+
+def _over_seeds(x: _Kept, y: _Kept, known: Bool[np.ndarray, "kept runs"]) -> tuple[Any, Any, Any]:
+    """The runs with their settings' numbers as cells, and r of the differences between seeds."""
+    cell = np.broadcast_to(np.arange(len(x))[:, None], x.shape)[known]
+    return x[known], cell, correlate_within_cells(x[known], y[known], cell)
+
+
+def _chances(
+    x: _Kept, y: _Kept, known: Bool[np.ndarray, "kept runs"], design: Design, options: Options
+) -> dict[str, Chance | None]:
+    """By statistic, what the measure's own values reach in random order.
+
+    Pearson's r and the partial coefficients exchange all settings, the others those that must not
+    be told apart by learning rate and batch size, or by anything but the seed.
+    """
+    means_x, means_y = average(x), average(y)
+    runs_x, setting, _ = _over_seeds(x, y, known)
+    runs_y = y[known]
+    everywhere = np.zeros(len(x), int)
+    found: dict[str, tuple[Any, Any, Statistic]] = {
+        "pearson": (means_x, everywhere, lambda z: pearson(z, means_y)),
+        "correlation_over_seeds": (
+            runs_x,
+            setting,
+            lambda z: correlate_within_cells(z, runs_y, setting),
+        ),
+    }
+    if design.codes:
+        given_all = control_basis(design.all_values)
+        found["partial_correlation_given_all"] = (
+            means_x,
+            everywhere,
+            lambda z: correlate_residuals(z, means_y, given_all),
+        )
+    controls = design.control_values
+    if controls.shape[1]:
+        basis = control_basis(controls)
+        of_ranks, ranks_y = control_basis(ranks(controls.T).T), ranks(means_y)
+        found |= {
+            "partial_correlation": (
+                means_x,
+                everywhere,
+                lambda z: correlate_residuals(z, means_y, basis),
+            ),
+            "partial_rank_correlation": (
+                ranks(means_x),
+                everywhere,
+                lambda z: correlate_residuals(z, ranks_y, of_ranks),
+            ),
+            "partial_correlation_within_cells": (
+                means_x,
+                design.cell,
+                lambda z: correlate_within_cells(z, means_y, design.cell),
+            ),
+        }
+    return {
+        name: chance(values, cell, statistic, confidence=options.confidence, seed=options.seed)
+        for name, (values, cell, statistic) in found.items()
+    }
 
 
 def _information(x: _Means, y: _Means, design: Design, options: Options) -> Estimate:
@@ -162,13 +251,13 @@ def _information(x: _Means, y: _Means, design: Design, options: Options) -> Esti
         return Estimate(undefined=why)
     if len(np.unique(x)) == len(x):
         value = float(conditional_mutual_information(x, y, design.codes))
-        return _estimate(value, None, Undefined.NOTHING_LEFT)
+        return _estimate(value, Undefined.NOTHING_LEFT)
     orders = break_ties(x, TIE_BREAKS, np.random.default_rng([options.seed, 2]))
     values = conditional_mutual_information(orders, y, design.codes)
     if np.ptp(values) < 1e-9:  # the equal values are never compared
-        return _estimate(float(values[0]), None, Undefined.NOTHING_LEFT)
+        return _estimate(float(values[0]), Undefined.NOTHING_LEFT)
     interval = percentile_interval(values, options.confidence)
-    return _estimate(float(values.mean()), interval, Undefined.NOTHING_LEFT)
+    return _estimate(float(values.mean()), Undefined.NOTHING_LEFT, interval)
 
 
 def _intervals(

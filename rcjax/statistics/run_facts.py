@@ -20,7 +20,8 @@ class RunFacts:
 
     Attributes:
         without_numbers: runs that diverged, are missing or damaged, by status.
-        not_fitted: completed runs below the train accuracy that counts as fitted.
+        collapsed: runs near chance, which are left out of the statistics.
+        not_fitted: other runs below the train accuracy that counts as fitted.
         lacking: completed runs without a finite value, by measure or outcome.
         repeated: groups of runs with the same setting and the same numbers.
         same_seed: groups of other runs with the same setting and the same seed.
@@ -31,6 +32,7 @@ class RunFacts:
     """
 
     without_numbers: Mapping[str, Sequence[str]]
+    collapsed: Sequence[str]
     not_fitted: Sequence[str]
     lacking: Mapping[str, Sequence[str]]
     repeated: Sequence[Sequence[str]]
@@ -42,6 +44,7 @@ class RunFacts:
 
 def run_facts(network: NetworkRows, options: Options) -> RunFacts:
     """Everything that is to be said of the runs of a network."""
+    collapsed = [row.name for row in network.collapsed]
     statuses = {
         status: [row.name for row in network.rows if row.status == status]
         for status in WITHOUT_NUMBERS
@@ -54,7 +57,8 @@ def run_facts(network: NetworkRows, options: Options) -> RunFacts:
     numbers = [len(setting.rows) for setting in network.settings]
     return RunFacts(
         {status: names for status, names in statuses.items() if names},
-        [row.name for row in network.completed if not_fitted(row, options)],
+        collapsed,
+        [r.name for r in network.completed if not_fitted(r, options) and r.name not in collapsed],
         {name: runs for name, runs in lacking.items() if runs},
         repeated,
         same_seed,

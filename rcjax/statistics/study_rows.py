@@ -9,9 +9,12 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from rcjax.array_types import Float
-from rcjax.statistics.names import COMPLETED, COUNT
+from rcjax.statistics.names import COMPLETED, COUNT, TRAIN_ACCURACY
 from rcjax.statistics.rows import Row
 
+# A completed run below this share of the best train accuracy of its network has collapsed: it is
+# near chance, also with two classes, and no network whose count says anything.
+COLLAPSED_BELOW = 0.6
 # The axes that the paper's claims are about come first.
 _FIRST = ("learning_rate", "batch_size", "weight_decay")
 
@@ -99,16 +102,40 @@ class NetworkRows:
     Attributes:
         name: of the network.
         rows: in the order in which they come.
-        settings: of the completed runs, in the order in which they first appear.
+        settings: of the completed runs that did not collapse, in the order in which they first
+            appear.
+        collapsed: the runs whose train accuracy lies below 60 % of the best of the network.
     """
 
     name: str
     rows: tuple[Row, ...]
     settings: tuple[Setting, ...]
+    collapsed: tuple[Row, ...] = ()
+
+    @classmethod
+    def of(cls, name: str, rows: Sequence[Row]) -> "NetworkRows":
+        """The rows of a network, grouped by setting."""
+        completed = [row for row in rows if row.status == COMPLETED]
+        accuracies = [row.value(TRAIN_ACCURACY) for row in completed]
+        best = max((value for value in accuracies if isfinite(value)), default=nan)
+        limit = COLLAPSED_BELOW * best
+        at_chance = [accuracy < limit for accuracy in accuracies]
+        pairs = list(zip(completed, at_chance, strict=True))
+        return cls(
+            name,
+            tuple(rows),
+            _grouped([row for row, collapsed in pairs if not collapsed]),
+            tuple(row for row, collapsed in pairs if collapsed),
+        )
+
+    @cached_property
+    def with_collapsed(self) -> tuple[Setting, ...]:
+        """The settings of all completed runs."""
+        return _grouped(self.completed)
 
     @cached_property
     def completed(self) -> tuple[Row, ...]:
-        """The runs that have numbers, setting by setting."""
+        """The runs that have numbers."""
         return tuple(row for row in self.rows if row.status == COMPLETED)
 
     @cached_property
@@ -155,9 +182,7 @@ class StudyRows:
         by_network: dict[str, list[Row]] = {}
         for row in self.rows:
             by_network.setdefault(row.network, []).append(row)
-        self.networks = tuple(
-            NetworkRows(name, tuple(own), _grouped(own)) for name, own in by_network.items()
-        )
+        self.networks = tuple(NetworkRows.of(name, own) for name, own in by_network.items())
         self.axes = _axes([row.settings for row in self.rows])
         self.with_numbers = tuple(s for network in self.networks for s in network.with_numbers)
         self.axes_with_numbers = _axes([setting.settings for setting in self.with_numbers])
@@ -199,9 +224,8 @@ def _distinct_versions(rows: Sequence[Row]) -> tuple[tuple[Mapping[str, Any], in
 def _grouped(rows: Sequence[Row]) -> tuple[Setting, ...]:
     groups: dict[Any, list[Row]] = {}
     for row in rows:
-        if row.status == COMPLETED:
-            key = frozenset((name, identity(value)) for name, value in row.settings.items())
-            groups.setdefault(key, []).append(row)
+        key = frozenset((name, identity(value)) for name, value in row.settings.items())
+        groups.setdefault(key, []).append(row)
     return tuple(Setting(own[0].network, own[0].settings, tuple(own)) for own in groups.values())
 
 

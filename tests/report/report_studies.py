@@ -9,6 +9,7 @@ import numpy as np
 from rcjax.report import About
 from rcjax.statistics import (
     Analysis,
+    Chance,
     Estimate,
     Interval,
     MeasureStatistics,
@@ -34,24 +35,21 @@ def made_up(pearson: float | None, low: float = 0.5, high: float = 0.99) -> Meas
         Design(settings),
         8,
         20,
-        pearson=Estimate(pearson, interval),
+        pearson=Estimate(pearson, interval, None, CLEAR),
         partial_correlation=Estimate(0.234, Interval(-0.3, 0.6)),
-        partial_rank_correlation=Estimate(0.24),
-        partial_correlation_within_cells=Estimate(0.38),
+        partial_rank_correlation=Estimate(0.24, chance=OPEN),
+        partial_correlation_within_cells=Estimate(0.38, chance=OPEN),
     )
 
 
+CLEAR, OPEN = Chance(Interval(-0.3, 0.3), 0.001), Chance(Interval(-0.45, 0.44), 0.2)
 GRID = [{"learning_rate": rate, "batch_size": size} for rate in (0.1, 0.01) for size in (32, 64)]
 
 
 def network(*, trivial: float | None = 0.87, fitted: int = 0, **changes: Any) -> NetworkStatistics:
     """The statistics of one network, made up but for the changes."""
     count = replace(made_up(0.93), **changes)
-    null = replace(
-        made_up(0.01, -0.41, 0.42),
-        partial_correlation_within_cells=Estimate(0.0, Interval(-0.45, 0.44)),
-    )
-    of_gap = OutcomeStatistics({names.COUNT: count}, made_up(trivial), null)
+    of_gap = OutcomeStatistics({names.COUNT: count}, made_up(trivial), made_up(0.01, -0.41, 0.42))
     found = analyze([run(0)], bootstrap_samples=10).networks["mlp"]
     fitted_only = replace(made_up(0.5), runs=fitted) if fitted else None
     return replace(found, outcomes={names.GAP: of_gap}, fitted_only=fitted_only)

@@ -16,11 +16,11 @@ from rcjax.report.page import render
 from rcjax.report.tables import estimate_cell
 from rcjax.report.words import MINUS
 from rcjax.report.writing import charts_of
-from rcjax.statistics import Estimate, Interval, Options
+from rcjax.statistics import Chance, Estimate, Interval, Options
 from rcjax.study import reporting
 
 from ..study.small_studies import small_study
-from .report_studies import DEFINITION, HOSTILE, STUDIES, VARIANTS, full, network, run, study
+from .report_studies import CLEAR, DEFINITION, HOSTILE, STUDIES, VARIANTS, full, network, run, study
 
 _VOID = {"meta", "br", "link", "img", "hr"}
 _LOADING = {"src", "href", "xlink:href", "data", "poster", "srcset", "action", "background"}
@@ -148,7 +148,7 @@ def test_numbers_are_there_with_what_they_must_be_held_against():
             shown.outcomes["test_error"].measures["region_count"].pearson,
         ):
             assert f"{abs(estimate.value):.3f}" in found.page.words
-        for end in (*of_gap.null.pearson.interval, *shown.count.pearson.interval):
+        for end in (*shown.count.pearson.chance.interval, *shown.count.pearson.interval):
             assert f"{abs(end):.3f}" in found.page.words
     for row in found.rows:
         assert row.name in found.page.words
@@ -319,9 +319,19 @@ def test_definition_of_the_count_is_complete_and_in_words(fields, definition, sa
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"pearson": Estimate(-0.8, Interval(-0.9, -0.6))}, "a larger generalization gap"),
-        ({"pearson": Estimate(0.93, Interval(-0.1, 0.99))}, "an interval that includes zero"),
-        ({"pearson": Estimate(0.4, Interval(0.1, 0.99))}, "Random predictors reach as much"),
+        (
+            {"pearson": Estimate(-0.8, Interval(-0.9, -0.6), None, CLEAR)},
+            "a larger generalization gap",
+        ),
+        (
+            {"pearson": Estimate(0.93, Interval(-0.1, 0.99), None, CLEAR)},
+            "an interval that includes zero",
+        ),
+        (
+            {"pearson": Estimate(0.4, Interval(0.1, 0.99), None, Chance(Interval(-0.5, 0.5), 0.2))},
+            "no clear relation: Pearson r = 0.400 [0.100, 0.990], which the same counts in random "
+            "order reach too (p = 0.2)",
+        ),
         ({"trivial": 0.95}, "does as well or better: 0.95"),
         ({"trivial": 0.95}, "no evidence that counting regions tells more"),
         ({"trivial": -0.97}, "does as well or better"),
@@ -335,13 +345,24 @@ def test_definition_of_the_count_is_complete_and_in_words(fields, definition, sa
             "does better: 0.87",
         ),
         ({}, "Given the logarithms of learning rate and batch size, r = 0.23"),
-        ({}, "given those of learning rate and batch size, \N{GREEK SMALL LETTER RHO} = 0.240."),
+        (
+            {},
+            "given those of learning rate and batch size, \N{GREEK SMALL LETTER RHO} = 0.240,",
+        ),
         ({"trivial": None}, "has no correlation here"),
         (
             {"partial_correlation": Estimate(0.234, Interval(-0.1, 0.5))},
             "0.234 [\N{MINUS SIGN}0.100, 0.500], an interval",
         ),
-        ({}, "rate and batch size, r = 0.380, within the [\N{MINUS SIGN}0.450, 0.440] of 95 %"),
+        ({}, "the same learning rate and batch size no more than chance: r = 0.380 (p = 0.2)"),
+        (
+            {"partial_correlation_within_cells": Estimate(0.38, chance=CLEAR)},
+            "0.930 [0.500, 0.990], also among settings with the same learning rate and batch size",
+        ),
+        (
+            {"partial_correlation_within_cells": Estimate(-0.38, chance=CLEAR)},
+            "but among settings with the same learning rate and batch size it is the other way",
+        ),
         ({"fitted": 17}, "3 runs did not fit the training set; without them r = 0.500"),
     ],
 )

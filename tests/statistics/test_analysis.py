@@ -209,6 +209,7 @@ def test_runs_without_numbers_are_listed_never_dropped_silently():
     report, network = analyzed(rows)
     assert report["listed"] == {
         "diverged": ["mlp-0"], "damaged": ["mlp-5"], "missing": ["mlp-7"], "not_fitted": [],
+        "collapsed": [],
     }  # fmt: skip
     assert (network["settings"], network["runs"]) == (12, 21)
     for status in ("diverged", "damaged", "missing"):
@@ -221,7 +222,7 @@ def test_runs_without_numbers_are_listed_never_dropped_silently():
 def test_runs_that_did_not_fit_stay_and_the_headline_is_repeated_without_them():
     rows = study()
     for place in (0, 1, 9):
-        rows[place] = replace(rows[place], train_accuracy=60.0, generalization_gap=-5.0)
+        rows[place] = replace(rows[place], train_accuracy=70.0, generalization_gap=-5.0)
     report, network = analyzed(rows, fitted_accuracy=90.0)
     assert report["listed"]["not_fitted"] == ["mlp-0", "mlp-1", "mlp-9"]
     assert (network["settings"], network["runs"]) == (12, 24)
@@ -229,7 +230,7 @@ def test_runs_that_did_not_fit_stay_and_the_headline_is_repeated_without_them():
     assert (fitted["settings"], fitted["runs"]) == (11, 21)
     kept = [row for row in rows if row.train_accuracy == 100.0]
     assert fitted["pearson"] == analyzed(kept)[1]["pearson"]
-    assert analyzed(rows, fitted_accuracy=60.0)[1]["fitted_only"] is None
+    assert analyzed(rows, fitted_accuracy=70.0)[1]["fitted_only"] is None
 
 
 def test_unknown_values_of_single_runs_are_left_out_and_counted():
@@ -268,7 +269,8 @@ def test_what_weakens_the_numbers_is_said():
     ]
     _, network = analyzed(noise)
     said = " ".join(network["findings"])
-    assert "Random predictors reach as much" in said
+    assert "no clear relation" in said
+    assert "In random order the same counts reach as much" in said
     assert "does as well or better" in said or "does better" in said
     mixed = [replace(row, versions={"jax": f"0.{row.seed}"}) for row in study()]
     report, network = analyzed(mixed)

@@ -1,0 +1,106 @@
+"""The null of a measure's own values, correlation over seeds, and the correction for noise."""
+
+import functools
+import itertools
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from rcjax.statistics import Row, analyze
+from rcjax.statistics.chance import chance
+from rcjax.statistics.correlation import correlate_within_cells, pearson
+from rcjax.statistics.noise import noise_corrected
+
+CELLS = np.repeat(np.arange(3), 3)
+
+
+def test_p_value_is_that_of_a_permutation_test():
+    random = np.random.default_rng(0)
+    x, y = random.standard_normal((2, 12))
+    found = chance(x, np.zeros(12, int), lambda z: pearson(z, y), confidence=0.95, seed=0)
+    expected = stats.permutation_test(
+        (x,), lambda z: stats.pearsonr(z, y).statistic, permutation_type="pairings",
+        n_resamples=2000, rng=np.random.default_rng(1),
+    ).pvalue  # fmt: skip
+    assert found.p == pytest.approx(expected, abs=0.05)
+
+
+def test_values_stay_in_their_cells():
+    """Against all 6^3 orders within cells, written out."""
+    random = np.random.default_rng(1)
+    x, y = random.standard_t(2, (2, 9))
+    orders = itertools.product(itertools.permutations(range(3)), repeat=3)
+    every = np.array([x[np.concatenate([3 * i + np.array(o) for i, o in enumerate(order)])]
+                      for order in orders])  # fmt: skip
+    drawn = correlate_within_cells(every, y, CELLS)
+    found = chance(x, CELLS, lambda z: correlate_within_cells(z, y, CELLS), confidence=0.95, seed=0)
+    observed = abs(correlate_within_cells(x, y, CELLS))
+    assert found.p == pytest.approx((np.abs(drawn) >= observed - 1e-9).mean(), abs=0.04)
+    np.testing.assert_allclose(found.interval, np.quantile(drawn, [0.025, 0.975]), atol=0.05)
+
+
+def test_heavy_tails_reach_no_more_than_their_level():
+    random = np.random.default_rng(2)
+    p = []
+    for seed in range(100):
+        x, y = random.standard_cauchy((2, 9))
+        within = functools.partial(correlate_within_cells, y=y, cell=CELLS)
+        p.append(chance(x, CELLS, within, confidence=0.95, seed=seed).p)
+    assert 0.01 < np.mean(np.array(p) <= 0.1) < 0.2
+
+
+def test_correlation_over_seeds_is_that_of_differences_from_the_setting():
+    random = np.random.default_rng(3)
+    rows, x, y = [], [], []
+    for place in range(5):
+        own = random.standard_normal((2, 4)) + 10 * place
+        x.append(own[0] - own[0].mean())
+        y.append(own[1] - own[1].mean())
+        rows += [
+            Row(f"{place}-{seed}", "mlp", {"learning_rate": 0.1 * place}, seed, "completed",
+                100.0, 100.0 - gap, gap, {"region_count": 1.0 + count})
+            for seed, (count, gap) in enumerate(own.T.tolist())
+        ]  # fmt: skip
+    found = analyze(rows, bootstrap_samples=10).networks["mlp"].count.correlation_over_seeds
+    expected = stats.pearsonr(np.concatenate(x), np.concatenate(y)).statistic
+    assert found.value == pytest.approx(expected)
+
+
+def test_correction_for_noise_finds_the_relation_without_it():
+    """True r of settings 0.8; averages over three noisy seeds show about 0.6."""
+    random = np.random.default_rng(4)
+    plain, corrected, held = [], [], 0
+    for seed in range(60):
+        means = random.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], size=60)
+        x, y = (means[:, [i]] + random.standard_normal((60, 3)) for i in (0, 1))
+        known = np.ones(x.shape, bool)
+        found = noise_corrected(x, y, known, samples=200, confidence=0.95, seed=seed)
+        plain.append(stats.pearsonr(x.mean(axis=1), y.mean(axis=1)).statistic)
+        corrected.append(found.value)
+        held += found.interval.holds(0.8)
+    assert np.mean(plain) < 0.65
+    assert np.mean(corrected) == pytest.approx(0.8, abs=0.02)
+    assert held >= 52
+
+
+@pytest.mark.parametrize(
+    ("seed", "runs", "noise"), [(0, 1, 1.0), (1, 3, 3.0), (2, 4, 0.1), (3, 2, 1.0)]
+)
+def test_no_interval_excludes_its_estimate(seed, runs, noise):
+    random = np.random.default_rng(seed)
+    rows = [
+        Row(f"{rate}-{size}-{run}", "mlp", {"learning_rate": 10.0**-rate, "batch_size": 2**size},
+            run, "completed", 100.0, 90.0 - gap, 10.0 + gap, {"region_count": count})
+        for rate in range(3)
+        for size in range(3)
+        for run in range(runs)
+        for gap in [float(rate - size + noise * random.standard_normal())]
+        for count in [float(9 + rate + noise * random.standard_normal())]
+    ]  # fmt: skip
+    network = analyze(rows, bootstrap_samples=50).networks["mlp"]
+    for outcome in network.outcomes.values():
+        for measure in (*outcome.measures.values(), outcome.trivial):
+            for name, found in measure.estimates().items():
+                if found.value is not None and found.interval is not None:
+                    assert found.interval.holds(found.value), name
