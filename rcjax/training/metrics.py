@@ -1,10 +1,14 @@
 """Figures that are written as a run goes: `metrics.jsonl`, and scalars for TensorBoard."""
 
 import math
+import os
+import time
 from pathlib import Path
 from typing import Any
 
-from tensorboardX import SummaryWriter
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from rcjax.runtime import json_line
 
@@ -32,7 +36,12 @@ class MetricsWriter:
         self._lines = open(lines, "w", encoding="utf-8")  # noqa: SIM115 - closed in close()
         # The first step that TensorBoard forgets: everything when the run begins anew.
         purge_step = completed + 1 if completed else 0
-        self._board = SummaryWriter(str(tensorboard), purge_step=purge_step)
+        tensorboard.mkdir(parents=True, exist_ok=True)
+        # Not a SummaryWriter: its thread dies of a write that fails, and everything after it waits
+        # for ever for the queue of the dead thread.
+        prefix = str(tensorboard.absolute() / "events")
+        self._board = EventsWriter(prefix, f".{os.getpid()}")
+        self._write_event(Event(session_log=SessionLog(status=SessionLog.START)), purge_step)
         for entry in history:
             self._write_line(entry)
             if entry["epoch"] >= purge_step:
@@ -63,7 +72,11 @@ class MetricsWriter:
     def _add_scalar(self, name: str, value: float, epoch: int) -> None:
         # TensorBoard has no place for NaN and warns of it on standard error.
         if math.isfinite(value):
-            self._board.add_scalar(name, value, epoch)
+            self._write_event(Event(summary=summary.scalar(name, value)), epoch)
+
+    def _write_event(self, event: Event, step: int) -> None:
+        event.wall_time, event.step = time.time(), step
+        self._board.write_event(event)
 
     def epoch(self, entry: dict[str, Any], images_per_second: float) -> None:
         """Writes an entry of the record's list of epochs, and how fast it went."""
