@@ -11,8 +11,12 @@ def main() -> int:
 
 
 def _launch() -> int:
+    import absl.logging
+
     from rcjax.launch import main as launch
 
+    # What orbax logs of a failure, it raises as well, and that becomes one line.
+    absl.logging.set_verbosity(absl.logging.FATAL)
     return launch()
 
 

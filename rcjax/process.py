@@ -3,11 +3,15 @@
 Imports nothing heavy, so that Ctrl-C is answered from the first moment on.
 """
 
+import io
+import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 INTERRUPTED = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -31,10 +35,37 @@ def run_process(main: Callable[[], int]) -> int:
     from rcjax.terminal import release_standard_streams, secure_standard_streams
 
     secure_standard_streams()
+    _silence_unfinished_storage()
     try:
         return main()
     finally:
         release_standard_streams()
+
+
+def _silence_unfinished_storage() -> None:
+    """Keeps quiet what orbax and tensorstore still had in hand when a read or a write failed.
+
+    The failure itself is raised and becomes one line; its siblings would add a traceback each.
+    """
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    show_as_before, report_as_before = sys.excepthook, sys.unraisablehook
+
+    def show(kind: Any, error: BaseException, *rest: Any) -> None:
+        if not _is_of_closed_loop(error):
+            show_as_before(kind, error, *rest)
+
+    def report(unraisable: Any) -> None:
+        left_open = type(unraisable.object).__name__ == "coroutine" or (
+            isinstance(unraisable.object, io.IOBase)
+        )
+        if not (left_open or _is_of_closed_loop(unraisable.exc_value)):
+            report_as_before(unraisable)
+
+    sys.excepthook, sys.unraisablehook = show, report
+
+
+def _is_of_closed_loop(error: BaseException | None) -> bool:
+    return isinstance(error, RuntimeError) and "Event loop is closed" in str(error)
 
 
 def _leave_on_signals() -> None:

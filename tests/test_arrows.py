@@ -48,6 +48,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "runtime": {
         "config": "a folder belongs to one config",
         "errors": "a folder that cannot be used is the user's to mend",
+        "outside": "a workdir may begin with ~",
         "terminal": "a signal is answered with a line",
     },
     "statistics": {

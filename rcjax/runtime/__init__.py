@@ -13,6 +13,7 @@ from rcjax.runtime.devices import (
 from rcjax.runtime.files import finite, is_number, json_line, read_json, write_json
 from rcjax.runtime.interruption import Interrupted, StopRequest, stop_requests
 from rcjax.runtime.set_aside import set_aside
+from rcjax.runtime.storage import local_folder
 from rcjax.runtime.versions import versions
 from rcjax.runtime.workdir import RecordRules, Workdir, config_differences
 
@@ -28,6 +29,7 @@ __all__ = [
     "finite",
     "is_number",
     "json_line",
+    "local_folder",
     "local_mesh",
     "mended_compilation_cache",
     "place_batch",

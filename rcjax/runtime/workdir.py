@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import errno
-import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -11,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from rcjax.config import Field, flatten, with_defaults
-from rcjax.errors import DamagedError, InUseError, UserError
+from rcjax.errors import DamagedError, UserError
+from rcjax.runtime.claim import claimed_folder
 from rcjax.runtime.files import read_json, write_json
+from rcjax.runtime.storage import local_folder, storage_errors
 
 STATUSES = ("completed", "diverged")  # of an experiment that is over
 _OUTPUTS = ("record.json", "metrics.jsonl", "checkpoints", "figures", "tensorboard")
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 # Where and how a run is made, not what comes out: it may go on with other values.
 _WITHOUT_EFFECT = frozenset(
     {
@@ -71,7 +69,7 @@ class Workdir:
         rules: RecordRules = RecordRules(),
     ):
         self._rules = rules
-        self.path = Path(path)
+        self.path = local_folder(path)
         self.config = config
         self.record = self.path / "record.json"
         self.metrics = self.path / "metrics.jsonl"
@@ -88,7 +86,7 @@ class Workdir:
                 one of its files cannot be read.
             DamagedError: one of its files is damaged.
         """
-        with self._storage_errors("read"):
+        with storage_errors(self.path, "read"):
             if _exists(self.path) and not self.path.is_dir():
                 raise UserError(f"workdir {self.path} is a file; give a folder")
             if _exists(self._config_file):
@@ -152,54 +150,16 @@ class Workdir:
 
         Raises:
             InUseError: another process works in the folder.
-            UserError: the folder cannot be written, or its disk is full now or while the context
-                is open.
+            UserError: the folder cannot be written, now or while the context is open. Where no
+                file was written, no folder is left either.
         """
-        with self._storage_errors():
-            self.path.mkdir(parents=True, exist_ok=True)
-            with open(self.path / ".lock", "a") as lock:
-                try:
-                    # Let go by the system when the process ends, however it ends.
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    raise InUseError(
-                        f"workdir {self.path} is in use by another process; wait for it to end, or "
-                        "choose another workdir"
-                    ) from error
-                except OSError as error:
-                    if error.errno not in _NO_LOCKS:
-                        raise
-                    raise UserError(
-                        f"workdir {self.path} is on a file system that cannot lock files "
-                        f"({error.strerror}), so two processes could write the same run; choose a "
-                        "workdir on another one, or have it mounted with locks (Lustre: -o flock)"
-                    ) from error
-                yield
+        with storage_errors(self.path), claimed_folder(self.path):
+            yield
 
     def claim_for_good(self) -> None:
         """Makes the folder this config's for good: from now on, any other is refused."""
         if not _exists(self._config_file):
             write_json(self._config_file, self.config)
-
-    @contextlib.contextmanager
-    def _storage_errors(self, deed: str = "written") -> Iterator[None]:
-        """Turns what the system says about the disk into one line for the user."""
-        try:
-            yield
-        except UserError:
-            raise
-        except Exception as error:
-            if _is_disk_full(error):
-                raise UserError(
-                    f"no space left for workdir {self.path}; earlier checkpoints are intact: free "
-                    "some space and run the same command again"
-                ) from error
-            if isinstance(error, OSError) and _concerns(error, self.path):
-                raise UserError(
-                    f"workdir {self.path} cannot be {deed} ({error.strerror}: {error.filename}); "
-                    "choose another one"
-                ) from error
-            raise
 
 
 def config_differences(
@@ -246,20 +206,3 @@ def _holds_files(path: Path) -> bool:
     if not _exists(path):
         return False
     return path.is_file() or any(inner.is_file() for inner in path.rglob("*"))
-
-
-def _is_disk_full(error: BaseException | None) -> bool:
-    while error is not None:
-        # The storage library below orbax passes the system's words on, but not its error number.
-        if getattr(error, "errno", None) in _DISK_FULL or "No space left on device" in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def _concerns(error: OSError, folder: Path) -> bool:
-    if error.filename is None:
-        return False
-    file, folder = Path(os.path.abspath(error.filename)), folder.absolute()
-    # mkdir(parents=True) may have failed at a folder above.
-    return file.is_relative_to(folder) or folder.is_relative_to(file)

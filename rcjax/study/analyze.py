@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rcjax.config import STUDY_FIELDS, find_file, flatten
@@ -42,7 +41,7 @@ def run_analysis(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
     say(_columns_read(rows))
     with folder.claimed():
         folder.claim_for_good()
-        report = report_rows(rows, About(plain), Path(workdir))
+        report = report_rows(rows, About(plain), folder.path)
     return {**report, "status": "completed"}
 
 

@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from rcjax.errors import UserError
-from rcjax.runtime import Interrupted, Workdir, check_devices, shared_compilations, stop_requests
+from rcjax.runtime import (
+    Interrupted,
+    Workdir,
+    check_devices,
+    local_folder,
+    shared_compilations,
+    stop_requests,
+)
 from rcjax.study import run_folders
 from rcjax.study.executors import batch_commands, executor_of
 from rcjax.study.foreign_runs import foreign_runs
@@ -53,7 +60,7 @@ def run_study(
     """
     plain = config.to_dict()
     runs = check_study(plain)
-    path = Path(workdir)
+    path = local_folder(workdir)
     _check_is_no_run(path)
     others = foreign_runs(runs, path)
     executor = plain["executor"]["name"]

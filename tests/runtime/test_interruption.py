@@ -58,7 +58,9 @@ def test_a_burst_ends_a_process():
         [sys.executable, "-c", BURST], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdout.readline() == "ready\n"
-    for _ in range(1000):
+    # However busy the machine is: signals that wait together count as one.
+    deadline = time.monotonic() + 20
+    while process.poll() is None and time.monotonic() < deadline:
         process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == EXIT_CODE

@@ -113,7 +113,7 @@ def test_a_file_system_without_locks_is_refused(tmp_path, monkeypatch):
     def flock(*_):
         raise OSError(errno.ENOSYS, "Function not implemented")
 
-    monkeypatch.setattr("rcjax.runtime.workdir.fcntl.flock", flock)
+    monkeypatch.setattr("rcjax.runtime.claim.fcntl.flock", flock)
     claim = run_workdir(tmp_path, small_config().to_dict()).claimed()
     with pytest.raises(UserError, match="cannot lock files"), claim:
         raise AssertionError("claimed")
