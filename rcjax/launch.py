@@ -140,16 +140,14 @@ def _parse_flags(arguments: list[str]) -> tuple[str, str]:
         raise UserError(str(error)) from error
     if rest:
         raise UserError(f"unexpected argument {rest[0]!r}; usage: {_USAGE}")
-    return _required(values, "config"), _required(values, "workdir")
-
-
-def _required(values: flags.FlagValues, name: str) -> str:
-    value = values[name].value
-    if value and value.startswith("--"):  # the next flag was taken for its value
-        raise UserError(f"--{name} has no value; write --{name}=VALUE")
-    if not value:
-        raise UserError(f"--{name} is missing; usage: {_USAGE}")
-    return str(value)
+    given = {name: str(values[name].value or "") for name in ("config", "workdir")}
+    for name, value in given.items():
+        if value.startswith("--"):  # the next flag was taken for its value
+            raise UserError(f"--{name} has no value; write --{name}=VALUE")
+    for name, value in given.items():
+        if not value:
+            raise UserError(f"--{name} is missing; usage: {_USAGE}")
+    return given["config"], given["workdir"]
 
 
 _USAGE = "python launch.py --config=configs/digits.py --workdir=DIR [--config.FIELD=VALUE ...]"

@@ -28,7 +28,10 @@ ALLOWED: dict[str, dict[str, str]] = {
     "regions": {"terminal": "a long count says how far it is"},
     "errors": {},
     "outside": {"errors": "a file that cannot be opened is the user's to mend"},
-    "config": {"errors": "a wrong field is the user's to mend"},
+    "config": {
+        "errors": "a wrong field is the user's to mend",
+        "outside": "a config file may lie below ~",
+    },
     "models": {
         "outside": "weights come in files of other programs",
         "errors": "an unknown network is the user's to mend",

@@ -128,30 +128,6 @@ def test_fields_that_do_not_go_together(capsys, tmp_path, fields, words):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ([], ["--config is missing", "usage"]),
-        (["--config=configs/digits.py"], ["--workdir is missing"]),
-        (["--workdir=w"], ["--config is missing"]),
-        (["--config=nowhere.py", "--workdir=w"], ["'nowhere.py'", "configs/digits.py"]),
-        (["--config=configs/digits.py:tiny", "--workdir=w"], ["'tiny'", "known sizes: quick"]),
-        (["--config=configs/digits.py", "--workdir=w", "--epochs=3"], ["unknown flag --epochs"]),
-        (["--config=configs/digits.py", "--workdir=w", "more"], ["unexpected argument 'more'"]),
-        (["--config=configs/digits.py", "--workdir=w", "--config.epochs"], ["has no value"]),
-        (
-            ["--config=configs/digits.py", "--workdir=w", "--config.=3"],
-            ["names no field", "epochs"],
-        ),
-        (["--config=configs/digits.py", "--workdir=w", "--config."], ["names no field"]),
-    ],
-)
-def test_bad_command_line(capsys, tmp_path, monkeypatch, arguments, words):
-    monkeypatch.chdir(tmp_path)
-    assert_refused(launch(capsys, ["rcjax", *arguments]), *words)
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
     ("source", "words"),
     [
         ("1 +", "SyntaxError"),

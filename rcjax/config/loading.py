@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 from rcjax.config.fields import FREE_SECTIONS, RUN_FIELDS, STUDY_FIELDS, Field
 from rcjax.config.nesting import nested
 from rcjax.errors import UserError
+from rcjax.outside import expanded
 
 # Where configs/ lies beside the package: a checkout, or an editable installation of it.
 _REPOSITORY = Path(__file__).resolve().parents[2]
@@ -102,7 +103,7 @@ def find_file(name: str, kind: str) -> Path:
 
 
 def _lookup(name: str) -> Path | None:
-    candidates = (Path(name), _REPOSITORY / name)
+    candidates = (expanded(name), _REPOSITORY / name)
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
