@@ -44,7 +44,7 @@ class PictureFolder(NamedTuple):
 def list_folder(path: str) -> PictureFolder:
     """Finds the pictures of a data set; opens none.
 
-    Arguments:
+    Args:
         path: a folder with the splits `train` and `val` (or `test`, where there is no `val`). Each
             holds a folder for each class, which holds .jpg, .jpeg or .png files. Classes are
             numbered by the order of the names of their folders in `train`. Files and folders whose
@@ -137,7 +137,7 @@ def load_folder(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Decodes a data set in a folder into memory.
 
-    Arguments:
+    Args:
         path: as `list_folder` takes it.
         image_size: the middle of each picture is resized to so many pixels a side; 0 takes the
             pictures as they are, all of one size.

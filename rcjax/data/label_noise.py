@@ -13,7 +13,7 @@ def label_shifts(examples: int, num_classes: int, share: float, seed: int) -> np
     Exactly `round(share * examples)` labels are moved, a random choice among all; each becomes one
     of the *other* classes, all equally likely. So with `share` 1 no label is right.
 
-    Arguments:
+    Args:
         examples: how many labels there are.
         num_classes: number of classes, at least 2.
         share: 0 .. 1.

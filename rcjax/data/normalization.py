@@ -41,7 +41,7 @@ def chosen_normalization(
 ) -> Normalization:
     """The constants that a caller gives; where one is empty, those of the data set.
 
-    Arguments:
+    Args:
         mean, std: empty, one number for all channels, or one for each; as in `Normalization`.
         channels: of the images.
         otherwise: gives the data set's own; called only where it is needed.
@@ -77,7 +77,7 @@ def check_spread(std: Sequence[float]) -> None:
 def measured(name: str, images: np.ndarray) -> Normalization:
     """Mean and standard deviation of each channel over a set of images.
 
-    Arguments:
+    Args:
         name: of the data set, for the message.
         images: uint8 or float32 `[examples, height, width, channels]`.
 
@@ -110,7 +110,7 @@ Array = jax.Array | np.ndarray
 def normalize(images: Array, mean: Array, std: Array) -> jax.Array:
     """Returns `(pixels - mean) / std` in float32.
 
-    Arguments:
+    Args:
         images: `[..., channels]`; bytes (uint8) mean `pixels = images / 255`, floating-point
             numbers are the pixels themselves, whatever their range.
         mean: float `[channels]`, in units of the pixels.

@@ -6,7 +6,10 @@ import numpy as np
 
 
 class Purpose(enum.IntEnum):
-    """What random numbers are for. None is 0, which NumPy's seeds cannot tell from nothing."""
+    """What random numbers are for.
+
+    Values start at 1: NumPy pads seeds with zeros, so 0 would equal a missing entry.
+    """
 
     ORDER = 1  # of an epoch
     CROPS = 2  # of an example in an epoch
@@ -20,10 +23,13 @@ def generator(seed: int, purpose: Purpose, *numbers: int) -> np.random.Generator
     The purpose comes before the other numbers, always at the same place: NumPy fills a short seed
     up with zeros, so that (seed, 3) and (seed, 3, 0) are the same to it.
 
-    Arguments:
+    Args:
         seed: of the run, below 2**32.
-        purpose: what for.
+        purpose: what the numbers are used for.
         numbers: the epoch, the example, each below 2**32; always as many for one purpose.
+
+    Returns:
+        A generator at its start.
 
     Example:
         >>> from rcjax.data.randomness import Purpose, generator

@@ -33,7 +33,7 @@ def load(
 ) -> Dataset:
     """Loads a data set into memory.
 
-    Arguments:
+    Args:
         name: one of `NAMES`, or one of your own. "digits" (scikit-learn's, 8 x 8) and "synthetic"
             (made-up images of CIFAR-10's shape) need no download; "cifar10", "cifar100" and
             "svhn_cropped" come through tensorflow-datasets (TensorFlow is not needed). A name that

@@ -14,7 +14,7 @@ def resize_images(images: np.ndarray, size: int) -> np.ndarray:
     """Resizes images to `size` x `size`, by Pillow's bilinear filter (which averages on the way
     down, so fine patterns do not alias). Of images that are not square, the middle is taken.
 
-    Arguments:
+    Args:
         images: uint8 or float32 `[n, height, width, channels]`.
         size: pixels of a side, at least 1.
 

@@ -9,7 +9,7 @@ from rcjax.errors import UserError
 def stratified_counts(sizes: np.ndarray, total: int) -> np.ndarray:
     """Divides `total` among classes in proportion to their sizes (largest remainders round up).
 
-    Arguments:
+    Args:
         sizes: int `[classes]`, examples of each class, at least `total` together.
         total: how many examples to choose.
 

@@ -20,8 +20,9 @@ ConvolutionGradient = Literal["automatic", "plain", "custom"]
 class Settings:
     """Choices that hold for a whole network.
 
-    compute_dtype: type in which convolutions and linear layers are computed.
-    convolution_gradient: see `rcjax.models.convolution_gradient`.
+    Attributes:
+        compute_dtype: type in which convolutions and linear layers are computed.
+        convolution_gradient: see `rcjax.models.convolution_gradient`.
     """
 
     compute_dtype: np.dtype = np.dtype(np.float32)  # noqa: RUF009  # immutable
@@ -39,7 +40,10 @@ class Builder:
     Without `numbers` it only counts: every value is zero and `used` ends as the number of uniform
     numbers that the network needs.
 
-    numbers: uniform in [-1, 1), shape [at least used]. key: for layers that are random in training.
+    Args:
+        settings: of the network.
+        numbers: uniform in [-1, 1), shape [at least used].
+        key: for layers that are random in training.
     """
 
     def __init__(

@@ -40,12 +40,18 @@ def convolution(
     groups: int = 1,
     gradient: str = "automatic",
 ) -> jax.Array:
-    """Convolution (cross-correlation, as in PyTorch) with zero padding, equal in both directions.
+    """Convolves (cross-correlates, as PyTorch) with zero padding, equal in both directions.
 
-    images: [n, height, width, in]. weight: [k, k, in / groups, out], of the same type.
-    gradient: "automatic" uses the CPU's own gradient on the CPU only; "plain" never, "custom"
-        always (for tests).
-    Returns [n, 1 + (height + 2 padding - k) // stride, ..., out].
+    Args:
+        images: [n, height, width, in].
+        weight: [k, k, in / groups, out], of the same type.
+        stride, padding: in pixels.
+        groups: of channels that do not meet.
+        gradient: "automatic" uses the CPU's own gradient on the CPU only; "plain" never, "custom"
+            always (for tests).
+
+    Returns:
+        [n, 1 + (height + 2 padding - k) // stride, ..., out], of the same type.
     """
     custom = gradient == "custom" or (gradient == "automatic" and jax.default_backend() == "cpu")
     if not custom:
@@ -136,7 +142,8 @@ def _with_gradient(
 
 
 def _forward(images, weight, stride, padding, depthwise):
-    # Not by `_with_gradient` itself: differentiating this pass again would meet it and refuse.
+    # Do not call `_with_gradient` here: second derivatives differentiate this pass, and a custom
+    # VJP cannot be differentiated forwards.
     outputs = (_depthwise if depthwise else _dense)(images, weight, stride, padding)
     return outputs, (images, weight)
 

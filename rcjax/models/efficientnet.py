@@ -81,7 +81,8 @@ class SqueezeExcitation(nnx.Module):
 class InvertedBlock(nnx.Module):
     """Widen by a 1x1 convolution, filter each channel, re-weight the channels, narrow.
 
-    spare: makes the first convolution also where it is not used (expansion 1).
+    Args:
+        spare: makes the first convolution also where it is not used (expansion 1).
     """
 
     def __init__(

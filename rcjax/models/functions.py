@@ -37,23 +37,31 @@ def create(
     image_size: int = 32,
     compute_dtype: Any = jnp.float32,
 ) -> Network:
-    """A network with fresh weights, in evaluation mode (`model.train()` switches to training).
+    """Makes a network with fresh weights, in evaluation mode (`model.train()` trains it).
 
-    Weights and biases start uniform in +-1/sqrt(fan_in), PyTorch's default (paper, section 3).
+    Args:
+        name: one of `rcjax.models.NAMES`.
+        num_classes: number of logits.
+        seed: same seed, same weights, equal to `functional(name)[0](jax.random.key(seed))`.
+        width: channels of the stem (mlp: hidden units), everything else in proportion; None takes
+            the published width.
+        channels, image_size: of the images; most networks take other sizes too.
+        compute_dtype: of convolutions and linear layers; parameters, batch-norm statistics and
+            logits stay float32 (float64 if this is float64, which needs `jax_enable_x64`).
 
-    name: one of `rcjax.models.NAMES`.
-    seed: same seed, same weights, equal to `functional(name)[0](jax.random.key(seed))`.
-    width: channels of the stem (mlp: hidden units), everything else in proportion; None: published.
-    channels, image_size: of the images; most networks take other sizes too.
-    compute_dtype: of convolutions and linear layers; parameters, batch-norm statistics and logits
-        stay float32 (float64 if this is float64, which needs `jax_enable_x64`).
-    Returns an `nnx.Module` from images, floating [n, height, width, channels], to logits
-        [n, num_classes].
-    Raises UserError for unknown names and for sizes that are not positive integers.
+    Returns:
+        An `nnx.Module` from images, floating [n, height, width, channels], to logits
+        [n, num_classes]. Weights and biases start uniform in +-1/sqrt(fan_in), PyTorch's default.
 
-    >>> model = create("resnet18", width=4)
-    >>> model(jnp.zeros((2, 32, 32, 3))).shape
-    (2, 10)
+    Raises:
+        UserError: an unknown name, or a size that is no positive integer.
+
+    Example:
+        >>> model = create("resnet18", width=4)
+        >>> model(jnp.zeros((2, 32, 32, 3))).shape
+        (2, 10)
+
+    Source: the initial weights are those of the paper, section 3.
     """
     shape = _shape(name, num_classes, width, channels, image_size)
     definition, init = _definition(shape, _settings(compute_dtype, "automatic"))
@@ -72,24 +80,31 @@ def functional(
     compute_dtype: Any = jnp.float32,
     convolution_gradient: ConvolutionGradient = "automatic",
 ) -> tuple[Init, Apply]:
-    """The network as two pure functions on nested dictionaries of arrays: (init, apply).
+    """Returns the network as two pure functions on nested dictionaries of arrays.
 
-    init(key) -> (parameters, state); compiled, and may be vmapped over keys. `state` holds running
-        statistics and, for networks with dropout, random words.
-    apply(parameters, state, images, train) -> (logits, new_state); `train` is a Python bool. In
-        evaluation the state comes back as it was.
-    Equal arguments give the same two functions, so that `jax.jit` finds what it compiled before.
+    Args:
+        name, num_classes, width, channels, image_size, compute_dtype: as in `create`.
+        convolution_gradient: "plain" leaves the gradient to XLA, which `jax.jvp`, `jax.linearize`
+            and `jax.jacfwd` of the network need on the CPU; gradients and Hessian-vector products
+            (forward over reverse too) work with every choice. See
+            `rcjax.models.convolution_gradient`.
 
-    convolution_gradient: "plain" leaves the gradient to XLA, which `jax.jvp`, `jax.linearize` and
-        `jax.jacfwd` of the network need on the CPU; gradients and Hessian-vector products (forward
-        over reverse too) work with every choice. See `rcjax.models.convolution_gradient`.
-    Other arguments and errors as in `create`.
+    Returns:
+        init(key) -> (parameters, state): compiled, and may be vmapped over keys. `state` holds
+            running statistics and, for networks with dropout, random words.
+        apply(parameters, state, images, train) -> (logits, new_state): `train` is a Python bool.
+            In evaluation the state comes back as it was.
+        Equal arguments give the same two functions, so that `jax.jit` finds what it compiled.
 
-    >>> init, apply = functional("mlp", width=8, image_size=4)
-    >>> parameters, state = init(jax.random.key(0))
-    >>> logits, state = apply(parameters, state, jnp.zeros((2, 4, 4, 3)), True)
-    >>> logits.shape
-    (2, 10)
+    Raises:
+        UserError: as in `create`.
+
+    Example:
+        >>> init, apply = functional("mlp", width=8, image_size=4)
+        >>> parameters, state = init(jax.random.key(0))
+        >>> logits, state = apply(parameters, state, jnp.zeros((2, 4, 4, 3)), True)
+        >>> logits.shape
+        (2, 10)
     """
     shape = _shape(name, num_classes, width, channels, image_size)
     settings = _settings(compute_dtype, convolution_gradient)
@@ -97,11 +112,12 @@ def functional(
 
 
 def arrays_of(model: Network) -> tuple[Arrays, Arrays]:
-    """The (parameters, state) of a network, as `functional(...)[1]` takes them; not copied.
+    """Returns (parameters, state) of a network, as `functional(...)[1]` takes them; not copied.
 
-    >>> parameters, state = arrays_of(create("mlp", width=8, image_size=4))
-    >>> sorted(parameters["layers"])
-    ['0', '2', '4']
+    Example:
+        >>> parameters, state = arrays_of(create("mlp", width=8, image_size=4))
+        >>> sorted(parameters["layers"])
+        ['0', '2', '4']
     """
     return (
         nnx.to_pure_dict(nnx.state(model, nnx.Param)),
@@ -118,17 +134,26 @@ def predictor(
     image_size: int = 32,
     compute_dtype: Any = jnp.float32,
 ) -> Predict:
-    """The pure function (parameters, state, images) -> logits of the network in evaluation mode.
+    """Returns the network in evaluation mode as a pure function.
 
-    Arguments as in `functional`; equal arguments give the same function. The counter compiles
-    `jax.tree_util.Partial(predictor(...), parameters, state)` once for all values of the arrays.
+    Args:
+        name, num_classes, width, channels, image_size, compute_dtype: as in `create`.
 
-    >>> init, _ = functional("mlp", width=8, image_size=4)
-    >>> predict = jax.tree_util.Partial(
-    ...     predictor("mlp", width=8, image_size=4), *init(jax.random.key(0))
-    ... )
-    >>> predict(jnp.zeros((2, 4, 4, 3))).shape
-    (2, 10)
+    Returns:
+        (parameters, state, images) -> logits; the same function for equal arguments. The counter
+        compiles `jax.tree_util.Partial(predictor(...), parameters, state)` once for all values of
+        the arrays.
+
+    Raises:
+        UserError: as in `create`.
+
+    Example:
+        >>> init, _ = functional("mlp", width=8, image_size=4)
+        >>> predict = jax.tree_util.Partial(
+        ...     predictor("mlp", width=8, image_size=4), *init(jax.random.key(0))
+        ... )
+        >>> predict(jnp.zeros((2, 4, 4, 3))).shape
+        (2, 10)
     """
     shape = _shape(name, num_classes, width, channels, image_size)
     return _predict(shape, _settings(compute_dtype, "automatic"))

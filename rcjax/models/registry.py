@@ -28,8 +28,12 @@ from rcjax.models.vit import VisionTransformer
 class Entry:
     """How to make one network.
 
-    make: called with a builder, num_classes, width, channels, image_size (where `fixed_size` holds)
-        and `options`. width: of the published network.
+    Attributes:
+        make: called with a builder, num_classes, width, channels, image_size (where `fixed_size`
+            holds) and `options`.
+        width: of the published network.
+        options: further arguments of `make`.
+        fixed_size: whether the network takes images of one size only.
     """
 
     make: Callable[..., Network]

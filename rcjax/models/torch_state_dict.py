@@ -4,6 +4,7 @@ import collections
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
@@ -45,9 +46,9 @@ def load_torch_state_dict(model: Network, state_dict: Mapping[str, Any]) -> None
     arrays = {key: _array(key, given[key]) for key in variables.keys() & given.keys()}
     _check_fit(variables, given.keys(), arrays)
     for key, variable in variables.items():
-        # On the CPU, JAX would take aligned NumPy memory over, which the caller may change later.
-        array = np.array(_from_torch(key, arrays[key]), copy=True)
-        variable.set_value(jnp.array(array, variable.dtype, copy=True))
+        # A copy: on the CPU, JAX takes NumPy memory over, which the caller may change later.
+        array = np.array(_from_torch(key, arrays[key]), variable.dtype, order="C", copy=True)
+        variable.set_value(jax.device_put(array))
 
 
 def _check_fit(
@@ -112,12 +113,12 @@ def _prefixes(expected: Set[str], given: Iterable[str]) -> list[str]:
 
 
 def torch_keys_of(model: Network) -> set[str]:
-    """The keys that a state_dict of `model` has, without those that are ignored."""
+    """Returns the keys that a state_dict of `model` has, without the ignored ones."""
     return set(_variables(model))
 
 
 def torch_state_dict_of(model: Network) -> dict[str, np.ndarray]:
-    """Copies of the parameters and running statistics of `model`, named and shaped by PyTorch."""
+    """Returns copies of all parameters and running statistics, named and shaped by PyTorch."""
     return {
         key: np.array(_to_torch(key, np.asarray(variable.get_value())), copy=True)
         for key, variable in _variables(model).items()

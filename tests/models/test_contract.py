@@ -63,6 +63,7 @@ def recipe_tensors(name: str) -> dict[str, np.ndarray]:
     return recipe_state_dict(shapes)
 
 
+@functools.cache
 def recipe_arrays(name: str):
     """(parameters, state) with the weights of the recipe."""
     model = blank(name)

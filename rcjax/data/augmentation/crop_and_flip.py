@@ -31,7 +31,7 @@ def augment(
     zeros on every side: black in bytes, which are normalised after this, the mean in floating-point
     images, which are normalised before. The mirroring is left to right, with probability 1/2.
 
-    Arguments:
+    Args:
         key: a key of `jax.random.key`; the same key gives the same result.
         images: `[images, height, width, channels]`, bytes or normalised floating-point numbers.
         random_crop: whether to crop; a Python bool, fixed when the step is compiled.

@@ -47,7 +47,7 @@ def erase(key: jax.Array, images: jax.Array, probability: jax.Array | float) -> 
         >>> 0 < int(jnp.sum(erase(jax.random.key(0), images, 0.5) == 0)) < 100 * 64 * 0.33
         True
 
-    Reference: Zhong et al. 2020, "Random Erasing Data Augmentation"; the rule for boxes and its
+    Source: Zhong et al. 2020, "Random Erasing Data Augmentation"; the rule for boxes and its
         numbers are those of torchvision.transforms.RandomErasing.
     """
     count, height, width, _ = images.shape

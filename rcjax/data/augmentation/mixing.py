@@ -44,7 +44,7 @@ def mixup(
         >>> bool(jnp.allclose(mixed, 1)), sorted(both.second.tolist())
         (True, [0, 1, 2, 3])
 
-    Reference: Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization".
+    Source: Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization".
     """
     images, labels = jnp.asarray(images), jnp.asarray(labels)
     share_key, order_key = jax.random.split(key)
@@ -64,7 +64,11 @@ def cutmix(
     Beta(alpha, alpha), rounded down; its centre is uniform over the pixels, and what stands out of
     the image is cut off. The labels' share is that of the pixels that stayed.
 
-    Arguments, result and errors as in `mixup`.
+    Args:
+        key, images, labels, alpha: as in `mixup`.
+
+    Returns:
+        As `mixup`.
 
     Example:
         >>> labels = jnp.arange(4)
@@ -74,7 +78,7 @@ def cutmix(
         >>> bool(jnp.allclose(mixed.mean((1, 2, 3)), means))
         True
 
-    Reference: Yun et al. 2019, "CutMix: Regularization Strategy to Train Strong Classifiers".
+    Source: Yun et al. 2019, "CutMix: Regularization Strategy to Train Strong Classifiers".
     """
     images, labels = jnp.asarray(images), jnp.asarray(labels)
     box_key, order_key = jax.random.split(key)
