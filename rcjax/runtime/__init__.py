@@ -10,7 +10,7 @@ from rcjax.runtime.devices import (
     replicate,
     replicated,
 )
-from rcjax.runtime.files import finite, is_number, json_line, read_json, write_json
+from rcjax.runtime.files import finite, is_finite_number, json_line, read_json, write_json
 from rcjax.runtime.interruption import Interrupted, StopRequest, stop_requests
 from rcjax.runtime.set_aside import set_aside
 from rcjax.runtime.storage import local_folder
@@ -27,7 +27,7 @@ __all__ = [
     "describe_devices",
     "divide_batch",
     "finite",
-    "is_number",
+    "is_finite_number",
     "json_line",
     "local_folder",
     "local_mesh",

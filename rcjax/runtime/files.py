@@ -48,10 +48,10 @@ def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
     return content
 
 
-def is_number(value: Any) -> TypeGuard[float]:
+def is_finite_number(value: Any) -> TypeGuard[float]:
     """Whether a value that was read is a finite number.
 
-    >>> [is_number(value) for value in (2, 0.5, True, float("nan"), "2", None)]
+    >>> [is_finite_number(value) for value in (2, 0.5, True, float("nan"), "2", None)]
     [True, True, False, False, False, False]
     """
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

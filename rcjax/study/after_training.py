@@ -15,7 +15,7 @@ from rcjax import measures
 from rcjax.config import flatten, nested
 from rcjax.data import ImageStream, normalize
 from rcjax.errors import DamagedError, UserError
-from rcjax.runtime import StopRequest, finite, is_number, read_json, set_aside, write_json
+from rcjax.runtime import StopRequest, finite, is_finite_number, read_json, set_aside, write_json
 from rcjax.terminal import say
 from rcjax.training import (
     FittedClassifier,
@@ -225,7 +225,9 @@ def _check_measures(content: dict[str, Any]) -> str:
     values = content.get("measures")
     if not isinstance(values, dict):
         return "it has no section measures"
-    wrong = [name for name, value in values.items() if not (value is None or is_number(value))]
+    wrong = [
+        name for name, value in values.items() if not (value is None or is_finite_number(value))
+    ]
     return f"{wrong[0]} is no number" if wrong else ""
 
 
@@ -233,7 +235,7 @@ def _check_variants(content: dict[str, Any]) -> str:
     for name, count in content.items():
         if not isinstance(count, dict) or not isinstance(count.get("regions"), dict):
             return f"{name} does not say how it was counted"
-        if not is_number(count.get("mean")):
+        if not is_finite_number(count.get("mean")):
             return f"the mean of {name} is no number"
     return ""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rcjax.config import RUN_FIELDS
-from rcjax.runtime import RecordRules, Workdir, is_number, versions
+from rcjax.runtime import RecordRules, Workdir, is_finite_number, versions
 
 _ACCURACIES = ("train_accuracy", "test_accuracy", "generalization_gap")
 _ROUNDING = 0.01  # percentage points that a gap may differ from its accuracies
@@ -126,7 +126,7 @@ def _fault_of_numbers(content: Mapping[str, Any]) -> str:
         ("region_count.mean", count.get("mean"), 1, math.inf),
         ("region_count.standard_error", count.get("standard_error"), 0, math.inf),
     ):
-        if value is not None and not (is_number(value) and low <= value <= high):
+        if value is not None and not (is_finite_number(value) and low <= value <= high):
             bounds = f"from {low} to {high}" if high < math.inf else f"from {low} on"
             return f"{name} is {_shown(value)}, not a number {bounds}"
     return _fault_of_gap(content)

@@ -26,6 +26,9 @@ FIELDS_BY_KIND = {
     kind: sorted(name for name in RUN_FIELDS if field_kind(name) is kind) for kind in NO_VALUE_OF
 }
 
+# Refused only by the executor, when the folder of the study is claimed.
+FAR_TOO_MANY_GPUS = ["--config.executor.name=processes", "--config.executor.gpus_per_run=1000"]
+
 COMMAND_LINES = {
     "nothing": ([], "--config is missing; usage: "),
     "no workdir": ([DIGITS], "--workdir is missing"),
@@ -45,6 +48,7 @@ COMMAND_LINES = {
     "field without a name": ([DIGITS, RUN, "--config.=3"], "names no field"),
     "field without a value": ([DIGITS, RUN, "--config.epochs"], "has no value"),
     "field before a flag": ([DIGITS, "--config.epochs", RUN], "--config.epochs has no value"),
+    "more GPUs than there are": ([STUDY, RUN, *FAR_TOO_MANY_GPUS], "executor.gpus_per_run"),
     "no such size": ([f"{DIGITS}:tiny", RUN], "'tiny'; known sizes: quick"),
     "no such file": (
         ["--config=nowhere.py", RUN],
