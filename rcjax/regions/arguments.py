@@ -11,7 +11,7 @@ from rcjax.regions.classifier import OnHost
 METHODS = ("grid", "adaptive", "exact")
 CONNECTIVITIES = ("full", "face")
 PRECISIONS = ("float32", "mixed")
-ADAPTIVE_POINTS = 8_193
+ADAPTIVE_POINTS = {1: 8_193, 2: 513}
 GRID_POINTS = {1: 200, 2: 10}
 GRID_POINTS_BEYOND = 5
 DEFAULT_SAFETY = 5.0
@@ -21,12 +21,17 @@ def check_points(points: int | None, dim: int, method: str) -> int:
     """Grid points per axis; the default where None."""
     if points is None:
         if method == "adaptive":
-            return ADAPTIVE_POINTS
+            return ADAPTIVE_POINTS.get(dim, 0)
         return 0 if method == "exact" else GRID_POINTS.get(dim, GRID_POINTS_BEYOND)
     if not isinstance(points, int | np.integer) or isinstance(points, bool):
         raise ValueError(f"points must be an integer, got {points!r}")
     if points < 2:
         raise ValueError(f"points must be at least 2 per axis, got {points}")
+    if method == "adaptive" and dim == 2 and (points < 9 or (points - 1) & (points - 2)):
+        raise ValueError(
+            "the adaptive mesh of a plane halves its triangles: points must be a power of two plus "
+            f"1, at least 9 (513 by default), got {points}"
+        )
     return 0 if method == "exact" else int(points)
 
 
@@ -45,9 +50,11 @@ def check_method(method: str, dim: int, predict: Any) -> str:
     """The method, if it can count these slices of this classifier."""
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
-    if method != "grid" and dim != 1:
+    most = {"grid": 5, "adaptive": 2, "exact": 1}[method]
+    if dim > most:
+        where = "segments and planes (2 or 3" if most == 2 else "segments (2"
         raise ValueError(
-            f"method={method!r} counts on segments (2 anchors a slice), got {dim + 1} anchors; "
+            f"method={method!r} counts on {where} anchors a slice), got {dim + 1} anchors; "
             "use method='grid'"
         )
     if method == "exact" and isinstance(predict, OnHost):
@@ -58,8 +65,13 @@ def check_method(method: str, dim: int, predict: Any) -> str:
     return method
 
 
-def check_connectivity(connectivity: str | None, dim: int) -> str:
+def check_connectivity(connectivity: str | None, dim: int, method: str = "grid") -> str:
     """The connectivity; the default where None: "full" up to planes, "face" beyond."""
+    if connectivity == "face" and dim == 2 and method != "grid":
+        raise ValueError(
+            f"method={method!r} on planes counts the regions that a fine grid with "
+            "connectivity='full' has; leave connectivity out, or use method='grid'"
+        )
     if connectivity is None:
         return "full" if dim <= 2 else "face"
     if connectivity not in CONNECTIVITIES:
@@ -77,6 +89,17 @@ def check_precision(precision: str, predict: Any, method: str) -> str:
         what = "method='exact'" if method == "exact" else "a classifier on the host"
         raise ValueError(f"precision='mixed' is not for {what}; use precision='float32'")
     return precision
+
+
+def check_budget(budget: int | None, dim: int, method: str) -> int | None:
+    """The budget, where the method has one."""
+    budget = check_positive("budget", budget)
+    if budget is not None and method != "exact" and not (method == "adaptive" and dim == 2):
+        raise ValueError(
+            "budget is for method='exact', and for method='adaptive' on planes; "
+            f"got method={method!r} on slices of {dim + 1} anchors; leave it out"
+        )
+    return budget
 
 
 def check_positive(name: str, value: int | None) -> int | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from rcjax.regions import simplex
 from rcjax.regions.adaptive import (
     AdaptiveOptions,
     CompiledCounter,
@@ -14,6 +15,7 @@ from rcjax.regions.adaptive import (
 )
 from rcjax.regions.anchors import check_anchors, read_block
 from rcjax.regions.arguments import (
+    check_budget,
     check_connectivity,
     check_devices,
     check_extent,
@@ -26,11 +28,13 @@ from rcjax.regions.arguments import (
 from rcjax.regions.classifier import Evaluator, MixedEvaluator
 from rcjax.regions.exact import DEFAULT_BUDGET, count_exact
 from rcjax.regions.grid import GridCounter
+from rcjax.regions.planes import NEEDS_SCORES, PLANE_BUDGET, PLANE_SAFETY, PlaneScores, count_planes
 from rcjax.regions.progress import Progress
 from rcjax.regions.result import RegionCounts
 
 _POINTS_PER_BLOCK = 2**21
 _SLICES_PER_BATCH = 4
+_PLANES_PER_BLOCK = 128
 
 
 @dataclasses.dataclass
@@ -83,12 +87,12 @@ def count_regions(
             A network must be in evaluation mode.
         anchors: [slices, dim + 1, *features], 2 to 6 anchors a slice, in the space in which
             `predict` takes its input; see `rcjax.slices`. Read block by block.
-        points: grid points per axis; by default 200 in 1-D, 10 in 2-D, 5 beyond, and 8,193 for
-            the adaptive method. "exact" has no grid and does not look at it.
+        points: grid points per axis; by default 200 in 1-D, 10 in 2-D, 5 beyond, and for the
+            adaptive method 8,193 on segments and 513 on planes. "exact" has no grid and ignores it.
         extent: smallest and largest value of every coordinate. With (0, 1) the slice is the
             simplex of its anchors; with any other extent in 2-D and beyond a parallelepiped.
-        method: "grid" evaluates every grid point. "adaptive" (segments) finds the count of the
-            fine grid from a few dozen evaluations. "exact" (segments, piecewise linear JAX
+        method: "grid" evaluates every grid point. "adaptive" (segments, planes) finds the count of
+            the fine grid from a few dozen evaluations. "exact" (segments, piecewise linear JAX
             networks) finds every linear piece and so the true count.
         connectivity: "full" links diagonal neighbours too (default up to 2-D), "face" only those
             along the axes (default beyond).
@@ -98,12 +102,14 @@ def count_regions(
             within the measured error, so that the counts stay those of float32.
         boundaries: keep the coordinates of all label changes on segments. The adaptive method
             then locates each to the fine grid (more evaluations) instead of interpolating it.
-        budget: largest number of evaluations per slice for "exact".
-        initial_intervals: intervals in which "adaptive" starts; 10 where scores move with the
-            point, 1,024 where they move in steps (trees, forests, nearest neighbours, quantised
-            networks, low precision) and where there are labels alone. More see narrower regions.
-        safety: factor of "adaptive" on its estimate of what lies between two points, 5 by default;
-            more is safer and dearer.
+        budget: largest number of evaluations per slice for "exact" (20,000 by default), and for
+            "adaptive" on planes (5,000), where the last round may pass it.
+        initial_intervals: intervals in which "adaptive" starts on segments; 10 where scores move
+            with the point, 1,024 where they move in steps (trees, forests, nearest neighbours,
+            quantised networks, low precision) and where there are labels alone. More see narrower
+            regions.
+        safety: factor of "adaptive" on its estimate of what lies between two points, by default 5
+            on segments and 2 on planes; more is safer and dearer.
         devices: devices to share the points among; all local ones when None.
         progress: True prints progress to standard error; a function is called with
             (done, total) slices.
@@ -136,20 +142,22 @@ def count_regions(
         dim=dim,
         extent=check_extent(extent),
         method=check_method(method, dim, predict),
-        connectivity=check_connectivity(connectivity, dim),
+        connectivity=check_connectivity(connectivity, dim, method),
         batch_size=check_positive("batch_size", batch_size),
         precision=check_precision(precision, predict, method),
         boundaries=bool(boundaries) and dim == 1,
-        budget=check_positive("budget", budget),
+        budget=check_budget(budget, dim, method),
         initial_intervals=check_positive("initial_intervals", initial_intervals),
-        safety=check_safety(safety),
+        safety=check_safety(PLANE_SAFETY if safety is None and dim == 2 else safety),
         devices=check_devices(devices, predict, method),
         progress=Progress(progress, anchors.shape[0]),
     )
     if boundaries and dim != 1:
         raise ValueError(f"boundaries=True needs segments (2 anchors), got {dim + 1} anchors")
-    if budget is not None and method != "exact":
-        raise ValueError(f"budget is for method='exact', got method={method!r}; leave it out")
+    if initial_intervals is not None and dim == 2:
+        raise ValueError(
+            "initial_intervals is for segments (2 anchors), got 3 anchors; leave it out"
+        )
     for name, value in (("initial_intervals", initial_intervals), ("safety", safety)):
         if value is not None and method != "adaptive":
             raise ValueError(
@@ -157,6 +165,8 @@ def count_regions(
             )
     if method == "grid":
         return _by_grid(request)
+    if dim == 2:
+        return _by_mesh(request)
     return _by_adaptive(request) if method == "adaptive" else _by_exact(request)
 
 
@@ -218,6 +228,35 @@ def _by_adaptive(request: _Request) -> RegionCounts:
         region_labels=tuple(labels for r in results for labels in r.labels),
         lengths=np.concatenate(lengths),
         score_kind=counter.kind,
+    )
+
+
+def _by_mesh(request: _Request) -> RegionCounts:
+    evaluator = _evaluator(request, in_rounds=True)
+    if evaluator.classes is None and not evaluator.on_host:
+        raise ValueError(NEEDS_SCORES)
+    results = []
+    for start, block in _blocks(request, min(_PLANES_PER_BLOCK, request.anchors.shape[0])):
+        evaluator.load(block)
+        if evaluator.classes is None:
+            raise ValueError(NEEDS_SCORES)
+        steps = request.points - 1
+        results.append(
+            count_planes(
+                PlaneScores(evaluator, len(block), steps, request.extent),
+                len(block),
+                steps=steps,
+                whole_square=not simplex.is_simplex(request.extent, 2),
+                budget=request.budget or PLANE_BUDGET,
+                safety=request.safety,
+            )
+        )
+        request.progress.report(start + len(block))
+    return _result(
+        request,
+        evaluator,
+        counts=np.concatenate([r.counts for r in results]),
+        uncertain=np.concatenate([r.uncertain for r in results]),
     )
 
 

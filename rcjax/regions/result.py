@@ -36,6 +36,8 @@ class RegionCounts:
             scores that stay the same in stretches, as of trees, forests, nearest neighbours,
             quantised networks and low precision. "labels": no scores. Of the last two nothing is
             seen between the points, so counts may be too low.
+        uncertain: bool [slices], where the adaptive method on planes saw a reason for the count to
+            differ: its budget ran out, or the count hangs on what is thinner than the grid.
         precision: "float32" or "mixed".
         reevaluated_share: share of the points that mixed precision evaluated again in float32.
     """
@@ -55,6 +57,7 @@ class RegionCounts:
     complete: np.ndarray | None = None
     crowded: np.ndarray | None = None
     score_kind: ScoreKind | None = None
+    uncertain: np.ndarray | None = None
     precision: str = "float32"
     reevaluated_share: float = 0.0
 
@@ -126,4 +129,6 @@ class RegionCounts:
             text += f", linear_regions={self.linear_regions.mean():.4g}"
         if self.complete is not None and not self.complete.all():
             text += f", incomplete={int((~self.complete).sum())}"
+        if self.uncertain is not None and self.uncertain.any():
+            text += f", uncertain={int(self.uncertain.sum())}"
         return f"{text}, evaluations={self.evaluations})"

@@ -227,6 +227,7 @@ def test_memory_is_bounded_whatever_the_number_of_slices(monkeypatch):
 
 
 GOOD = np.zeros((3, 2, 4), np.float32)
+PLANES = np.zeros((3, 3, 4), np.float32)
 
 
 def scores_of(value):
@@ -260,7 +261,11 @@ def scores_of(value):
         (scores_of(0.0), GOOD, {"devices": []}, "devices is empty"),
         (scores_of(0.0), GOOD, {"devices": 1}, "must be a list"),
         (waves, GOOD, {}, r"failed on points of shape \(8, 4\)"),
-        (scores_of(0.0), np.zeros((3, 3, 4)), {"method": "adaptive"}, "got 3 anchors"),
+        (scores_of(0.0), np.zeros((3, 4, 4)), {"method": "adaptive"}, "got 4 anchors"),
+        (scores_of(0.0), PLANES, {"method": "adaptive", "points": 100}, "power of two plus 1"),
+        (scores_of(0.0), PLANES, {"method": "adaptive", "connectivity": "face"}, "'full'"),
+        (lambda x: jnp.int32(x[:, 0] > 0), PLANES, {"method": "adaptive"}, "needs scores"),
+        (on_host(lambda x: x[:, 0] > 0), PLANES, {"method": "adaptive"}, "needs scores"),
         (scores_of(0.0), np.zeros((3, 3, 4)), {"boundaries": True}, "needs segments"),
         (on_host(len), GOOD, {"method": "exact"}, "method='adaptive'"),
         (scores_of(np.nan), GOOD, {}, "NaN"),

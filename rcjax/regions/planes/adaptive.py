@@ -1,0 +1,155 @@
+"""The region count of a very fine grid on planes from some dozens of evaluations each.
+
+The plane is meshed coarsely; every triangle that may hide more than its corners tell (`doubt`) is
+bisected, round by round and on all planes together, until none is left or the mesh reaches the
+grid. The count is the number of connected components of the graph whose nodes are the vertices and
+whose links join vertices of equal label along the edges of triangles. Vertices that are neighbours
+on the finest grid are joined along both diagonals, so that the count becomes that of the fine grid
+with connectivity "full" where the whole mesh reaches it.
+
+What it cannot see: a region between the vertices of the first mesh that leaves no trace in the
+scores there. What it says: a plane is uncertain where the budget ended the work, where its count
+depends on triangles of the finest size that are still in doubt (steps, slivers thinner than the
+grid), and where it depends on whether diagonal neighbours of the finest grid are joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from rcjax.regions.planes.doubt import doubtful
+from rcjax.regions.planes.joined import components
+from rcjax.regions.planes.mesh import Mesh, Scores
+
+PLANE_BUDGET = 5_000
+PLANE_SAFETY = 2.0
+_FIRST_BISECTIONS = 5
+_SCORES_AT_ONCE = 2_000_000  # scores of the corners of the triangles that are judged together
+_EDGES = ((0, 1), (1, 2), (0, 2))
+
+
+class PlaneCounts(NamedTuple):
+    """Regions of planes.
+
+    counts: int32 [slices].
+    evaluations: int32 [slices].
+    uncertain: bool [slices], where the count may differ from that of the fine grid for a reason
+        that the method saw.
+    """
+
+    counts: np.ndarray
+    evaluations: np.ndarray
+    uncertain: np.ndarray
+
+
+def count_planes(
+    scores: Scores,
+    slices: int,
+    *,
+    steps: int = 512,
+    whole_square: bool = False,
+    budget: int = PLANE_BUDGET,
+    safety: float = PLANE_SAFETY,
+    on_round: Callable[[], None] | None = None,
+) -> PlaneCounts:
+    """Counts the regions of planes as a grid of `steps + 1` points per axis would.
+
+    Args:
+        scores: `scores(slice_index, cells)` returns float32 scores [n, classes] at grid positions
+            int64 [n, 2] of planes int64 [n].
+        slices: number of planes.
+        steps: grid steps per axis, a power of two, at least 8.
+        whole_square: count on the square of the coordinates instead of the triangle below its
+            diagonal.
+        budget: evaluations of a plane after which its mesh is left as it is.
+        safety: factor on the estimated interpolation error, above 0.
+        on_round: called after every round.
+
+    Returns:
+        the counts; those of a plane do not depend on the planes it is counted with.
+
+    Example:
+        >>> import numpy as np
+        >>> def disc(slice_index, cells):  # class 1 inside of a circle
+        ...     x, y = cells.T / 512
+        ...     inside = 0.01 - (x - 0.3) ** 2 - (y - 0.3) ** 2
+        ...     return np.stack([0 * inside, inside], axis=1).astype(np.float32)
+        >>> int(count_planes(disc, 1).counts[0])
+        2
+    """
+    mesh, ended = _refined(scores, slices, steps, whole_square, budget, safety, on_round)
+    finest = np.flatnonzero(mesh.level == mesh.deepest)
+    unsettled = np.zeros(len(mesh.corners), bool)
+    unsettled[finest[_judge(mesh, finest, safety)]] = True
+    links = _links(mesh.corners, mesh.labels)
+    sure = _links(mesh.corners[~unsettled], mesh.labels)
+    counts = _count(mesh, np.concatenate([links, _diagonals(mesh)]), slices)
+    uncertain = ended | (_count(mesh, links, slices) != counts)
+    uncertain |= _count(mesh, sure, slices) != counts
+    evaluations = np.bincount(mesh.slice_of_vertex, minlength=slices)
+    return PlaneCounts(counts.astype(np.int32), evaluations.astype(np.int32), uncertain)
+
+
+def _refined(
+    scores: Scores,
+    slices: int,
+    steps: int,
+    whole_square: bool,
+    budget: int,
+    safety: float,
+    on_round: Callable[[], None] | None,
+) -> tuple[Mesh, np.ndarray]:
+    """The final mesh, and bool [slices] where the budget ended its refinement."""
+    mesh = Mesh(scores, slices, steps, whole_square)
+    for _ in range(min(_FIRST_BISECTIONS, mesh.deepest)):
+        mesh.refine(np.ones(len(mesh.corners), bool))
+    new = np.ones(len(mesh.corners), bool)
+    ended = np.zeros(slices, bool)
+    while True:
+        spent = np.bincount(mesh.slice_of_vertex, minlength=slices) >= budget
+        open_ = np.flatnonzero(new & (mesh.level < mesh.deepest))
+        wanted = open_[_judge(mesh, open_, safety)]
+        stopped = spent[mesh.slice_of_triangle[wanted]]
+        ended[mesh.slice_of_triangle[wanted[stopped]]] = True
+        chosen = np.zeros(len(mesh.corners), bool)
+        chosen[wanted[~stopped]] = True
+        if on_round is not None:
+            on_round()
+        if not chosen.any():
+            return mesh, ended
+        new = mesh.refine(chosen)
+
+
+def _judge(mesh: Mesh, triangles: np.ndarray, safety: float) -> np.ndarray:
+    """`doubtful`, in chunks that bound the memory."""
+    size = max(1, _SCORES_AT_ONCE // (8 * mesh.values.shape[1]))
+    parts = [
+        doubtful(mesh, triangles[start : start + size], safety)
+        for start in range(0, len(triangles), size)
+    ]
+    return np.concatenate([np.zeros(0, bool), *parts])
+
+
+def _links(corners: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Edges int64 [links, 2] of triangles between vertices of equal label."""
+    edges = corners[:, _EDGES].reshape(-1, 2)
+    return edges[labels[edges[:, 0]] == labels[edges[:, 1]]]
+
+
+def _diagonals(mesh: Mesh) -> np.ndarray:
+    """Links int64 [links, 2] between diagonal neighbours of the finest grid with equal labels."""
+    links = []
+    for step in ((1, 1), (1, -1)):
+        other = mesh.neighbour(step)
+        here = np.flatnonzero(other >= 0)
+        here = here[mesh.labels[here] == mesh.labels[other[here]]]
+        links.append(np.stack([here, other[here]], axis=1))
+    return np.concatenate(links)
+
+
+def _count(mesh: Mesh, links: np.ndarray, slices: int) -> np.ndarray:
+    roots = np.unique(components(len(mesh.keys), links))
+    return np.bincount(mesh.slice_of_vertex[roots], minlength=slices)
