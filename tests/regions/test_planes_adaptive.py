@@ -15,7 +15,7 @@ def network(seed, activation, sharpness):
     """A random perceptron on R^3 with 5 classes, and the same in numpy."""
     random = np.random.default_rng(seed)
     first, second = random.normal(size=(3, 40)), random.normal(size=(40, 5))
-    weights = [np.float32(w) for w in (first * sharpness, random.normal(size=40), second)]
+    weights = [np.float32(w) for w in (first * sharpness, random.normal(size=(1, 40)), second)]
 
     def scores(x, act, xp):
         return act(x @ xp.asarray(weights[0]) + xp.asarray(weights[1])) @ xp.asarray(weights[2])
@@ -76,7 +76,7 @@ def test_slivers_and_steps_are_called_uncertain():
     budget = {"method": "adaptive", "points": STEPS + 1}
     assert count_regions(stairs, anchors, budget=50, **budget).uncertain.all()
     assert count_regions(strip, anchors, **budget).uncertain.all()
-    plain = count_regions(lambda x: x - jnp.array([0.1, 0.0]), anchors, **budget)
+    plain = count_regions(lambda x: x - jnp.array([[0.1, 0.0]]), anchors, **budget)
     assert plain.counts[0] == 2
     assert not plain.uncertain.any()
     assert "uncertain=1" in repr(count_regions(stairs, anchors, budget=50, **budget))
