@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from rcjax.array_types import Array, Bool, Int, Integer
 from rcjax.regions.components.sweeps import (
     Offset,
     backward_offsets,
@@ -29,8 +30,11 @@ _BLOCK = 64
 
 @functools.partial(jax.jit, static_argnames=("dim", "connectivity"))
 def component_forest(
-    labels: jax.Array, mask: jax.Array | None, dim: int, connectivity: str
-) -> jax.Array:
+    labels: Integer[Array, "*shape"],
+    mask: Bool[Array, "*shape"] | None,
+    dim: int,
+    connectivity: str,
+) -> Integer[Array, "cells batch"]:
     """Parent of every cell: trees are components, and a root is the first cell of its component.
 
     Args:
@@ -53,7 +57,7 @@ def component_forest(
     if dim > _MOST_AXES_TO_SWEEP:
         return _unite_disagreements(ids, words, offsets)
 
-    def sweep_all_ways(_: int, ids: jax.Array) -> jax.Array:
+    def sweep_all_ways(_: jax.Array, ids: jax.Array) -> jax.Array:
         for axis, backwards in itertools.product(reversed(range(dim)), (False, True)):
             ids = sweep(ids, words, offsets, axis, backwards)
         return ids
@@ -62,7 +66,7 @@ def component_forest(
     return _unite_disagreements(ids, words, offsets)
 
 
-def find_roots(parents: jax.Array) -> jax.Array:
+def find_roots(parents: Integer[Array, "cells batch"]) -> Integer[Array, "cells batch"]:
     """Root of every cell, for parents [cells, batch]."""
 
     def halve(parents: jax.Array) -> jax.Array:
@@ -76,8 +80,10 @@ def find_roots(parents: jax.Array) -> jax.Array:
 
 
 def _unite_disagreements(
-    ids: jax.Array, words: list[jax.Array], offsets: list[Offset]
-) -> jax.Array:
+    ids: Integer[Array, "*padded batch"],
+    words: list[Integer[Array, "*padded batch"]],
+    offsets: list[Offset],
+) -> Integer[Array, "cells batch"]:
     """Unites the trees of all linked cells whose ids differ, a portion of the cells at a time."""
     grid = tuple(size - 2 for size in ids.shape[:-1])
     batch = ids.shape[-1]
@@ -106,7 +112,7 @@ def _unite_disagreements(
     return parents.reshape(-1, batch)
 
 
-def _some_true(flags: jax.Array, count: int) -> jax.Array:
+def _some_true(flags: Bool[Array, " flags"], count: int) -> Int[Array, " {count}"]:
     """Indices of `count` true flags, at least one if any is true; 0 fills up the rest.
 
     Looks for blocks with a true flag first, since `nonzero` on all flags would take longer than
@@ -121,7 +127,11 @@ def _some_true(flags: jax.Array, count: int) -> jax.Array:
     return jnp.where(places < candidates.size, indices, 0)
 
 
-def _disagreements(ids: jax.Array, words: list[jax.Array], offsets: list[Offset]) -> jax.Array:
+def _disagreements(
+    ids: Integer[Array, "*padded batch"],
+    words: list[Integer[Array, "*padded batch"]],
+    offsets: list[Offset],
+) -> Bool[Array, "*padded batch"]:
     """Cells linked to a backward neighbour of another id (padded as `ids`)."""
     result = jnp.zeros(ids.shape, bool)
     for number, offset in enumerate(offsets):
@@ -131,7 +141,9 @@ def _disagreements(ids: jax.Array, words: list[jax.Array], offsets: list[Offset]
     return result
 
 
-def _unite(parents: jax.Array, cells: jax.Array, batch: int) -> jax.Array:
+def _unite(
+    parents: Integer[Array, " all_cells"], cells: Int[Array, "together columns"], batch: int
+) -> Integer[Array, " all_cells"]:
     """Makes the cells of each column of `cells` [together, columns] members of one tree.
 
     Each round the root of every cell hooks onto the smallest root of its column. A root that
@@ -150,7 +162,9 @@ def _unite(parents: jax.Array, cells: jax.Array, batch: int) -> jax.Array:
     return lax.while_loop(disagree, hook, _find(parents, cells, batch))[0]
 
 
-def _find(parents: jax.Array, nodes: jax.Array, batch: int) -> tuple[jax.Array, jax.Array]:
+def _find(
+    parents: Integer[Array, " all_cells"], nodes: Int[Array, "together columns"], batch: int
+) -> tuple[Integer[Array, " all_cells"], Int[Array, "together columns"]]:
     """Roots of nodes (indices into the flat parents), pointing each node at its root on the way."""
     grid_number = nodes % batch
 

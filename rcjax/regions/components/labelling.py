@@ -29,17 +29,23 @@ Example:
 """
 
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from rcjax.array_types import Array, ArrayLike, Bool, Int, Integer, Shaped
 from rcjax.regions.components.forest import component_forest, find_roots
 
 
-def count_components(labels: Any, mask: Any = None, *, dim: int, connectivity: str) -> jax.Array:
+def count_components(
+    labels: Shaped[ArrayLike, "..."],
+    mask: Shaped[ArrayLike, "..."] | None = None,
+    *,
+    dim: int,
+    connectivity: str,
+) -> Int[Array, "..."]:
     """Number of connected components of every label grid.
 
     Args:
@@ -73,7 +79,13 @@ def count_components(labels: Any, mask: Any = None, *, dim: int, connectivity: s
     return count - jnp.sum(~mask, axis=tuple(range(-dim, 0)), dtype=jnp.int32)
 
 
-def label_components(labels: Any, mask: Any = None, *, dim: int, connectivity: str) -> jax.Array:
+def label_components(
+    labels: Shaped[ArrayLike, "*shape"],
+    mask: Shaped[ArrayLike, "..."] | None = None,
+    *,
+    dim: int,
+    connectivity: str,
+) -> Int[Array, "*shape"]:
     """Component of every cell, named by the smallest flat index of its cells.
 
     Args:
@@ -101,8 +113,11 @@ def label_components(labels: Any, mask: Any = None, *, dim: int, connectivity: s
 
 
 def _checked(
-    labels: Any, mask: Any, dim: int, connectivity: str
-) -> tuple[jax.Array, jax.Array | None]:
+    labels: Shaped[ArrayLike, "*shape"],
+    mask: Shaped[ArrayLike, "..."] | None,
+    dim: int,
+    connectivity: str,
+) -> tuple[Integer[Array, "*shape"], Bool[Array, "*shape"] | None]:
     """Labels and mask (broadcast to the labels' shape) as arrays, after all static checks."""
     if connectivity not in ("full", "face"):
         raise ValueError(
@@ -132,7 +147,7 @@ def _checked(
     return labels, _checked_mask(mask, labels.shape)
 
 
-def _small_labels(labels: Any) -> jax.Array:
+def _small_labels(labels: Shaped[ArrayLike, "*shape"]) -> Shaped[Array, "*shape"]:
     """Labels as a JAX array. Host labels that 32 bits cannot hold are renamed, not cut off."""
     if not isinstance(labels, jax.Array):
         labels = np.asarray(labels)
@@ -146,7 +161,9 @@ def _small_labels(labels: Any) -> jax.Array:
     return labels.astype(jnp.int8) if labels.dtype == jnp.bool_ else labels
 
 
-def _checked_mask(mask: Any, shape: tuple[int, ...]) -> jax.Array | None:
+def _checked_mask(
+    mask: Shaped[ArrayLike, "..."] | None, shape: tuple[int, ...]
+) -> Bool[Array, "..."] | None:
     if mask is None:
         return None
     mask = jnp.asarray(mask)
@@ -166,7 +183,9 @@ def _split_shape(shape: tuple[int, ...], dim: int) -> tuple[tuple[int, ...], tup
     return shape[: len(shape) - dim], shape[len(shape) - dim :]
 
 
-def _run_starts(labels: jax.Array, mask: jax.Array | None) -> jax.Array:
+def _run_starts(
+    labels: Integer[Array, "*shape"], mask: Bool[Array, "*shape"] | None
+) -> Bool[Array, "*shape"]:
     """Cells of 1-D grids that start a component: inside, and not linked to the cell before."""
     linked = labels[..., 1:] == labels[..., :-1]
     inside = jnp.ones(labels.shape, bool) if mask is None else mask

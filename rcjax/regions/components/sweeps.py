@@ -10,7 +10,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
+
+from rcjax.array_types import Array, Bool, Integer, Shaped
 
 Offset = tuple[int, ...]
 
@@ -27,7 +30,11 @@ def backward_offsets(dim: int, connectivity: str) -> list[Offset]:
     return offsets
 
 
-def link_words(labels: jax.Array, mask: jax.Array | None, offsets: list[Offset]) -> list[jax.Array]:
+def link_words(
+    labels: Integer[Array, " batch *grid"],
+    mask: Bool[Array, " batch *grid"] | None,
+    offsets: list[Offset],
+) -> list[Integer[Array, "*padded batch"]]:
     """Which backward neighbours a cell is linked to: bits of uint8 words, one for each offset.
 
     Args:
@@ -50,20 +57,25 @@ def link_words(labels: jax.Array, mask: jax.Array | None, offsets: list[Offset])
     return [pad_grid(_batch_last(word)) for word in words]
 
 
-def linked_to(words: list[jax.Array], number: int) -> jax.Array:
+def linked_to(words: list[Integer[Array, "*shape"]], number: int) -> Bool[Array, "*shape"]:
     """Booleans: is the cell linked to its backward neighbour of this number?"""
     bit = jnp.uint8(1 << (number % _LINKS_PER_WORD))
-    return (words[number // _LINKS_PER_WORD] & bit) != 0
+    linked: jax.Array = (words[number // _LINKS_PER_WORD] & bit) != 0
+    return linked
 
 
-def pad_grid(array: jax.Array) -> jax.Array:
+def pad_grid(array: Shaped[Array, "*grid batch"]) -> Shaped[Array, "*padded batch"]:
     """Adds one cell of zeros on either side of every grid axis."""
     return jnp.pad(array, [(1, 1)] * (array.ndim - 1) + [(0, 0)])
 
 
 def sweep(
-    ids: jax.Array, words: list[jax.Array], offsets: list[Offset], axis: int, backwards: bool
-) -> jax.Array:
+    ids: Integer[Array, "*padded batch"],
+    words: list[Integer[Array, "*padded batch"]],
+    offsets: list[Offset],
+    axis: int,
+    backwards: bool,
+) -> Integer[Array, "*padded batch"]:
     """Carries the smallest id along the links, hyperplane after hyperplane of one axis.
 
     The links followed are those whose offset has its first non-zero entry at `axis`: they all lead
@@ -86,7 +98,7 @@ def sweep(
         position = length - k if backwards else k + 1
         here = (0,) * len(offsets[0])
         smallest = slab(ids, position, here)
-        unlinked = jnp.array(jnp.iinfo(ids.dtype).max, ids.dtype)
+        unlinked = jnp.array(np.iinfo(ids.dtype).max, ids.dtype)
         for number in numbers:
             offset = offsets[number]
             towards = tuple(-entry for entry in offset) if backwards else offset
@@ -99,21 +111,25 @@ def sweep(
         start[axis] = position
         return lax.dynamic_update_slice(ids, smallest, start)
 
-    return lax.fori_loop(1, length, step, ids)
+    swept: jax.Array = lax.fori_loop(1, length, step, ids)
+    return swept
 
 
-def _neighbours(array: jax.Array, offset: Offset) -> jax.Array:
+def _neighbours(
+    array: Shaped[Array, " batch *grid"], offset: Offset
+) -> Shaped[Array, " batch *grid"]:
     """The array's value (0 beyond the border) at every cell's neighbour."""
     padding = [(0, 0, 0)] + [(-entry, entry, 0) for entry in offset]
     return lax.pad(array, jnp.zeros((), array.dtype), padding)
 
 
-def _batch_last(array: jax.Array) -> jax.Array:
+def _batch_last(array: Shaped[Array, " batch *grid"]) -> Shaped[Array, "*grid batch"]:
     """[batch, n_1, ..., n_dim] -> [n_1, ..., n_dim, batch].
 
     In two steps, the first of which moves whole rows: on a CPU several times faster than one.
     """
     *rows, row_length = array.shape[1:]
-    by_row = lax.optimization_barrier(jnp.moveaxis(array, 0, -2))
+    by_row = lax.optimization_barrier(jnp.moveaxis(array, 0, -2))  # type: ignore[no-untyped-call]
     by_row = by_row.reshape(-1, array.shape[0], row_length)
-    return lax.map(jnp.transpose, by_row).reshape(*rows, row_length, array.shape[0])
+    turned: jax.Array = lax.map(jnp.transpose, by_row)
+    return turned.reshape(*rows, row_length, array.shape[0])

@@ -1,0 +1,44 @@
+"""The functions and arrays that the counter passes around: one name for each, with its shape.
+
+The sizes: `slices`, `anchors` (dim + 1), `points` (of all slices together), `classes`, and any
+number of axes `*features` of one point.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias
+
+from rcjax.array_types import ArrayLike, Float, Int, Num, Shaped
+
+# A JAX function, a callable pytree, or what `on_host` returns: points [n, *features] to labels [n]
+# or scores [n, classes]. The object is the user's own, so nothing more is known of it.
+Predict: TypeAlias = Callable[[Any], Any]
+
+# One block of slices: anchor i of slice s is [s, i].
+AnchorBlock: TypeAlias = Float[ArrayLike, "slices anchors *features"]
+Points: TypeAlias = Num[ArrayLike, " points *features"]
+Labels: TypeAlias = Int[ArrayLike, " points"]
+Scores: TypeAlias = Float[ArrayLike, "points classes"]
+# What a classifier returns: labels, or scores whose largest wins.
+Outputs: TypeAlias = Labels | Scores
+
+# A point of a slice: the number of the slice in its block, and barycentric weights of its anchors.
+SliceIndex: TypeAlias = Int[ArrayLike, " points"]
+Weights: TypeAlias = Float[ArrayLike, "points anchors"]
+
+# The labels of grids: any number of axes, the last `dim` of which are a grid.
+LabelGrids: TypeAlias = Shaped[ArrayLike, "..."]
+
+
+class Anchors(Protocol):
+    """Anchors [slices, dim + 1, *features]: an array, or what gathers its blocks when asked."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[slices, dim + 1, *features]."""
+
+    @property
+    def dtype(self) -> Any:
+        """A dtype of real numbers."""
+
+    def __getitem__(self, block: slice, /) -> Any:
+        """The anchors of a block of consecutive slices: an array."""
