@@ -27,18 +27,18 @@ def check_devices() -> None:
 
 
 def describe_devices() -> str:
-    """The devices of this process in words, such as "1 x cpu"."""
+    """Returns the devices of this process in words, such as "1 x cpu"."""
     devices = jax.local_devices()
     return f"{len(devices)} x {devices[0].device_kind}"
 
 
 def local_mesh() -> Mesh:
-    """All devices of this process in one row."""
+    """Returns a mesh of one axis over all devices of this process."""
     return Mesh(np.array(jax.local_devices()), (_AXIS,))
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-    """The placement of an array that has a whole copy on every device."""
+    """Returns the placement of an array that has a whole copy on every device."""
     return NamedSharding(mesh, PartitionSpec())
 
 
@@ -48,9 +48,12 @@ def replicate(mesh: Mesh, tree: Any) -> Any:
 
 
 def place_batch(mesh: Mesh, batch: Any) -> Any:
-    """Brings host arrays `[examples, ...]` to the devices, a part to each where they divide evenly.
+    """Brings host arrays to the devices.
 
-    Others go to all devices whole; a compiled function then divides them.
+    Args:
+        mesh: the devices.
+        batch: arrays `[examples, ...]`. If the examples divide evenly, each device gets a part;
+            otherwise each gets all, and a compiled function divides them.
     """
     even = all(len(array) % mesh.size == 0 for array in batch)
     return jax.device_put(
@@ -59,12 +62,13 @@ def place_batch(mesh: Mesh, batch: Any) -> Any:
 
 
 def divide_batch(mesh: Mesh, batch: Any) -> Any:
-    """Divides arrays `[examples, ...]` among the devices; for use inside a compiled function.
+    """Divides a batch among the devices, inside a compiled function.
 
-    Scalars are left as they are.
-
-    A number of examples that is no multiple of the devices is divided as evenly as it goes: the
-    compiler pads and masks, so results stay those of one device.
+    Args:
+        mesh: the devices.
+        batch: arrays `[examples, ...]`, and scalars, which stay as they are. The number of
+            examples need be no multiple of the devices: the compiler pads and masks, so the results
+            are the same as on one device.
     """
     if mesh.size == 1:
         return batch

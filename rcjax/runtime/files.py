@@ -11,7 +11,15 @@ from rcjax.errors import DamagedError, UserError
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes a file so that a reader never meets half of it."""
+    """Writes a JSON file that appears whole or not at all.
+
+    Args:
+        path: the file; replaced if it is there.
+        content: numbers that are not finite become null.
+
+    Raises:
+        OSError: it cannot be written; the earlier file stays.
+    """
     partial = path.with_name(path.name + ".partial")
     try:
         with open(partial, "w", encoding="utf-8") as file:
@@ -49,21 +57,22 @@ def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
 
 
 def is_finite_number(value: Any) -> TypeGuard[float]:
-    """Whether a value that was read is a finite number.
+    """Returns whether a value is a finite number, and no truth value.
 
-    >>> [is_finite_number(value) for value in (2, 0.5, True, float("nan"), "2", None)]
-    [True, True, False, False, False, False]
+    Example:
+        >>> [is_finite_number(value) for value in (2, 0.5, True, float("nan"), "2", None)]
+        [True, True, False, False, False, False]
     """
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def json_line(content: Any) -> str:
-    """One line of JSON, with its end."""
+    """Returns content as one line of JSON, with the line end."""
     return json.dumps(finite(content), allow_nan=False) + "\n"
 
 
 def finite(content: Any) -> Any:
-    """The same with null in place of what JSON has no word for: infinite and not a number."""
+    """Returns content with None in place of numbers that JSON lacks: infinities and NaN."""
     if isinstance(content, float):
         return content if math.isfinite(content) else None
     if isinstance(content, Mapping):

@@ -1,4 +1,4 @@
-"""What a result depends on beside its config: versions, the platform, the number of cores."""
+"""Versions, platform and cores: what a result depends on besides its config."""
 
 import functools
 import hashlib
@@ -34,7 +34,7 @@ def versions() -> dict[str, Any]:
 
 
 def processor_model() -> str:
-    """What the system calls the processor; where it does not say, the kind of machine."""
+    """Returns the system's name of the processor, or the kind of machine if it has none."""
     if os.path.exists("/proc/cpuinfo"):
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             for line in file:
@@ -45,7 +45,7 @@ def processor_model() -> str:
 
 @functools.cache
 def _source() -> str:
-    """A short name of rcjax's code as it is: the version alone is the same for many commits."""
+    """Returns a short hash of rcjax's source: many commits have the same version."""
     package = Path(rcjax.__file__).parent
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
