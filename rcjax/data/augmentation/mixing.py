@@ -72,7 +72,7 @@ def cutmix(
 
     Example:
         >>> labels = jnp.arange(4)
-        >>> images = labels.reshape(4, 1, 1, 1) * jnp.ones((8, 8, 1))
+        >>> images = labels.reshape(4, 1, 1, 1) * jnp.ones((4, 8, 8, 1))
         >>> mixed, both = cutmix(jax.random.key(3), images, labels, 1.0)
         >>> means = both.share * both.first + (1 - both.share) * both.second
         >>> bool(jnp.allclose(mixed.mean((1, 2, 3)), means))
