@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from rcjax.report.charts import Chart, Hints, Panel
 from rcjax.report.drawing import Points, draw_scatter
 from rcjax.report.palette import Palette
+from rcjax.report.tables import MOST_RUNS
 from rcjax.report.texts import say, say_lines
 from rcjax.statistics import Analysis, NetworkStatistics, names
 
@@ -22,6 +23,7 @@ def scatter_charts(analysis: Analysis, palette: Palette) -> list[Chart]:
 def _chart(network: NetworkStatistics, palette: Palette, confidence: float) -> Chart:
     settings = network.runs.with_numbers
     runs = [row for setting in settings for row in setting.rows]
+    dots = runs if len(runs) <= MOST_RUNS else []
     points = Points(
         x=np.array([setting.mean(names.COUNT) for setting in settings]),
         y=np.array([setting.mean(names.GAP) for setting in settings]),
@@ -29,13 +31,13 @@ def _chart(network: NetworkStatistics, palette: Palette, confidence: float) -> C
         y_spread=np.array([setting.spread(names.GAP) for setting in settings]),
         colours=[palette.colour(setting.settings) for setting in settings],
         markers=[palette.marker(setting.settings) for setting in settings],
-        run_x=np.array([row.count for row in runs]),
-        run_y=np.array([row.gap for row in runs]),
-        run_colours=[palette.colour(row.settings) for row in runs],
+        run_x=np.array([row.count for row in dots]),
+        run_y=np.array([row.gap for row in dots]),
+        run_colours=[palette.colour(row.settings) for row in dots],
     )
 
     def draw(axes: Axes) -> Hints:
-        hints: Hints = {"runs": [say_lines("run_hint", row=row) for row in runs]}
+        hints: Hints = {"runs": [say_lines("run_hint", row=row) for row in dots]}
         for name, drawn in draw_scatter(axes, points, network.line).items():
             hints[name] = [say_lines("setting_hint", setting=settings[place]) for place in drawn]
         return hints
@@ -48,6 +50,7 @@ def _chart(network: NetworkStatistics, palette: Palette, confidence: float) -> C
     caption = say(
         "scatter_caption",
         runs=len(runs),
+        dots=bool(dots),
         several=len(runs) > len(settings),
         line=network.line is not None,
         confidence=confidence,

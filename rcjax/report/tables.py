@@ -64,6 +64,9 @@ STATISTICS = {
 }
 
 
+MOST_RUNS = 2000  # in the table of the page; runs.csv has all
+
+
 @dataclass(frozen=True)
 class Cell:
     """A cell of a table.
@@ -244,9 +247,9 @@ def runs_table(analysis: Analysis) -> Table:
             _run_cells(row, networks, axes, said.get(row.name, row.status)),
             "" if row.status == names.COMPLETED else "faulty",
         )
-        for row in study.rows
+        for row in study.rows[:MOST_RUNS]
     ]
-    caption = say("runs_caption", runs=len(rows), fixed=fixed)
+    caption = say("runs_caption", runs=len(study.rows), shown=len(rows), fixed=fixed)
     return Table(caption, "Run", tuple(headings), tuple(rows))
 
 

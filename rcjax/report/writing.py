@@ -15,6 +15,7 @@ from rcjax.report.findings import findings_of
 from rcjax.report.page import render
 from rcjax.report.palette import Palette
 from rcjax.report.published import plain, published
+from rcjax.report.runs_csv import runs_csv
 from rcjax.report.scatter import scatter_charts
 from rcjax.report.side_by_side import measure_charts
 from rcjax.runtime import read_json, write_json
@@ -27,8 +28,9 @@ def write_report(analysis: Analysis, about: About, folder: Path) -> dict[str, An
     Args:
         analysis: what `rcjax.statistics.analyze` returned.
         about: what else is known of the study.
-        folder: receives report.html (one file, opens without a network), report.json and
-            figures/NAME.pdf and .png. Those of an earlier report are replaced or removed.
+        folder: receives report.html (one file, opens without a network), report.json,
+            runs.csv and figures/NAME.pdf and .png. Those of an earlier report are replaced or
+            removed.
 
     Returns:
         The content of report.json.
@@ -39,6 +41,7 @@ def write_report(analysis: Analysis, about: About, folder: Path) -> dict[str, An
     drawn = [chart for group in charts.values() for chart in group]
     for chart in drawn:
         chart.write(figures)
+    _write_text(folder / "runs.csv", runs_csv(analysis.study))
     _write_text(folder / "report.html", render(analysis, about, findings, charts))
     content = {
         **published(analysis, findings),

@@ -1,11 +1,15 @@
 """Bootstrap intervals: settings are drawn with replacement, and within each its runs."""
 
+import itertools
+
 import numpy as np
 
 from rcjax.array_types import Bool, Float
-from rcjax.statistics.averaging import average
+from rcjax.statistics.averaging import rounded
 from rcjax.statistics.correlation import control_basis
 from rcjax.statistics.estimates import Interval
+
+_CHUNK = 4_000_000  # numbers held at once
 
 
 class Resampling:
@@ -28,27 +32,36 @@ class Resampling:
         """Draws.
 
         Args:
-            known: bool [settings, runs], which runs exist; at least one in every setting.
+            known: which runs exist; at least one in every setting.
             number: of resamples.
             seed: of the draws; equal seeds and `known` give equal draws.
         """
+        self._known, self._seed = known, seed
         generator = np.random.default_rng([seed, 0])
-        runs = known.sum(axis=1)
-        self.settings = generator.integers(len(known), size=(number, len(known)))
-        size = (*self.settings.shape, known.shape[1])
-        drawn_runs = runs[self.settings][..., None]
-        # Places of the known runs come first in every setting, in their order.
-        places = np.argsort(~known, axis=1, kind="stable")
-        drawn = np.floor(generator.random(size) * drawn_runs).astype(int)
-        self._columns = places[self.settings[..., None], drawn]
-        self._used = np.arange(known.shape[1]) < drawn_runs
+        self.settings = generator.integers(len(known), size=(number, len(known)), dtype=np.int32)
 
     def averages(
         self, values: Float[np.ndarray, "settings runs"]
     ) -> Float[np.ndarray, "resamples settings"]:
-        """Averages of the drawn runs of every drawn setting."""
-        drawn = values[self.settings[..., None], self._columns]
-        return average(np.where(self._used, drawn, np.nan))
+        """Averages of the drawn runs of every drawn setting.
+
+        The runs are drawn anew for every quantity, equally: held in memory they would take as many
+        numbers as there are resamples times runs.
+        """
+        drawn = self.settings.reshape(-1)
+        order = np.argsort(drawn, kind="stable")
+        ends = np.searchsorted(drawn[order], np.arange(len(values) + 1))
+        means = np.empty(drawn.size)
+        for place, (start, end) in enumerate(itertools.pairwise(ends.tolist())):
+            own = values[place, self._known[place]]
+            generator = np.random.default_rng([self._seed, 5, place])
+            step = max(1, _CHUNK // own.size)
+            for first in range(start, end, step):
+                where = order[first : min(first + step, end)]
+                runs = generator.integers(own.size, size=(where.size, own.size), dtype=np.int32)
+                means[where] = own[runs].mean(axis=1)
+        several = (self._known.sum(axis=1) > 1)[self.settings]
+        return rounded(means.reshape(self.settings.shape), several)
 
 
 class Resamples:

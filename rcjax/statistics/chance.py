@@ -12,6 +12,7 @@ from rcjax.array_types import Float, Int
 from rcjax.statistics.estimates import Chance, Interval
 
 PERMUTATIONS = 2000
+_MOST = 20_000_000  # numbers exchanged: of large studies fewer permutations
 _CHUNK = 2_000_000  # numbers held at once
 
 Statistic = Callable[[Float[np.ndarray, "orders places"]], Float[np.ndarray, " orders"]]
@@ -63,7 +64,7 @@ def _orders(
 ) -> Iterator[Float[np.ndarray, "orders places"]]:
     generator = np.random.default_rng([seed, 3])
     by_cell = np.argsort(cell, kind="stable")
-    left = PERMUTATIONS
+    left = min(PERMUTATIONS, max(200, _MOST // x.size))
     while left:
         number = min(left, max(1, _CHUNK // x.size))
         drawn = np.argsort(cell + generator.random((number, x.size)), axis=1)

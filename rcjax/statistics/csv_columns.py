@@ -1,6 +1,7 @@
 """The columns of an external table: what each name means, and names that are nearly one of them."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -91,10 +92,19 @@ def check_header(path: Path, header: Sequence[str]) -> None:
     Raises:
         UserError: the first thing that is wrong, and how to mend it.
     """
-    if repeated := sorted({name or "(empty)" for name in header if header.count(name) > 1}):
+    if unprintable := [name for name in header if not name.isprintable()]:
+        raise UserError(
+            f"column {header.index(unprintable[0]) + 1} of {path} has control characters in its "
+            f"name, {unprintable[0][:60]!r}; rename it"
+        )
+    counts = Counter(header)
+    if repeated := sorted(name or "(empty)" for name, number in counts.items() if number > 1):
         raise UserError(f"{path} has several columns called {', '.join(repeated)}; rename them")
     if "" in header:
-        raise UserError(f"column {header.index('') + 1} of {path} has no name; give it one")
+        raise UserError(
+            f"column {header.index('') + 1} of {path} has no name; give it one, or remove it "
+            "(pandas writes such a column unless told to_csv(index=False))"
+        )
     _check_spelling(path, header)
     _check_epochs(path, header)
     if all(name in header for name in NETWORK):

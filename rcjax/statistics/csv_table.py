@@ -3,7 +3,7 @@
 import csv
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from rcjax.statistics.rows import Row
 # Percentage points that rounded columns may differ from the accuracies.
 _ROUNDING = 0.1
 _MOST_SHOWN = 60  # characters of a cell
+_MOST_COLUMNS, _MOST_RUNS = 2000, 1_000_000
 
 
 def read_table(path: str | os.PathLike[str]) -> tuple[Row, ...]:
@@ -105,16 +106,13 @@ def _read_cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The header, and the lines that are not empty with their numbers (the header is row 1)."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = list(csv.reader(file, strict=True))
+            filled = _filled_lines(path, csv.reader(file, strict=True))
     except OSError as error:
         raise UserError(f"cannot read the table {path}: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(
             f"{path} is not a table of comma-separated values in UTF-8 ({error}); export it as CSV"
         ) from None
-    filled = [
-        (number, line) for number, line in enumerate(lines, start=1) if any(map(str.strip, line))
-    ]
     if not filled:
         raise UserError(f"the table {path} is empty; it needs a header line and a line per run")
     header = [name.strip() for name in filled[0][1]]
@@ -126,10 +124,32 @@ def _read_cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     return header, filled[1:]
 
 
+def _filled_lines(path: Path, lines: Iterable[list[str]]) -> list[tuple[int, list[str]]]:
+    """Lines that are not empty, with their numbers, one at a time: the file may be anything."""
+    filled: list[tuple[int, list[str]]] = []
+    for number, line in enumerate(lines, start=1):
+        if not any(map(str.strip, line)):
+            continue
+        if not filled and len(line) > _MOST_COLUMNS:
+            raise UserError(
+                f"the header of {path} has {len(line)} columns; a table of runs has at most "
+                f"{_MOST_COLUMNS}"
+            )
+        if len(filled) > _MOST_RUNS:
+            raise UserError(f"{path} has more than {_MOST_RUNS} runs; give a table for each study")
+        filled.append((number, line))
+    return filled
+
+
 def _row(cells: _Cells, header: list[str]) -> Row:
     network = cells.text("network") or cells.text("architecture")
     if not network:
         raise UserError(f"{cells.row} names no network; fill its cell")
+    for column, text in (("network", network), ("name", cells.text("name"))):
+        if text and not text.isprintable():
+            raise UserError(
+                f"{cells.row}, column {column}: a name is of printable characters, got {text!r}"
+            )
     train, test = (cells.number(name) for name in ACCURACIES)
     gap = None
     if train is not None and test is not None:

@@ -7,6 +7,8 @@ import numpy as np
 
 from rcjax.array_types import Float, Int, Num
 
+_PAIRS = 5000  # of settings, looked at together
+
 
 def granulated_kendall(
     x: Num[np.ndarray, "*#batch settings"],
@@ -45,11 +47,14 @@ def granulated_kendall(
     result = {}
     for axis in codes:
         first, second, weights = _weighted_pairs(axis, codes)
-        signs = np.sign(x[..., first] - x[..., second]) * np.sign(y[..., first] - y[..., second])
-        # Whole weights: their sums are exact.
+        agreement = np.zeros(shape)
+        for start in range(0, len(first), _PAIRS):
+            a, b = first[start : start + _PAIRS], second[start : start + _PAIRS]
+            signs = np.sign(x[..., a] - x[..., b]) * np.sign(y[..., a] - y[..., b])
+            # Whole weights: their sums are exact.
+            agreement += (signs * weights[start : start + _PAIRS]).sum(axis=-1)
         total = weights.sum()
-        mean = (signs * weights).sum(axis=-1) / total if total else np.full(shape, np.nan)
-        result[axis] = np.asarray(mean)
+        result[axis] = np.asarray(agreement / total) if total else np.full(shape, np.nan)
     known = [psi for psi in result.values() if not np.isnan(psi).any()]
     result["mean"] = np.asarray(np.mean(known, axis=0)) if known else np.full(shape, np.nan)
     return result

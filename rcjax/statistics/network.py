@@ -7,7 +7,7 @@ import numpy as np
 
 from rcjax.statistics.bootstrap import Resamples
 from rcjax.statistics.design import Design
-from rcjax.statistics.estimates import MeasureStatistics, Undefined, undefined
+from rcjax.statistics.estimates import Estimate, Interval, MeasureStatistics, Undefined, undefined
 from rcjax.statistics.names import COUNT, GAP, OUTCOMES, TRIVIAL, VARIANT
 from rcjax.statistics.null import null_statistics
 from rcjax.statistics.one_measure import Options, measure_statistics
@@ -120,7 +120,10 @@ def _outcome_statistics(
         trivial = replace(nothing, settings=0)
     else:
         values = np.broadcast_to(design.trivial_predictor[:, None], outcome.shape)
-        trivial = measure_statistics(values, outcome, design, resamples, options)
+        trivial = replace(
+            measure_statistics(values, outcome, design, resamples, options),
+            pearson_minus_trivial=Estimate(0.0, Interval(0.0, 0.0)),
+        )
     return OutcomeStatistics(measures, trivial, null_statistics(outcome, design, options))
 
 

@@ -20,7 +20,7 @@ from rcjax.statistics.one_measure import (
 )
 
 PREDICTORS = 1000
-# The conditional information looks at all pairs of settings: on large grids of fewer predictors.
+# Some statistics look at all pairs of settings: in large studies of fewer predictors.
 _MOST_PAIRS = 50_000_000
 
 
@@ -46,12 +46,13 @@ def null_statistics(
     if np.ptp(y) == 0:
         return undefined(design, PREDICTORS, Undefined.CONSTANT_OUTCOME)
     generator = np.random.default_rng([options.seed, 1])
-    x = generator.standard_normal((PREDICTORS, len(y)))
+    predictors = min(PREDICTORS, max(100, 4 * _MOST_PAIRS // len(y) ** 2))
+    x = generator.standard_normal((predictors, len(y)))
     values = coefficients(x, y, design)
     information = Estimate(undefined=information_undefined(design))
     if information.undefined is None:
         pairs = len(y) ** 2 * comb(len(design.codes), 2)
-        fewer = x[: max(100, _MOST_PAIRS // pairs)]
+        fewer = x[: max(20, _MOST_PAIRS // pairs)]
         drawn = conditional_mutual_information(fewer, y, design.codes)
         information = _estimate(drawn, Undefined.NOTHING_LEFT, options)
     along = {
@@ -62,7 +63,7 @@ def null_statistics(
     return MeasureStatistics(
         design,
         len(y),
-        PREDICTORS,
+        predictors,
         along=along,
         conditional_mutual_information=information,
         pearson_noise_corrected=Estimate(undefined=Undefined.NOTHING_OVER_SEEDS),

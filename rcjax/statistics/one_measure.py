@@ -35,7 +35,9 @@ from rcjax.statistics.noise import noise_corrected
 
 FEWEST_SETTINGS = 3
 TIE_BREAKS = 200
-COEFFICIENTS = {"pearson": pearson, "spearman": spearman, "kendall": kendall}
+_MOST_PAIRS = 200_000_000  # pairs of settings times resamples, of what looks at all pairs
+_OF_VALUES = {"pearson": pearson, "spearman": spearman}
+COEFFICIENTS = {**_OF_VALUES, "kendall": kendall}
 
 _Runs = Float[np.ndarray, "settings runs"]
 _Kept = Float[np.ndarray, "kept runs"]
@@ -143,11 +145,7 @@ _PARTIAL = (
 
 def lead(x: _Means, y: _Means, trivial: _Means | None) -> Any:
     """By how much x correlates more strongly with y than the trivial predictor does."""
-    if trivial is None:
-        return np.nan
-    # Rounded as x and y are: the trivial predictor leads itself by exactly 0.
-    beside = average(trivial[..., None])
-    return np.abs(pearson(x, y)) - np.abs(pearson(beside, y))
+    return np.nan if trivial is None else np.abs(pearson(x, y)) - np.abs(pearson(trivial, y))
 
 
 def why_undefined(name: str, design: Design) -> Undefined:
@@ -252,7 +250,8 @@ def _information(x: _Means, y: _Means, design: Design, options: Options) -> Esti
     if len(np.unique(x)) == len(x):
         value = float(conditional_mutual_information(x, y, design.codes))
         return _estimate(value, Undefined.NOTHING_LEFT)
-    orders = break_ties(x, TIE_BREAKS, np.random.default_rng([options.seed, 2]))
+    number = min(TIE_BREAKS, max(20, _MOST_PAIRS // x.size**2))
+    orders = break_ties(x, number, np.random.default_rng([options.seed, 2]))
     values = conditional_mutual_information(orders, y, design.codes)
     if np.ptp(values) < 1e-9:  # the equal values are never compared
         return _estimate(float(values[0]), Undefined.NOTHING_LEFT)
@@ -270,7 +269,9 @@ def _intervals(
 ) -> dict[str, Interval | None]:
     resampling, basis = resamples.of(known, design.control_values)
     drawn_x, drawn_y = resampling.averages(x), resampling.averages(y)
-    drawn = {name: function(drawn_x, drawn_y) for name, function in COEFFICIENTS.items()}
+    drawn = {name: function(drawn_x, drawn_y) for name, function in _OF_VALUES.items()}
+    fewer = max(100, 10 * _MOST_PAIRS // len(x) ** 2)
+    drawn["kendall"] = kendall(drawn_x[:fewer], drawn_y[:fewer])
     if basis is not None:
         drawn["partial_correlation"] = correlate_residuals(drawn_x, drawn_y, basis)
     trivial = design.trivial_predictor

@@ -16,11 +16,22 @@ from rcjax.report.page import render
 from rcjax.report.tables import estimate_cell
 from rcjax.report.words import MINUS
 from rcjax.report.writing import charts_of
-from rcjax.statistics import Chance, Estimate, Interval, Options
+from rcjax.statistics import Chance, Estimate, Interval, Options, read_table
 from rcjax.study import reporting
 
 from ..study.small_studies import small_study
-from .report_studies import CLEAR, DEFINITION, HOSTILE, STUDIES, VARIANTS, full, network, run, study
+from .report_studies import (
+    CLEAR,
+    DEFINITION,
+    HOSTILE,
+    STUDIES,
+    VARIANTS,
+    full,
+    network,
+    run,
+    study,
+    without_numbers,
+)
 
 _VOID = {"meta", "br", "link", "img", "hr"}
 _LOADING = {"src", "href", "xlink:href", "data", "poster", "srcset", "action", "background"}
@@ -206,11 +217,23 @@ def test_same_study_gives_the_same_files(tmp_path):
     assert {str(path) for path in contents[0]} == {
         "report.html",
         "report.json",
+        "runs.csv",
         *(f"figures/{name}_mlp.{suffix}"
           for name in ("scatter", "count_over_training") for suffix in ("pdf", "png")),
     }  # fmt: skip
     assert json.loads((tmp_path / "first/report.json").read_text()) == written
     assert written["figures"] == ["scatter_mlp", "count_over_training_mlp"]
+
+
+def test_runs_can_be_read_again(tmp_path):
+    rows = [run(number) for number in range(6)]
+    rows += [without_numbers("lost", "missing"), without_numbers("wild", "diverged")]
+    write_report(*study(rows), tmp_path)
+    for found, row in zip(read_table(tmp_path / "runs.csv"), rows, strict=True):
+        assert (found.name, found.status, found.seed) == (row.name, row.status, row.seed)
+        assert found.settings == row.settings
+        assert found.test_accuracy == row.test_accuracy
+        assert found.count == pytest.approx(row.count, nan_ok=True)
 
 
 def test_figures_of_an_earlier_report_go_and_those_of_the_user_stay(tmp_path):

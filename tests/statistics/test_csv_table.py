@@ -163,3 +163,19 @@ def test_what_is_no_table_at_all(tmp_path):
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x00\xff\xfe")
     with pytest.raises(UserError, match="not a table"):
         read_table(tmp_path / "picture.png")
+
+
+def test_names_with_control_characters_are_refused_and_shown_escaped(tmp_path):
+    for header, line in (
+        ("network,train_accuracy,test_accuracy,region_count,a\x1b[31mb", "mlp,100,90,2,1"),
+        ("network,train_accuracy,test_accuracy,region_count", "m\x00lp,100,90,2"),
+        ("network,name,train_accuracy,test_accuracy,region_count", '"mlp","a\nb",100,90,2'),
+    ):
+        with pytest.raises(UserError) as caught:
+            read(tmp_path, header, line)
+        assert str(caught.value).isprintable()
+
+
+def test_tables_that_are_too_wide_are_refused_at_once(tmp_path):
+    with pytest.raises(UserError, match="has 50000 columns"):
+        read(tmp_path, ",".join(f"c{i}" for i in range(50_000)), "1")
