@@ -7,12 +7,14 @@ from rcjax.regions import slices
 from rcjax.regions.arguments import check_connectivity
 from rcjax.regions.convergence import Convergence, convergence
 from rcjax.regions.counting import count_regions
+from rcjax.regions.networks import NetworkCounts
 from rcjax.regions.result import RegionCounts
 from rcjax.regions.slice_values import SliceValues, slice_values
 from rcjax.regions.statistics import PairedComparison, compare
 
 __all__ = [
     "Convergence",
+    "NetworkCounts",
     "PairedComparison",
     "RegionCounts",
     "SliceValues",

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -26,8 +26,10 @@ from rcjax.regions.arguments import (
     check_safety,
 )
 from rcjax.regions.classifier import Evaluator, MixedEvaluator
+from rcjax.regions.counting_networks import count_many
 from rcjax.regions.exact import DEFAULT_BUDGET, count_exact
 from rcjax.regions.grid import GridCounter
+from rcjax.regions.networks import NetworkCounts
 from rcjax.regions.planes import NEEDS_SCORES, PLANE_BUDGET, PLANE_SAFETY, PlaneScores, count_planes
 from rcjax.regions.progress import Progress
 from rcjax.regions.result import RegionCounts
@@ -58,7 +60,20 @@ class _Request:
     progress: Progress
 
 
+@overload
 def count_regions(
+    predict: Any, anchors: Any, *, parameters: None = None, **options: Any
+) -> RegionCounts: ...
+
+
+@overload
+def count_regions(
+    predict: Any, anchors: Any, *, parameters: object, **options: Any
+) -> NetworkCounts: ...
+
+
+# The overloads leave the options to the signature below.
+def count_regions(  # type: ignore[misc]
     predict: Any,
     anchors: Any,
     *,
@@ -74,7 +89,8 @@ def count_regions(
     safety: float | None = None,
     devices: Sequence[Any] | None = None,
     progress: bool | Callable[[int, int], None] = False,
-) -> RegionCounts:
+    parameters: Any = None,
+) -> RegionCounts | NetworkCounts:
     """Counts the connected regions of equal predicted label on every slice.
 
     A region of a classifier f on a slice S is a maximal connected subset of S on which f is
@@ -113,10 +129,15 @@ def count_regions(
         devices: devices to share the points among; all local ones when None.
         progress: True prints progress to standard error; a function is called with
             (done, total) slices.
+        parameters: counts many networks of one architecture at once: a pytree of arrays whose
+            first axis is that of the networks; `predict` is then predict(parameters, points) with
+            the parameters of one network. For "grid" and "adaptive".
 
     Returns:
         RegionCounts: `counts` int32 [slices], `mean`, `standard_error`, `interval(0.95)`,
-        `evaluations` and more.
+        `evaluations` and more. With `parameters` NetworkCounts: `counts` int32
+        [networks, slices], `mean` and `standard_error` [networks], `compare(i, j)`, and the
+        RegionCounts of network i at [i].
 
     Raises:
         ValueError: anchors of a wrong shape or not finite, NaN scores, an output that is neither
@@ -163,6 +184,8 @@ def count_regions(
             raise ValueError(
                 f"{name} is for method='adaptive', got method={method!r}; leave it out"
             )
+    if parameters is not None:
+        return count_many(request, parameters)
     if method == "grid":
         return _by_grid(request)
     if dim == 2:

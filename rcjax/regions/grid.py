@@ -54,7 +54,10 @@ class GridCounter:
         slice_index = np.repeat(np.arange(slices, dtype=np.int32), self.points_per_slice)
         weights = np.tile(self.weights, (slices, 1))
         labels = evaluator.labels(slice_index, weights)
-        labels = labels.reshape(slices, self.points_per_slice)
+        return self.count_labels(labels.reshape(slices, self.points_per_slice))
+
+    def count_labels(self, labels: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        """Counts int32 [slices] of labels [slices, points], and where they change."""
         if self.dim == 1:
             counts, changes = _count_changes(labels)
         else:
@@ -65,7 +68,7 @@ class GridCounter:
         counts = np.asarray(counts)
         if (counts == _INVALID_COUNT).any():
             raise ValueError(
-                f"predict returned NaN on {int((counts == _INVALID_COUNT).sum())} of {slices} "
+                f"predict returned NaN on {int((counts == _INVALID_COUNT).sum())} of {len(counts)} "
                 "slices; a network that has diverged has no regions to count"
             )
         return counts, np.asarray(changes) if self.keep_changes else None

@@ -18,6 +18,7 @@ from rcjax.regions.adaptive.result import AdaptiveResult, concatenate, from_link
 from rcjax.regions.adaptive.rounds import Found, Options, Sizes, count_block
 from rcjax.regions.adaptive.score_kind import (
     PROBED_SLICES,
+    Nature,
     ScoreKind,
     nature_of,
     places,
@@ -41,6 +42,7 @@ CHUNKS = (16, 512)
 LARGEST_AUTOMATIC_BATCH = {"cpu": 256}
 LARGEST_AUTOMATIC_BATCH_ACCELERATOR = 1_024
 SLICES_PER_BATCH = 8
+LARGEST_BLOCK = 8_192
 
 
 class CompiledCounter:
@@ -50,24 +52,53 @@ class CompiledCounter:
         evaluator: of the classifier.
         options: how to count.
         automatic_batch: whether the batch size of the evaluator is its own choice.
+        at_most: segments of a block on one device.
+
+    Attributes:
+        kind: of the scores, once known.
+        coarse: int32, positions evaluated first.
+        weights: float32 [points, 2], barycentric, of the points of the fine grid.
+        refining: see `Options`.
+        slices_per_device: segments that a block has room for on one device.
     """
 
-    def __init__(self, evaluator: Evaluator, options: AdaptiveOptions, *, automatic_batch: bool):
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        options: AdaptiveOptions,
+        *,
+        automatic_batch: bool,
+        at_most: int | None = None,
+    ):
+        self._at_most = at_most or LARGEST_BLOCK
         self.evaluator, self.options = evaluator, options
         self.automatic_batch = automatic_batch
         self.kind: ScoreKind | None = None if evaluator.classes else "labels"
         self.grid = np.linspace(0.0, 1.0, options.points)
-        self._refining = Options(
+        self.refining = Options(
             np.float32(options.safety), np.bool_(False), np.int32(options.points)
         )
-        self._weights = self._weights_at(self.grid)
-        self.coarse, self._slices, self._room_per_slice = self._start(options.intervals(self.kind))
-        self._room = self._slices * self._room_per_slice
+        self.weights = self.weights_at(self.grid)
+        self.coarse, self.slices_per_device, self._room_per_slice = self._start(
+            options.intervals(self.kind)
+        )
+        self._room = self.slices_per_device * self._room_per_slice
 
     @property
     def slices_per_block(self) -> int:
         """Segments counted at a time, on all devices together."""
-        return self._slices * len(self.evaluator.devices)
+        return self.slices_per_device * len(self.evaluator.devices)
+
+    @property
+    def sizes(self) -> Sizes:
+        """Sizes of the arrays on one device."""
+        classes = self.evaluator.classes or 0
+        return Sizes(
+            batch=self._batch(),
+            points=self._room,
+            classes=classes,
+            chunk=int(np.clip(SCORES_PER_CHUNK // max(classes, 1), *CHUNKS)),
+        )
 
     def count(self, block: Any) -> AdaptiveResult:
         """Counts the segments [slices, 2, *features] of a block."""
@@ -77,7 +108,7 @@ class CompiledCounter:
         parts: list[AdaptiveResult] = []
         start = 0
         while start < len(block):
-            at_most = max(1, min(self._slices, self._room // self._room_per_slice))
+            at_most = max(1, min(self.slices_per_device, self._room // self._room_per_slice))
             part = block[start : start + devices * at_most]
             share = -(-len(part) // devices)
             shares = np.clip(len(part) - share * np.arange(devices), 0, share).astype(np.int32)
@@ -98,7 +129,7 @@ class CompiledCounter:
 
     def _found_in(self, part: Any, shares: np.ndarray) -> list[Found]:
         """What is found on each device, as numpy arrays."""
-        run = functools.partial(self._run, part, shares, self._weights, self.coarse, self._refining)
+        run = functools.partial(self._run, part, shares, self.weights, self.coarse, self.refining)
         found = self.evaluator.halving(run)
         found = jax.device_get(found._replace(pool=found.pool._replace(scores=None)))
         return [jax.tree.map(lambda value, i=i: value[i], found) for i in range(len(shares))]
@@ -108,11 +139,11 @@ class CompiledCounter:
         coarse = coarse_grid(self.options.points, intervals).astype(np.int32)
         room = LARGEST_POOL // max(self.evaluator.classes or 0, 1)
         room_per_slice = min(max(ROOM_PER_SLICE, 2 * len(coarse)), len(self.grid))
-        slices = min(SLICES_PER_BATCH * self._batch(), room // room_per_slice)
+        slices = min(self._at_most, SLICES_PER_BATCH * self._batch(), room // room_per_slice)
         slices = max(slices, PROBED_SLICES)
         return coarse, slices, room_per_slice
 
-    def _weights_at(self, positions: np.ndarray) -> np.ndarray:
+    def weights_at(self, positions: np.ndarray) -> np.ndarray:
         low, high = self.options.extent
         inside = (1 - positions) * low + positions * high
         return simplex.barycentric_weights(inside[:, None])
@@ -122,10 +153,10 @@ class CompiledCounter:
         part = block[:PROBED_SLICES]
         shares = np.zeros(len(self.evaluator.devices), np.int32)
         shares[0] = len(part)
-        weights = self._weights.copy()
-        weights[: len(self.coarse)] = self._weights_at(places(len(self.coarse)))
+        weights = self.weights.copy()
+        weights[: len(self.coarse)] = self.weights_at(places(len(self.coarse)))
         positions = np.arange(len(self.coarse), dtype=np.int32)
-        once = self._refining._replace(rounds=np.int32(1))
+        once = self.refining._replace(rounds=np.int32(1))
         found = self.evaluator.halving(
             functools.partial(self._run, part, shares, weights, positions, once)
         )
@@ -134,14 +165,17 @@ class CompiledCounter:
         refuse_invalid(np.asarray(found.pool.points[0, :used, LABEL]))
         scores = np.asarray(found.pool.scores[0, :used])
         scores = scores.reshape(len(part), len(positions), -1)
-        nature = nature_of(scores)
+        self.take(nature_of(scores))
+
+    def take(self, nature: Nature) -> None:
+        """Counts from now on as suits the nature of the scores."""
         self.kind = nature.kind
-        self._refining = self._refining._replace(logarithms=np.bool_(nature.probabilities))
+        self.refining = self.refining._replace(logarithms=np.bool_(nature.probabilities))
         if nature.kind == "steps":
-            self.coarse, self._slices, self._room_per_slice = self._start(
+            self.coarse, self.slices_per_device, self._room_per_slice = self._start(
                 self.options.intervals(nature.kind)
             )
-            self._room = self._slices * self._room_per_slice
+            self._room = self.slices_per_device * self._room_per_slice
 
     def _batch(self) -> int:
         """Points evaluated at a time on one device."""
@@ -159,15 +193,9 @@ class CompiledCounter:
         refining: Options,
     ) -> Found:  # fmt: skip
         """What is found on each device, on the devices."""
-        classes = self.evaluator.classes or 0
-        sizes = Sizes(
-            batch=self._batch(),
-            points=self._room,
-            classes=classes,
-            chunk=int(np.clip(SCORES_PER_CHUNK // max(classes, 1), *CHUNKS)),
-        )
+        sizes = self.sizes
         program, arrays = self.evaluator.program_for(sizes.batch)
-        anchors = self.evaluator.spread(_pad(part, shares, self._slices))
+        anchors = self.evaluator.spread(_pad(part, shares, self.slices_per_device))
         return jax.block_until_ready(
             _count(
                 arrays, anchors, self.evaluator.spread(shares), weights, coarse, refining,

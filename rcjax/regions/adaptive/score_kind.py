@@ -34,9 +34,6 @@ class Nature(NamedTuple):
     probabilities: bool
 
 
-LABELS = Nature("labels", False)
-
-
 def places(count: int) -> np.ndarray:
     """So many positions in [0, 1]: pairs of neighbours, and the end of the segment if odd."""
     first = (np.arange(count // 2) + 0.37) / max(count // 2, 1)

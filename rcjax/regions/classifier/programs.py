@@ -54,6 +54,13 @@ class Program:
         return isinstance(other, Program) and (type(self), self._key) == (type(other), other._key)
 
 
+class ParameterProgram(Program):
+    """A classifier whose parameters are an argument: `program(arrays, *leaves, points)`."""
+
+    def __call__(self, arrays: tuple[Any, ...], *leaves_and_points: Any) -> Any:
+        return jax.core.eval_jaxpr(self.jaxpr, arrays, *leaves_and_points)[0]
+
+
 def split(predict: Any, feature_shape: tuple[int, ...], batch_size: int) -> tuple[Program, tuple]:
     """A hashable program and its arrays: `program(arrays, points [batch_size, *features])`.
 

@@ -1,0 +1,103 @@
+"""Counts many networks adaptively on the same segments: one compiled program, network by network.
+
+The rounds of one network are too many small steps for several networks to share a batch: the
+program maps over networks, so that memory is that of one and the host is asked once a chunk.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import PartitionSpec
+
+from rcjax.regions.adaptive.compiled import CompiledCounter
+from rcjax.regions.adaptive.pool import AFTER, LABEL, SEGMENT, Pool
+from rcjax.regions.adaptive.rounds import Options, Sizes, count_block
+from rcjax.regions.classifier import INVALID_LABEL, interpolate, labels_of
+
+
+def count_networks(
+    counter: CompiledCounter, program: Any, arrays: tuple, leaves: list[Any], block: Any
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Counts a chunk of networks on a block of segments.
+
+    Args:
+        counter: holds the options and the sizes; its kind of scores must be known.
+        program: `program(arrays, leaves of one network, points)` at `counter.sizes` batches.
+        arrays: of the program.
+        leaves: parameters, [networks, ...] each; networks are a multiple of the devices.
+        block: anchors [slices, 2, *features], at most `counter.slices_per_device`.
+
+    Returns:
+        counts int32 [networks, slices]; points evaluated, int32 [networks]; and bool [networks],
+        whether there was room for all points of a network: if not, its counts are none.
+    """
+    evaluator = counter.evaluator
+    padded = np.zeros((counter.slices_per_device, *block.shape[1:]), np.float32)
+    padded[: len(block)] = block
+    counts, used, valid, unfinished = _count_networks(
+        [evaluator.spread(leaf) for leaf in leaves], arrays, padded, np.int32(len(block)),
+        counter.weights, counter.coarse, counter.refining,
+        program=program, sizes=counter.sizes, mesh=evaluator.mesh,
+    )  # fmt: skip
+    if not bool(np.asarray(valid).all()):
+        raise ValueError(
+            f"predict returned NaN for {int((~np.asarray(valid)).sum())} of {len(valid)} networks; "
+            "a network that has diverged has no regions to count"
+        )
+    return np.asarray(counts)[:, : len(block)], np.asarray(used), np.asarray(unfinished) == 0
+
+
+@functools.partial(jax.jit, static_argnames=("program", "sizes", "mesh"))
+def _count_networks(
+    leaves: list[Any],
+    arrays: Any,
+    anchors: jax.Array,
+    slices: jax.Array,
+    weights: jax.Array,
+    coarse: jax.Array,
+    options: Options,
+    *,
+    program: Any,
+    sizes: Sizes,
+    mesh: Any,
+) -> tuple[jax.Array, ...]:
+    def on_device(leaves, arrays, anchors, slices, weights, coarse, options):
+        def one(leaves):
+            def evaluate(segment, position):
+                points = interpolate(anchors, segment, weights[position])
+                output = program(arrays, *leaves, points)
+                label = labels_of(output)
+                scores = output if output.ndim == 2 else jnp.zeros((len(label), 0), jnp.float32)
+                return label, scores, label != INVALID_LABEL
+
+            with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+                found = count_block(evaluate, coarse, slices, options, sizes=sizes, locate=False)
+                counts = _regions(found.pool, found.used, len(anchors))
+            return counts, found.used, found.valid, found.unfinished
+
+        return jax.lax.map(one, leaves)
+
+    if mesh.size > 1:
+        here, everywhere = PartitionSpec(mesh.axis_names[0]), PartitionSpec()
+        on_device = jax.shard_map(
+            on_device,
+            mesh=mesh,
+            in_specs=(here, *(everywhere,) * 6),
+            out_specs=here,
+            check_vma=False,
+        )
+    return on_device(leaves, arrays, anchors, slices, weights, coarse, options)
+
+
+def _regions(pool: Pool, used: jax.Array, slices: int) -> jax.Array:
+    """Regions of every segment: one more than its changes of label."""
+    after = pool.points[:, AFTER]
+    real = (jnp.arange(len(after)) < used) & (after != pool.none)
+    changes = real & (pool.points[:, LABEL] != pool.points[after, LABEL])
+    segment = jnp.where(changes, pool.points[:, SEGMENT], slices)
+    return 1 + jnp.zeros(slices, jnp.int32).at[segment].add(1, mode="drop")

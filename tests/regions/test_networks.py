@@ -1,0 +1,84 @@
+"""Many networks in one call against the same networks one by one."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rcjax import compare, count_regions, on_host
+from rcjax.regions import adaptive
+
+RANDOM = np.random.default_rng(1)
+NETWORKS = 3
+STACKED = {
+    "first": (RANDOM.normal(size=(NETWORKS, 3, 20)) * 2).astype(np.float32),
+    "second": RANDOM.normal(size=(NETWORKS, 20, 3)).astype(np.float32),
+}
+ANCHORS = RANDOM.normal(size=(24, 3, 3)).astype(np.float32)
+
+
+def predict(parameters, points):
+    return jnp.sin(points @ parameters["first"]) @ parameters["second"]
+
+
+def one(network):
+    return jax.tree_util.Partial(predict, jax.tree.map(lambda leaf: leaf[network], STACKED))
+
+
+@pytest.mark.parametrize(
+    ("method", "dim", "options"),
+    [
+        ("adaptive", 1, {"extent": (-1, 2)}),
+        ("adaptive", 1, {"batch_size": 33}),
+        ("grid", 1, {}),
+        ("grid", 2, {"batch_size": 100}),
+    ],
+)
+def test_many_are_counted_as_one_by_one(method, dim, options):
+    anchors = ANCHORS[:, : dim + 1]
+    seen = []
+    many = count_regions(
+        predict, anchors, parameters=STACKED, method=method,
+        progress=lambda done, total: seen.append((done, total)), **options,
+    )  # fmt: skip
+    assert many.counts.shape == (NETWORKS, len(anchors))
+    assert len(many) == NETWORKS
+    assert seen[-1] == (len(anchors), len(anchors))
+    for network in range(NETWORKS):
+        alone = count_regions(one(network), anchors, method=method, **options)
+        np.testing.assert_array_equal(many.counts[network], alone.counts)
+        assert many[network].mean == alone.mean == many.mean[network]
+        np.testing.assert_allclose(many.standard_error[network], alone.standard_error)
+        assert many[network].interval() == alone.interval() == tuple(many.interval()[network])
+    assert len(np.unique(many.counts, axis=0)) == NETWORKS
+    assert many.compare(0, 1) == compare(many[0], many[1])
+
+
+@pytest.mark.slow
+def test_networks_that_need_more_room_are_counted_alone(monkeypatch):
+    expected = count_regions(predict, ANCHORS[:, :2], parameters=STACKED, method="adaptive")
+    monkeypatch.setattr(adaptive.compiled, "ROOM_PER_SLICE", 0)  # twice the coarse grid
+    monkeypatch.setattr(adaptive.compiled, "LARGEST_POOL", 1)
+    crowded = count_regions(predict, ANCHORS[:, :2], parameters=STACKED, method="adaptive")
+    np.testing.assert_array_equal(crowded.counts, expected.counts)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"parameters": {"first": 1.0}}, r"parameters\['first'\] is a float, no array"),
+        ({"parameters": {"first": np.float32(1)}}, r"parameters\['first'\] is a scalar"),
+        ({"parameters": {}}, "parameters holds no arrays"),
+        ({"parameters": {**STACKED, "second": STACKED["second"][:2]}}, "has 3.*has 2"),
+        ({"parameters": jax.tree.map(lambda leaf: leaf[:0], STACKED)}, "0 networks"),
+        ({"predict": on_host(lambda x: x)}, "parameters is for JAX functions"),
+        ({"method": "exact"}, "method='exact' is not for many networks"),
+        ({"precision": "mixed"}, "precision='mixed' is not for many networks"),
+        ({"boundaries": True}, "boundaries=True is not for many networks"),
+        ({"predict": lambda p, x: jnp.sqrt(predict(p, x))}, "predict returned NaN"),
+    ],
+)
+def test_bad_input(change, message):
+    arguments = {"predict": predict, "anchors": ANCHORS[:, :2], "parameters": STACKED}
+    with pytest.raises(ValueError, match=message):
+        count_regions(**{**arguments, **change})
