@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from rcjax.array_types import Float
 from rcjax.regions.anchors import check_anchors
+from rcjax.regions.arguments import check_points
 from rcjax.regions.counting import count_regions
 from rcjax.regions.result import RegionCounts
+from rcjax.regions.types import Anchors, Predict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,11 +26,11 @@ class Convergence:
     results: tuple[RegionCounts, ...]
     limit: RegionCounts
 
-    def bias(self) -> np.ndarray:
+    def bias(self) -> Float[np.ndarray, " resolutions"]:
         """Mean count minus that of the limit, for each resolution."""
         return np.asarray([r.mean - self.limit.mean for r in self.results])
 
-    def share_wrong(self) -> np.ndarray:
+    def share_wrong(self) -> Float[np.ndarray, " resolutions"]:
         """Share of the slices whose count differs from the limit, for each resolution."""
         return np.asarray([(r.counts != self.limit.counts).mean() for r in self.results])
 
@@ -46,8 +49,8 @@ class Convergence:
 
 
 def convergence(
-    predict: Any,
-    anchors: Any,
+    predict: Predict,
+    anchors: Anchors,
     points: Sequence[int] | None = None,
     **options: Any,
 ) -> Convergence:
@@ -74,11 +77,13 @@ def convergence(
         raise ValueError("convergence compares the methods itself: leave method out")
     if points is None:
         points = {1: tuple(25 * 2**i for i in range(8)), 2: (5, 10, 20, 40)}.get(dim, (3, 5, 7))
+    if not isinstance(points, Sequence | np.ndarray) or isinstance(points, str):
+        raise ValueError(f"points must be a sequence of resolutions, got {points!r}")
     if len(points) == 0:
         raise ValueError("points must name at least one resolution, got none")
+    resolutions = sorted({check_points(p, dim, "grid") for p in points})
     results = tuple(
-        count_regions(predict, anchors, points=int(p), method="grid", **options)
-        for p in sorted(set(points))
+        count_regions(predict, anchors, points=p, method="grid", **options) for p in resolutions
     )
     if dim == 1:
         return Convergence(results, count_regions(predict, anchors, method="adaptive", **options))
