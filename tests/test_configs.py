@@ -1,17 +1,20 @@
 """Every config: its header, its quick size, and that each of its fields is read."""
 
 import ast
+import dataclasses
 import itertools
 import re
 import runpy
+import sys
 from pathlib import Path
 
 import pytest
-from ml_collections import ConfigDict
 
-from rcjax.config.loading import complete, load_config
+from rcjax.config import RUN_FIELDS, RegionsSection, RunConfig, run_config
+from rcjax.config.loading import load_config
 from rcjax.config.nesting import flatten
 from rcjax.config.overrides import apply_overrides
+from rcjax.config.run_config import StreamingSection as Streaming
 from rcjax.data import load
 from rcjax.edge_of_stability.validation import check_config as check_edge_of_stability
 from rcjax.errors import UserError
@@ -25,14 +28,15 @@ from rcjax.training.optimizer import OPTIMIZER_FIELDS, optimizer_of
 from rcjax.training.validation import check_config
 
 from .data.tiny_imagenet import make_folder
-from .training.small_runs import small_config
+from .training.small_runs import small_config, small_run
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((REPOSITORY / "configs").glob("*.py"))
 NAMES = [path.stem for path in CONFIGS]
+LISTING = {"to_dict", "_asdict_inner", "_replaced", "replace", "__eq__"}
 # How the fields of each kind of config are checked.
 CHECKS = {
-    "training": check_config,
+    "training": lambda fields: check_config(run_config(fields)),
     "study": check_study,
     "analyze": check_analysis,
     "edge_of_stability": check_edge_of_stability,
@@ -118,35 +122,28 @@ def test_main_job_is_the_digits_and_the_papers_run_is_the_papers():
 
 def test_every_field_is_read(tmp_path, monkeypatch):
     """By attribute, in a run; a field that nothing reads would be a promise that nothing keeps."""
-    config = small_config(epochs=1)
-    owners, read = {}, set()
-    read_attribute = ConfigDict.__getattr__
+    read = set()
+    for kind, prefix in ((RunConfig, ""), (RegionsSection, "regions."), (Streaming, "streaming.")):
+        names = {field.name for field in dataclasses.fields(kind)}
 
-    def note(self, name):
-        read.add(owners.get(id(self), "?") + name)
-        return read_attribute(self, name)
+        def note(self, name, names=names, prefix=prefix):
+            # What lists all fields, as `to_dict` does, reads none of them.
+            if name in names and sys._getframe(1).f_code.co_name not in LISTING:
+                read.add(prefix + name)
+            return object.__getattribute__(self, name)
 
-    def completed_and_known(given):
-        config = complete(given)
-        owners.update({id(config): "", id(config.regions): "regions."})
-        owners[id(config.streaming)] = "streaming."
-        return config
-
-    monkeypatch.setattr("rcjax.training.loop.complete", completed_and_known)
-    monkeypatch.setattr(ConfigDict, "__getattr__", note)
-    train(config, tmp_path / "run")
+        monkeypatch.setattr(kind, "__getattribute__", note, raising=False)
+    train(small_config(epochs=1), tmp_path / "run")
     streamed = f"stream:{make_folder(tmp_path / 'pictures', train=24)}"
     train(small_config(dataset=streamed, image_size=8, epochs=1), tmp_path / "streamed")
     # Every optimizer has fields of its own; the length belongs to random directions only.
     for name in OPTIMIZER_FIELDS:
-        other = completed_and_known(small_config(optimizer=name))
-        optimizer_of(other)
+        optimizer_of(small_run(optimizer=name))
     dataset = load("digits", train_examples=20)
-    config = completed_and_known(config).unlock()
-    config.regions.sampling = "random_directions"
-    sample_slices(dataset, config.regions, seed=0)
+    regions = small_run(**{"regions.sampling": "random_directions"}).regions
+    sample_slices(dataset, regions, seed=0)
     monkeypatch.undo()
-    assert set(flatten(config.to_dict())) <= read
+    assert set(RUN_FIELDS) <= read
 
 
 def test_numbers_may_be_integers_in_the_config_and_fractions_on_the_command_line():
@@ -154,7 +151,7 @@ def test_numbers_may_be_integers_in_the_config_and_fractions_on_the_command_line
     with config.ignore_type():
         config.learning_rate, config.regions.length = 1, 2
     apply_overrides(config, {"learning_rate": "0.5", "regions.length": "1e-3", "epochs": "7"})
-    check_config(config.to_dict())
+    check_config(run_config(config))
     assert (config.learning_rate, config.regions.length, config.epochs) == (0.5, 1e-3, 7)
 
 

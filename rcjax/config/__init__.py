@@ -1,7 +1,6 @@
 """The config of an experiment: its fields and defaults, config files, overrides from text."""
 
 from rcjax.config.fields import (
-    CLASSIFIER_SECTION,
     FREE_SECTIONS,
     RUN_FIELDS,
     STUDY_FIELDS,
@@ -19,6 +18,12 @@ from rcjax.config.loading import (
 )
 from rcjax.config.nesting import flatten, nested
 from rcjax.config.overrides import apply_overrides, unknown_axis
+from rcjax.config.run_config import (
+    CLASSIFIER_SECTION,
+    RegionsSection,
+    RunConfig,
+    run_config,
+)
 
 __all__ = [
     "CLASSIFIER_SECTION",
@@ -26,6 +31,8 @@ __all__ = [
     "RUN_FIELDS",
     "STUDY_FIELDS",
     "Field",
+    "RegionsSection",
+    "RunConfig",
     "apply_overrides",
     "complete",
     "find_config",
@@ -35,6 +42,7 @@ __all__ = [
     "known_configs",
     "load_config",
     "nested",
+    "run_config",
     "run_kind",
     "unknown_axis",
     "with_defaults",

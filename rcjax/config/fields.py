@@ -1,11 +1,15 @@
-"""The fields of a config, their types and their defaults.
+"""The fields of configs by their dotted names, with types and defaults.
 
-A config states what it changes; the rest is the paper's run, ResNet18 on CIFAR-10 (its Table 1).
-Imports nothing of rcjax, so that the command line stays quick. docs/training.md explains each.
+A config states what it changes; all other fields take their defaults. Nothing heavy is imported
+here, so that the command line stays quick.
 """
 
+import dataclasses
 import types
+import typing
 from typing import Any, NamedTuple
+
+from rcjax.config.run_config import CLASSIFIER_SECTION, RunConfig
 
 
 class Field(NamedTuple):
@@ -15,65 +19,20 @@ class Field(NamedTuple):
     default: Any
 
 
-NUMBERS = tuple[float, ...]
-INTEGERS = tuple[int, ...]
+def _fields_of(section: type, prefix: str = "") -> dict[str, Field]:
+    found: dict[str, Field] = {}
+    kinds = typing.get_type_hints(section)
+    for field in dataclasses.fields(section):
+        kind = kinds[field.name]
+        if dataclasses.is_dataclass(kind):
+            found |= _fields_of(typing.cast(type, kind), f"{prefix}{field.name}.")
+        elif field.name != CLASSIFIER_SECTION:
+            found[prefix + field.name] = Field(kind, field.default)
+    return found
+
 
 # Of one training run.
-RUN_FIELDS: dict[str, Field] = {
-    "seed": Field(int, 0),
-    "dataset": Field(str, "cifar10"),
-    "data_dir": Field(str, ""),
-    "train_examples": Field(int, 0),
-    "label_noise": Field(float, 0.0),
-    "image_size": Field(int, 0),
-    "normalization_mean": Field(NUMBERS, ()),
-    "normalization_std": Field(NUMBERS, ()),
-    "network": Field(str, "resnet18"),
-    "width": Field(int, 0),
-    "checkpoint": Field(str, ""),
-    "epochs": Field(int, 200),
-    "batch_size": Field(int, 256),
-    "learning_rate": Field(float, 0.1),
-    "optimizer": Field(str, "sgd"),
-    "momentum": Field(float, 0.9),
-    "nesterov": Field(bool, False),
-    "weight_decay": Field(float, 1e-6),
-    "beta1": Field(float, 0.9),
-    "beta2": Field(float, 0.999),
-    "decay_rate": Field(float, 0.0),
-    "epsilon": Field(float, 0.0),
-    "sam_radius": Field(float, 0.05),
-    "schedule": Field(str, "cosine"),
-    "warmup_epochs": Field(int, 0),
-    "schedule_final_rate": Field(float, 0.0),
-    "schedule_factor": Field(float, 0.0),
-    "schedule_step_epochs": Field(int, 0),
-    "schedule_milestones": Field(INTEGERS, ()),
-    "schedule_restart_epochs": Field(int, 0),
-    "schedule_restart_multiplier": Field(int, 1),
-    "random_crop": Field(bool, False),
-    "random_flip": Field(bool, False),
-    "random_erasing": Field(float, 0.0),
-    "mixup": Field(float, 0.0),
-    "cutmix": Field(float, 0.0),
-    "precision": Field(str, "float32"),
-    "checkpoint_every": Field(int, 10),
-    "keep_checkpoints": Field(int, 3),
-    "streaming.processes": Field(int, 0),
-    "streaming.checkpoint_steps": Field(int, 1000),
-    "streaming.evaluated_examples": Field(int, 0),
-    "regions.every": Field(int, 10),
-    "regions.slices": Field(int, 100),
-    "regions.points": Field(int, 200),
-    "regions.dim": Field(int, 1),
-    "regions.extent": Field(NUMBERS, (0.0, 1.0)),
-    "regions.connectivity": Field(str, ""),
-    "regions.anchors": Field(str, "train"),
-    "regions.sampling": Field(str, "between_points"),
-    "regions.length": Field(float, 0.1),
-    "regions.method": Field(str, "grid"),
-    "regions.batch_size": Field(int, 0),
-}
+RUN_FIELDS: dict[str, Field] = _fields_of(RunConfig)
 
 # Of a study, a grid of runs, besides those of its runs and the free sections grid and variants.
 STUDY_FIELDS: dict[str, Field] = {
@@ -96,9 +55,6 @@ STUDY_FIELDS: dict[str, Field] = {
 }
 
 FREE_SECTIONS = ("grid", "variants")  # of a study: their fields are those of a run
-
-# Of a run of a classical classifier: hyperparameters as scikit-learn calls them.
-CLASSIFIER_SECTION = "classifier"
 
 
 def free_value(text: str) -> Any:

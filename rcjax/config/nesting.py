@@ -25,3 +25,21 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + name] = value
     return flat
+
+
+def plain(value: Any) -> Any:
+    """A value of a config as Python's own types: NumPy's numbers and arrays, ranges, nested dicts.
+
+    >>> plain({"grid": {"seed": range(2)}, "epochs": 3})
+    {'grid': {'seed': (0, 1)}, 'epochs': 3}
+    """
+    if isinstance(value, Mapping):
+        return {name: plain(inner) for name, inner in value.items()}
+    if hasattr(value, "tolist"):  # NumPy is not imported, so that the command line stays quick
+        value = value.tolist()
+        return tuple(value) if isinstance(value, list) else value
+    if isinstance(value, range):
+        return tuple(value)
+    if isinstance(value, tuple | list):
+        return type(value)(plain(item) for item in value)
+    return value

@@ -6,8 +6,9 @@ from typing import Any, get_args, get_origin
 
 from ml_collections import ConfigDict
 
-from rcjax.config.fields import CLASSIFIER_SECTION, FREE_SECTIONS, RUN_FIELDS, field_kind
+from rcjax.config.fields import FREE_SECTIONS, RUN_FIELDS, field_kind
 from rcjax.config.nesting import flatten
+from rcjax.config.run_config import CLASSIFIER_SECTION
 from rcjax.errors import UserError
 
 

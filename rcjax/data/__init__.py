@@ -1,5 +1,6 @@
 """Data sets by name, as arrays or streams; their normalisation; augmentation on the device."""
 
+from rcjax.data.any_dataset import AnyDataset, load_or_open
 from rcjax.data.augmentation import augment
 from rcjax.data.dataset import Dataset
 from rcjax.data.names import check_name, is_streamed
@@ -7,8 +8,6 @@ from rcjax.data.normalization import check_spread, normalize
 from rcjax.data.randomness import Purpose, generator
 from rcjax.data.resident import NAMES, load
 from rcjax.data.streamed import ImageStream, open_stream
-
-AnyDataset = Dataset | ImageStream
 
 __all__ = [
     "NAMES",
@@ -22,6 +21,7 @@ __all__ = [
     "generator",
     "is_streamed",
     "load",
+    "load_or_open",
     "normalize",
     "open_stream",
 ]

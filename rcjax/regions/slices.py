@@ -13,7 +13,7 @@ Example:
 Source: section 4 of the paper (anchor sources) and its ablation on the generation of points.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -23,6 +23,31 @@ import numpy as np
 from rcjax.regions.anchors import IndexedAnchors
 
 MAXIMAL_DIM = 5
+
+
+class LazyPoints:
+    """Points that are made once they are drawn; the samplers take them in place of an array.
+
+    Args:
+        shape: (n, *features), of all points.
+        gather: int [m], distinct and rising, -> the points with these numbers, [m, *features].
+
+    Example:
+        >>> import jax, numpy as np
+        >>> squares = LazyPoints((9, 1), lambda numbers: numbers[:, None] ** 2.0)
+        >>> between_points(jax.random.key(0), squares, count=4).shape
+        (4, 2, 1)
+    """
+
+    def __init__(self, shape: tuple[int, ...], gather: Callable[[np.ndarray], np.ndarray]):
+        self.shape = shape
+        self.ndim = len(shape)
+        self._gather = gather
+
+    def __getitem__(self, numbers: np.ndarray) -> np.ndarray:
+        """The points with some numbers, of any shape: [*numbers.shape, *features]."""
+        needed, places = np.unique(numbers, return_inverse=True)
+        return self._gather(needed)[places.reshape(numbers.shape)]
 
 
 def between_points(
@@ -168,7 +193,8 @@ def _check_sizes(count: int, dim: int) -> None:
 
 def _as_points(images: Any) -> Any:
     """Leaves host arrays on the host (they may be larger than the device)."""
-    images = images if isinstance(images, jax.Array | np.ndarray) else np.asarray(images)
+    if not isinstance(images, jax.Array | np.ndarray | LazyPoints):
+        images = np.asarray(images)
     if images.ndim < 2:
         raise ValueError(
             f"images must be points of shape [n, *features], got shape {images.shape}; "

@@ -3,27 +3,27 @@
 Each has a file beside the run's record, so that it can be computed anew without training again.
 """
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ml_collections import ConfigDict
 
 from rcjax import measures
-from rcjax.config import flatten, nested
+from rcjax.config import RegionsSection, RunConfig
 from rcjax.data import ImageStream, normalize
 from rcjax.errors import DamagedError, UserError
 from rcjax.runtime import StopRequest, finite, is_finite_number, read_json, set_aside, write_json
 from rcjax.terminal import say
 from rcjax.training import (
+    FinishedRun,
     FittedClassifier,
     Interrupted,
-    TrainedRun,
     fit_classical,
     is_classical,
-    load_trained,
+    load_finished_run,
     measures_key,
     run_workdir,
 )
@@ -46,12 +46,15 @@ class Requested:
         """Names of the further definitions of the count."""
         return list(self._variants)
 
-    def regions(self, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    def regions(self, config: RunConfig) -> dict[str, RegionsSection]:
         """{variant: section `regions`}: the run's with what the variant changes."""
-        return {
-            name: nested({**flatten(config["regions"]), **flatten(changes)})
-            for name, changes in self._variants.items()
-        }
+        found = {}
+        for name, changes in self._variants.items():
+            try:
+                found[name] = config.regions.replaced(changes)
+            except UserError as error:
+                raise UserError(f"variant {name}: {error}") from error
+        return found
 
 
 def measure_names(text: str) -> tuple[str, ...]:
@@ -81,12 +84,12 @@ class Measurements:
     """The files of what was measured after a run's training, and what they lack.
 
     Args:
-        config: of the run, nested.
+        config: of the run.
         folder: of the run.
         wanted: what the study asks for.
     """
 
-    def __init__(self, config: Mapping[str, Any], folder: Path, wanted: Requested):
+    def __init__(self, config: RunConfig, folder: Path, wanted: Requested):
         self.measures_file = folder / "measures.json"
         self.variants_file = folder / "variants.json"
         self._wanted = wanted
@@ -105,11 +108,10 @@ class Measurements:
     def variants(self) -> dict[str, dict[str, Any]]:
         """Those wanted that are known with the wanted definition of the count."""
         content = _read(self.variants_file, _check_variants)
-        as_json = json.loads(json.dumps(self._regions))
         return {
             name: content[name]
             for name in self._wanted.variants
-            if name in content and _same_count(content[name]["regions"], as_json[name])
+            if name in content and _same_count(content[name]["regions"], self._regions[name])
         }
 
     def complete(self) -> bool:
@@ -118,7 +120,7 @@ class Measurements:
             self._wanted.variants
         )
 
-    def compute(self, trained: TrainedRun | FittedClassifier, stop: StopRequest) -> None:
+    def compute(self, trained: FinishedRun | FittedClassifier, stop: StopRequest) -> None:
         """Computes what is missing. Measures are of networks; a study checks that none is asked for
         of a classical classifier.
 
@@ -128,7 +130,7 @@ class Measurements:
         _keep_damaged(self.measures_file, _check_measures)
         _keep_damaged(self.variants_file, _check_variants)
         missing = [name for name in self._wanted.measures if name not in self.measures()]
-        if missing and isinstance(trained, TrainedRun):
+        if missing and isinstance(trained, FinishedRun):
             say(f"computing {len(missing)} measures")
             _measure(trained, missing, self._wanted.settings, self._noting(stop))
         variants = self.variants()
@@ -154,7 +156,7 @@ class Measurements:
 
 
 def measure_run(
-    config: ConfigDict, folder: Path, study: Mapping[str, Any], stop: StopRequest
+    config: RunConfig, folder: Path, study: Mapping[str, Any], stop: StopRequest
 ) -> None:
     """Computes what is missing of a finished run's measures and variants, from its checkpoint.
 
@@ -171,22 +173,23 @@ def measure_run(
         InUseError: another process works in the folder.
         Interrupted: `stop` was set; what was computed until then is kept.
     """
-    measurements = Measurements(config.to_dict(), folder, Requested(study))
+    measurements = Measurements(config, folder, Requested(study))
     if measurements.complete():
         return
     # Two processes that add to the same files would lose what the other one wrote.
-    with run_workdir(folder, config.to_dict()).claimed():
+    with run_workdir(folder, config).claimed():
         if not measurements.complete():
             fitted = is_classical(config)
             measurements.compute(
-                fit_classical(config) if fitted else load_trained(config, folder), stop
+                fit_classical(config) if fitted else load_finished_run(config, folder), stop
             )
 
 
-def _same_count(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    """Whether two definitions agree; the size of batches changes no count."""
-    names = {*first, *second} - {"batch_size"}
-    return all(first.get(name) == second.get(name) for name in names)
+def _same_count(noted: Mapping[str, Any], regions: RegionsSection) -> bool:
+    """Whether a definition in a file is that of `regions`; batches' size changes no count."""
+    wanted = json.loads(json.dumps(dataclasses.asdict(regions)))
+    names = {*noted, *wanted} - {"batch_size"}
+    return all(noted.get(name) == wanted.get(name) for name in names)
 
 
 def _leave_if(stop: StopRequest) -> None:
@@ -241,7 +244,7 @@ def _check_variants(content: dict[str, Any]) -> str:
 
 
 def _measure(
-    trained: TrainedRun,
+    trained: FinishedRun,
     names: list[str],
     settings: Mapping[str, Any],
     note: Callable[[str, float], None],
@@ -265,13 +268,13 @@ def _measure(
     measures.compute(network, names, key=key, settings=measures.Settings(**settings), note=note)
 
 
-def _count(trained: TrainedRun | FittedClassifier, regions: dict[str, Any]) -> dict[str, Any]:
-    counts = trained.count(ConfigDict(regions))
+def _count(trained: FinishedRun | FittedClassifier, regions: RegionsSection) -> dict[str, Any]:
+    counts = trained.count(regions)
     return finite(
         {
             "mean": float(counts.mean),
             "standard_error": float(counts.standard_error),
             "counts": np.asarray(counts.counts).tolist(),
-            "regions": regions,
+            "regions": dataclasses.asdict(regions),
         }
     )

@@ -41,7 +41,7 @@ def _check(name: str, run: PlannedRun, workdir: Path) -> None:
         return
     differences = {
         field: values
-        for field, values in config_differences(theirs, run.config, RUN_FIELDS).items()
+        for field, values in config_differences(theirs, run.config.to_dict(), RUN_FIELDS).items()
         if field not in run.axes
     }
     if differences:

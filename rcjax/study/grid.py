@@ -10,9 +10,11 @@ from rcjax.config import (
     FREE_SECTIONS,
     RUN_FIELDS,
     STUDY_FIELDS,
+    RunConfig,
     flatten,
     is_run_field,
     nested,
+    run_config,
     run_kind,
     unknown_axis,
 )
@@ -32,13 +34,13 @@ class PlannedRun(NamedTuple):
     number: position in the grid, from 0.
     name: folder below runs/, such as `network=mlp,learning_rate=0.1,seed=0`; says all axes.
     axes: {field: value}, what the grid sets.
-    config: every field of the run, nested.
+    config: of the run.
     """
 
     number: int
     name: str
     axes: dict[str, Any]
-    config: dict[str, Any]
+    config: RunConfig
 
 
 def expand(config: Mapping[str, Any]) -> list[PlannedRun]:
@@ -71,20 +73,25 @@ def expand(config: Mapping[str, Any]) -> list[PlannedRun]:
         sizes = " x ".join(f"{len(values)} {name}" for name, values in given.items())
         raise UserError(f"the grid has {count} runs ({sizes}); at most {MOST_RUNS} are possible")
     axes = {name: _distinct(name, values) for name, values in given.items()}
-    base = {
-        name: value
-        for name, value in flatten(config).items()
-        if name not in STUDY_FIELDS and name.partition(".")[0] not in FREE_SECTIONS
-    }
+    base = run_config(
+        nested(
+            {
+                name: value
+                for name, value in flatten(config).items()
+                if name not in STUDY_FIELDS and name.partition(".")[0] not in FREE_SECTIONS
+            }
+        )
+    )
     runs = []
     for number, values in enumerate(itertools.product(*axes.values())):
         settings = dict(zip(axes, values, strict=True))
-        runs.append(PlannedRun(number, _name(settings), settings, nested({**base, **settings})))
-    for run in runs:
+        name = _name(settings)
         try:
+            run = PlannedRun(number, name, settings, base.replaced(settings))
             check_config(run.config)
         except UserError as error:
-            raise UserError(f"run {run.number} of the grid ({run.name}): {error}") from error
+            raise UserError(f"run {number} of the grid ({name}): {error}") from error
+        runs.append(run)
     _check_names(runs)
     return runs
 

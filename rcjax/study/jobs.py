@@ -1,14 +1,14 @@
 """One run of a study, wherever it is executed: training, then what is computed of its network."""
 
 import contextlib
+import json
 import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ml_collections import ConfigDict
-
+from rcjax.config import RunConfig, run_config
 from rcjax.errors import InUseError, UserError
 from rcjax.runtime import StopRequest
 from rcjax.study.after_training import Measurements, Requested, measure_run
@@ -25,18 +25,28 @@ LOCK_WAIT = 20.0  # seconds
 
 
 class Job(NamedTuple):
-    """What a worker needs to know; JSON can hold it.
+    """What a worker needs to know.
 
     name: of the run.
-    config: of the run, nested.
+    config: of the run.
     workdir: folder of the study.
     study: the sections `measures` and `variants` of the study's config.
     """
 
     name: str
-    config: dict[str, Any]
+    config: RunConfig
     workdir: str
     study: dict[str, Any]
+
+    def to_json(self) -> str:
+        """The job as a line of JSON, without its end."""
+        return json.dumps({**self._asdict(), "config": self.config.to_dict()})
+
+    @classmethod
+    def from_json(cls, line: str) -> "Job":
+        """The job that `to_json` wrote."""
+        values = json.loads(line)
+        return cls(**{**values, "config": run_config(values["config"])})
 
     @property
     def folder(self) -> Path:
@@ -111,8 +121,7 @@ def train_and_measure(job: Job, stop: StopRequest, lock_wait: LockWait) -> dict[
 
 
 def _train_and_measure(job: Job, stop: StopRequest) -> dict[str, Any]:
-    config = ConfigDict(job.config)
-    record = train(config, job.folder)
+    record = train(job.config, job.folder)
     if record["status"] == COMPLETED:
         # Measures may take as long as the training did.
         if (
@@ -120,7 +129,7 @@ def _train_and_measure(job: Job, stop: StopRequest) -> dict[str, Any]:
             and not Measurements(job.config, job.folder, Requested(job.study)).complete()
         ):
             raise Interrupted("interrupted after training, all saved")
-        measure_run(config, job.folder, job.study, stop)
+        measure_run(job.config, job.folder, job.study, stop)
     return record
 
 

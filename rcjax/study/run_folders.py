@@ -85,7 +85,7 @@ def make_row(found: RunStatus, workdir: Path, study: Mapping[str, Any]) -> Row:
     """
     config, record = found.run.config, found.record or {}
     axes = {name: value for name, value in found.run.axes.items() if name not in _NOT_SETTINGS}
-    always = {} if is_classical(config) else {name: config[name] for name in _ALWAYS}
+    always = {} if is_classical(config) else {name: getattr(config, name) for name in _ALWAYS}
     regions = record.get("region_count", {})
     measures = {} if regions.get("mean") is None else {names.COUNT: regions["mean"]}
     if found.status == COMPLETED:
@@ -95,9 +95,9 @@ def make_row(found: RunStatus, workdir: Path, study: Mapping[str, Any]) -> Row:
         measures |= {n: v for n, v in {**competing, **variants}.items() if v is not None}
     return Row(
         name=found.run.name,
-        network=config["network"],
+        network=config.network,
         settings={**always, **axes},
-        seed=config["seed"],
+        seed=config.seed,
         status=found.status,
         train_accuracy=record.get("train_accuracy"),
         test_accuracy=record.get("test_accuracy"),

@@ -1,5 +1,6 @@
 """The fields of a study are checked here, before anything is created or computed."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -62,16 +63,16 @@ def check_study(config: Mapping[str, Any]) -> list[PlannedRun]:
         if wanted.measures and is_classical(run.config):
             raise UserError(
                 f"config field measures.names must be empty: the measures are of networks, and run "
-                f"{run.name} is of network = {run.config['network']}"
+                f"{run.name} is of network = {run.config.network}"
             )
-        if wanted.measures and is_streamed(run.config["dataset"]):
+        if wanted.measures and is_streamed(run.config.dataset):
             raise UserError(
                 "config field measures.names must be empty: the measures need all training images "
-                f"in memory, and dataset = {run.config['dataset']} of run {run.name} is streamed"
+                f"in memory, and dataset = {run.config.dataset} of run {run.name} is streamed"
             )
         for name, regions in wanted.regions(run.config).items():
             try:
-                check_config({**run.config, "regions": regions})
+                check_config(dataclasses.replace(run.config, regions=regions))
             except UserError as error:
                 raise UserError(f"variant {name} of run {run.name}: {error}") from error
     return runs

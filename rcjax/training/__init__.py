@@ -2,7 +2,7 @@
 
 from rcjax.runtime import Interrupted
 from rcjax.training.classical import FittedClassifier, fit_classical, is_classical
-from rcjax.training.finished_run import TrainedRun, load_trained
+from rcjax.training.finished_run import FinishedRun, load_finished_run
 from rcjax.training.loop import train
 from rcjax.training.record import run_workdir
 from rcjax.training.state import measures_key
@@ -10,15 +10,15 @@ from rcjax.training.validation import check_config
 from rcjax.training.vmapped_runs import group_key, is_groupable, train_together
 
 __all__ = [
+    "FinishedRun",
     "FittedClassifier",
     "Interrupted",
-    "TrainedRun",
     "check_config",
     "fit_classical",
     "group_key",
     "is_classical",
     "is_groupable",
-    "load_trained",
+    "load_finished_run",
     "measures_key",
     "run_workdir",
     "train",

@@ -8,21 +8,19 @@ takes less time than most of them, and the same seed fits the same classifier.
 
 import math
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from rcjax import RegionCounts, count_regions, on_host
-from rcjax.config import RUN_FIELDS, complete, flatten
-from rcjax.data import Dataset, is_streamed, normalize
+from rcjax import RegionCounts, on_host
+from rcjax.config import RUN_FIELDS, RegionsSection, RunConfig, nested
+from rcjax.data import Dataset, is_streamed, load, normalize
 from rcjax.errors import UserError
 from rcjax.models import CLASSICAL_NAMES, classifier_error, create_classical
 from rcjax.runtime import Workdir, finite, json_line, versions, write_json
 from rcjax.terminal import say
-from rcjax.training.counting import sample_slices
-from rcjax.training.dataset import load_resident
+from rcjax.training.counting import count_with, sample_slices
 from rcjax.training.record import fitted_record
 
 # Fields of a run that concern a classical classifier, besides those that begin with "regions." and
@@ -35,9 +33,9 @@ _NOT_READ_OF_REGIONS = ("regions.every",)
 _PART = 1000  # images
 
 
-def is_classical(config: Mapping[str, Any]) -> bool:
-    """Whether a run's config names a classical classifier."""
-    return config["network"] in CLASSICAL_NAMES
+def is_classical(config: RunConfig) -> bool:
+    """Whether a run fits a classical classifier."""
+    return config.network in CLASSICAL_NAMES
 
 
 def is_read(field: str) -> bool:
@@ -47,34 +45,31 @@ def is_read(field: str) -> bool:
     return field in _READ
 
 
-def check_classical(config: Mapping[str, Any]) -> None:
+def check_classical(config: RunConfig) -> None:
     """Checks what a run of a classical classifier asks for beyond the fields of every run.
-
-    Args:
-        config: nested dicts, `ConfigDict.to_dict()`.
 
     Raises:
         UserError: a field that only networks read is not at its default; an unknown hyperparameter
             or value; a method of counting that needs the network itself.
     """
-    network = config["network"]
-    for name, value in flatten(config).items():
+    network = config.network
+    for name, value in config.fields().items():
         if not is_read(name) and value != RUN_FIELDS[name].default:
             raise UserError(
                 f"config field {name} is read by networks only, and {network} is fitted at once: "
                 f"leave it at {RUN_FIELDS[name].default!r}, got {value!r}"
             )
-    if is_streamed(config["dataset"]):
+    if is_streamed(config.dataset):
         raise UserError(
-            f"{network} is fitted to all images at once, but dataset = {config['dataset']} stays "
+            f"{network} is fitted to all images at once, but dataset = {config.dataset} stays "
             "on the disk; give a data set that fits into memory, such as folder:PATH"
         )
-    if config["regions"]["method"] == "exact":
+    if config.regions.method == "exact":
         raise UserError(
             f"config field regions.method = exact needs a network, got network = {network}; use "
             "grid or adaptive"
         )
-    create_classical(network, config.get("classifier", {}), seed=config["seed"])
+    create_classical(network, dict(config.classifier), seed=config.seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,31 +88,15 @@ class FittedClassifier:
     estimator: Any
     messages: tuple[str, ...]
 
-    def count(self, regions: Any) -> RegionCounts:
+    def count(self, regions: RegionsSection) -> RegionCounts:
         """Counts regions on the slices that a network with the same seed meets.
-
-        Args:
-            regions: a config's section `regions`, a `ConfigDict`.
-
-        Returns:
-            `RegionCounts`.
 
         Raises:
             UserError: the section asks for what cannot be counted.
         """
         anchors = sample_slices(self.dataset, regions, self.seed)
-        try:
-            return count_regions(
-                on_host(lambda points: self.estimator.predict(points.reshape(len(points), -1))),
-                anchors,
-                points=regions.points,
-                extent=tuple(regions.extent),
-                connectivity=regions.connectivity or None,
-                method=regions.method,
-                batch_size=regions.batch_size or None,
-            )
-        except ValueError as error:
-            raise UserError(f"config section regions: {error}") from error
+        predict = on_host(lambda points: self.estimator.predict(points.reshape(len(points), -1)))
+        return count_with(predict, anchors, regions)
 
     def evaluate(self, split: str) -> tuple[float, float]:
         """Mean cross-entropy and accuracy in percent on "train" or "test".
@@ -146,19 +125,17 @@ def _points(dataset: Dataset, split: str) -> np.ndarray:
     return points.reshape(len(images), -1)
 
 
-def fit_classical(config: Any) -> FittedClassifier:
+def fit_classical(config: RunConfig) -> FittedClassifier:
     """Fits the classifier of a run; the same config gives the same one.
 
     Args:
-        config: of the run, a `ConfigDict`, checked.
+        config: of the run, checked.
 
     Raises:
         UserError: the data set cannot be had, or scikit-learn refuses to fit it.
     """
-    config = complete(config)
-    dataset = load_resident(config)
-    hyperparameters = config.to_dict().get("classifier", {})
-    estimator = create_classical(config.network, hyperparameters, seed=config.seed)
+    dataset = load(config.dataset, **config.data_choices())
+    estimator = create_classical(config.network, dict(config.classifier), seed=config.seed)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -171,11 +148,11 @@ def fit_classical(config: Any) -> FittedClassifier:
     return FittedClassifier(dataset, config.seed, estimator, tuple(messages))
 
 
-def run_classical(config: Any, folder: Workdir) -> dict[str, Any]:
+def run_classical(config: RunConfig, folder: Workdir) -> dict[str, Any]:
     """Fits, measures and counts; writes `record.json` and `metrics.jsonl`.
 
     Args:
-        config: of the run, complete and checked.
+        config: of the run, checked.
         folder: of the run, claimed.
 
     Returns:
@@ -201,8 +178,9 @@ def run_classical(config: Any, folder: Workdir) -> dict[str, Any]:
             "standard_error": float(counts.standard_error),
         },
     }
+    read = nested({name: value for name, value in config.fields().items() if is_read(name)})
     record = fitted_record(
-        _read_fields(config.to_dict()),
+        read,
         entry=entry,
         counts=np.asarray(counts.counts).tolist(),
         messages=fitted.messages,
@@ -212,15 +190,6 @@ def run_classical(config: Any, folder: Workdir) -> dict[str, Any]:
     folder.metrics.write_text(json_line(entry), encoding="utf-8")
     write_json(folder.record, record)
     return finite(record)
-
-
-def _read_fields(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested config without the fields that nothing read."""
-    return {
-        name: _read_fields(value, f"{prefix}{name}.") if isinstance(value, Mapping) else value
-        for name, value in config.items()
-        if isinstance(value, Mapping) or is_read(prefix + name)
-    }
 
 
 def _versions() -> dict[str, Any]:

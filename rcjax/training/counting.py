@@ -1,110 +1,78 @@
 """The slices of a run, and the region counts along them."""
 
-from collections.abc import Callable
+import functools
 from typing import Any
 
-import jax
 import numpy as np
 
-from rcjax import count_regions, slices
+from rcjax import RegionCounts, count_regions, slices
+from rcjax.config import RegionsSection
 from rcjax.data import AnyDataset, ImageStream, normalize
 from rcjax.data.streamed import decoded
 from rcjax.errors import UserError
 from rcjax.training.state import slices_key
 
-# predict(parameters, model_state, images) -> logits [n, classes]
-Predict = Callable[[Any, Any, jax.Array], jax.Array]
 
-
-def sample_slices(dataset: AnyDataset, regions: Any, seed: int) -> np.ndarray:
+def sample_slices(dataset: AnyDataset, regions: RegionsSection, seed: int) -> np.ndarray:
     """Draws the slices that a run keeps from beginning to end.
 
     Args:
-        dataset: its normalised, un-augmented images are the points that slices go through.
-        regions: the config's section: slices, dim, anchors, sampling and length are read.
+        dataset: its normalised, un-augmented images are the points that slices go through; only
+            the images that are drawn are decoded and normalised.
+        regions: slices, dim, anchors, sampling and length are read.
         seed: the run's seed. With the same seed every network meets the same slices.
 
     Returns:
         float32 anchors `[slices, dim + 1, height, width, channels]`.
+
+    Raises:
+        UserError: there are too few images.
     """
-    key = slices_key(seed)
+    size = dataset.train_size if regions.anchors == "train" else dataset.test_size
+    points = slices.LazyPoints(
+        (size, *dataset.image_shape), functools.partial(_normalized, dataset, regions.anchors)
+    )
+    key, count = slices_key(seed), regions.slices
     try:
         if regions.sampling == "random_directions":
-            return _random_directions(key, dataset, regions)
+            return np.asarray(slices.random_directions(key, points, count, regions.length))
         if regions.sampling == "random_convex_pairs":
-            return _random_convex_pairs(key, dataset, regions)
-        return _between_points(key, dataset, regions)
+            return np.asarray(slices.random_convex_pairs(key, points, count))
+        return np.asarray(slices.between_points(key, points, count, regions.dim))
     except ValueError as error:
         raise UserError(f"config section regions: {error}") from error
 
 
-def _between_points(key: jax.Array, dataset: AnyDataset, regions: Any) -> np.ndarray:
-    numbers = _numbers(dataset, regions)
-    chosen = slices.between_points(key, numbers, count=regions.slices, dim=regions.dim)
-    return _normalized(dataset, regions, np.asarray(chosen)[..., 0])
-
-
-def _random_directions(key: jax.Array, dataset: AnyDataset, regions: Any) -> np.ndarray:
-    options = {"count": regions.slices, "length": regions.length}
-    chosen = slices.random_directions(key, _numbers(dataset, regions), **options)
-    # The draw of directions does not depend on the points: from 0 it gives them alone.
-    origin = np.zeros((1, *dataset.image_shape), np.float32)
-    directions = np.asarray(slices.random_directions(key, origin, **options))
-    return _normalized(dataset, regions, np.asarray(chosen)[:, :1, 0]) + directions
-
-
-def _random_convex_pairs(key: jax.Array, dataset: AnyDataset, regions: Any) -> np.ndarray:
-    pairs_key, positions_key = jax.random.split(key)  # as slices.random_convex_pairs splits it
-    pairs = slices.between_points(pairs_key, _numbers(dataset, regions), count=regions.slices)
-    ends = _normalized(dataset, regions, np.asarray(pairs)[..., 0])
-    return np.asarray(slices.convex_combinations(positions_key, ends))
-
-
-def _numbers(dataset: AnyDataset, regions: Any) -> np.ndarray:
-    """Points that are their own numbers: the draw tells which images it takes.
-
-    So only those are decoded, and normalised, which takes several times their room. float32 tells
-    the numbers of 16 million images apart.
-    """
-    size = dataset.train_size if regions.anchors == "train" else dataset.test_size
-    return np.arange(size, dtype=np.float32)[:, None]
-
-
-def _normalized(dataset: AnyDataset, regions: Any, numbers: np.ndarray) -> np.ndarray:
-    """The images with some numbers: float32, the shape of `numbers` and that of an image."""
-    needed, places = np.unique(numbers.astype(np.int64), return_inverse=True)
+def _normalized(dataset: AnyDataset, split: str, numbers: np.ndarray) -> np.ndarray:
+    """The images of a split with some numbers, normalised: float32."""
     if isinstance(dataset, ImageStream):
-        images = decoded(dataset.train if regions.anchors == "train" else dataset.test, needed)
+        images = decoded(dataset.train if split == "train" else dataset.test, numbers)
     else:
-        images = getattr(dataset, f"{regions.anchors}_images")[needed]
-    images = np.asarray(normalize(images, dataset.mean, dataset.std))
-    return images[places.reshape(numbers.shape)]
+        images = (dataset.train_images if split == "train" else dataset.test_images)[numbers]
+    return np.asarray(normalize(images, dataset.mean, dataset.std))
 
 
-def make_counter(predict: Predict, anchors: np.ndarray, regions: Any) -> Callable[[Any, Any], Any]:
-    """Returns `count(parameters, model_state) -> RegionCounts` for fixed slices.
-
-    The network is compiled together with the geometry of the slices at the first call. Later calls
-    bring other arrays of the same shapes and compile nothing.
+def count_with(predict: Any, anchors: np.ndarray, regions: RegionsSection) -> RegionCounts:
+    """Counts a classifier's regions as a section `regions` asks.
 
     Args:
-        predict: `(parameters, model_state, images) -> logits`, always the same function.
+        predict: as `rcjax.count_regions` takes it. A network's is a `jax.tree_util.Partial` of
+            one function and its arrays: it is compiled once, and later counts bring other arrays.
         anchors: `[slices, dim + 1, height, width, channels]`.
-        regions: the config's section: points, extent, connectivity, method and batch_size are read.
+        regions: points, extent, connectivity, method and batch_size are read.
+
+    Raises:
+        UserError: the section asks for what cannot be counted.
     """
-
-    def count(parameters, model_state):
-        try:
-            return count_regions(
-                jax.tree_util.Partial(predict, parameters, model_state),
-                anchors,
-                points=None if regions.method == "exact" else regions.points,  # it has no grid
-                extent=tuple(regions.extent),
-                connectivity=regions.connectivity or None,
-                method=regions.method,
-                batch_size=regions.batch_size or None,
-            )
-        except ValueError as error:
-            raise UserError(f"config section regions: {error}") from error
-
-    return count
+    try:
+        return count_regions(
+            predict,
+            anchors,
+            points=None if regions.method == "exact" else regions.points,  # it has no grid
+            extent=(regions.extent[0], regions.extent[1]),
+            connectivity=regions.connectivity or None,
+            method=regions.method,
+            batch_size=regions.batch_size or None,
+        )
+    except ValueError as error:
+        raise UserError(f"config section regions: {error}") from error

@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from rcjax import RegionCounts, models
+from rcjax.config import RegionsSection, RunConfig
 from rcjax.data import AnyDataset
 from rcjax.runtime import local_mesh, replicate
-from rcjax.training.counting import make_counter, sample_slices
+from rcjax.training.counting import count_with, sample_slices
 from rcjax.training.epoch import EpochMetrics, EpochSettings, make_epoch
 from rcjax.training.evaluation import Scores, compile_evaluation
 from rcjax.training.initial_weights import Network, read_network
@@ -53,7 +54,8 @@ class Experiment:
     Args:
         config: the run's config, checked.
         dataset: its data set; goes to the devices once and stays there.
-        resident: an experiment on the same data set, whose arrays on the devices are used.
+        shares_arrays_with: an experiment on the same data set, whose arrays on the devices are
+            used.
 
     Attributes:
         checkpoints_per_epoch: how many places an epoch has at which a checkpoint can be saved.
@@ -61,7 +63,9 @@ class Experiment:
 
     checkpoints_per_epoch = 1
 
-    def __init__(self, config: Any, dataset: AnyDataset, resident: "Experiment | None" = None):
+    def __init__(
+        self, config: RunConfig, dataset: AnyDataset, shares_arrays_with: "Experiment | None" = None
+    ):
         self._config = config
         self._dataset = dataset
         self._mesh = local_mesh()
@@ -83,16 +87,20 @@ class Experiment:
         self._evaluate = compile_evaluation(apply, inputs.mean, inputs.std, self._mesh)
         self.anchors = sample_slices(dataset, config.regions, config.seed)
         self._predict = models.predictor(config.network, **self._network_shape)
-        self._count = make_counter(self._predict, self.anchors, config.regions)
         self._mean, self._std = dataset.mean, dataset.std
-        self._place(dataset, resident)
+        self._place(dataset, shares_arrays_with)
 
-    def _place(self, dataset: Any, resident: "Experiment | None") -> None:
+    def _place(self, dataset: Any, shares_arrays_with: "Experiment | None") -> None:
         """Brings the data set to the devices."""
         train = (dataset.train_images, dataset.train_labels)
         test = (dataset.test_images, dataset.test_labels)
-        self._arrays: Any = resident._arrays if resident else replicate(self._mesh, (train, test))
-        self.train_arrays, self._test = self._arrays
+        self._arrays: tuple[tuple[Any, Any], tuple[Any, Any]] = (
+            shares_arrays_with._arrays
+            if shares_arrays_with is not None
+            else replicate(self._mesh, (train, test))
+        )
+        self.train_arrays: tuple[Any, Any] = self._arrays[0]
+        self._test_arrays = self._arrays[1]
 
     def _check_images_fit(self, apply: Any, dataset: AnyDataset, *, training: bool) -> None:
         """Lets the network refuse the images' size or the smallest batch. Computes nothing."""
@@ -202,7 +210,7 @@ class Experiment:
         mean = standard_error = math.nan
         counts: list[int] = []
         if math.isfinite(train.loss):
-            regions = self._count(*network)
+            regions = self._count(network, self.anchors, self._config.regions)
             mean, standard_error = float(regions.mean), float(regions.standard_error)
             counts = np.asarray(regions.counts).tolist()
         entry = {
@@ -219,20 +227,23 @@ class Experiment:
 
     def _scores(self, network: tuple[Any, Any]) -> tuple[Scores, Scores]:
         """On clean training images and on test images."""
-        train, test = self.train_arrays, self._test
+        train, test = self.train_arrays, self._test_arrays
         return self._evaluate(*network, *train), self._evaluate(*network, *test)
 
-    def count_on(self, state: TrainState, regions: Any) -> RegionCounts:
+    def _count(
+        self, network: tuple[Any, Any], anchors: np.ndarray, regions: RegionsSection
+    ) -> RegionCounts:
+        return count_with(jax.tree_util.Partial(self._predict, *network), anchors, regions)
+
+    def count_on(self, state: TrainState, regions: RegionsSection) -> RegionCounts:
         """Counts the regions of a network on other slices than its run did.
 
         Args:
             state: the network.
-            regions: a section `regions` of a config, checked. The same section as the run's gives
-                the run's slices.
+            regions: checked. The run's own section gives the run's slices.
         """
         anchors = sample_slices(self._dataset, regions, self._config.seed)
-        count = make_counter(self._predict, anchors, regions)
-        return count(state["parameters"], state["model_state"])
+        return self._count((state["parameters"], state["model_state"]), anchors, regions)
 
     def logits(self, state: TrainState, points: np.ndarray) -> np.ndarray:
         """Logits `[n, classes]` of normalised images `[n, height, width, channels]`."""

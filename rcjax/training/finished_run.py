@@ -3,15 +3,13 @@
 import functools
 import os
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 
 from rcjax import RegionCounts, data
-from rcjax.config import complete
+from rcjax.config import RegionsSection, RunConfig
 from rcjax.errors import UserError
 from rcjax.training.checkpoints import Checkpoints
-from rcjax.training.dataset import load_dataset
 from rcjax.training.experiment import Experiment
 from rcjax.training.initial_weights import check_unchanged
 from rcjax.training.record import run_workdir
@@ -21,17 +19,17 @@ from rcjax.training.validation import check_config, check_fits
 
 
 @dataclass(frozen=True)
-class TrainedRun:
+class FinishedRun:
     """A run as it stood when it ended.
 
     Attributes:
-        config: of the run, complete.
+        config: of the run.
         dataset: what it was trained on.
         experiment: the compiled parts; counts regions and predicts.
         state: the end of training.
     """
 
-    config: Any
+    config: RunConfig
     dataset: data.AnyDataset
     experiment: Experiment
     state: TrainState
@@ -45,31 +43,30 @@ class TrainedRun:
         """
         return self.experiment.initial_state()
 
-    def count(self, regions: Any) -> RegionCounts:
-        """Counts the trained network's regions as a section `regions` of a config asks."""
+    def count(self, regions: RegionsSection) -> RegionCounts:
+        """Counts the trained network's regions as a section `regions` asks."""
         return self.experiment.count_on(self.state, regions)
 
 
-def load_trained(config: Any, workdir: str | os.PathLike) -> TrainedRun:
+def load_finished_run(config: RunConfig, workdir: str | os.PathLike) -> FinishedRun:
     """Reads the newest checkpoint of a finished run.
 
     Args:
-        config: of the run, a `ConfigDict`.
+        config: of the run.
         workdir: folder of the run.
 
     Raises:
         UserError: the folder holds no finished run of this config, or no checkpoint that can be
             read; or what the config's `checkpoint` names has changed since.
     """
-    config = complete(config)
-    check_config(config.to_dict())
-    folder = run_workdir(workdir, config.to_dict())
+    check_config(config)
+    folder = run_workdir(workdir, config)
     record = folder.finished_record()
     if record is None:
         raise UserError(f"workdir {folder.path} holds no finished run; run it first")
     check_unchanged(config.checkpoint, record.get("checkpoint"), folder.path)
-    dataset = load_dataset(config)
-    check_fits(config.to_dict(), dataset)
+    dataset = data.load_or_open(config.dataset, **config.data_choices())
+    check_fits(config, dataset)
     experiment = make_experiment(config, dataset)
     checkpoints = Checkpoints(folder.checkpoints, config.keep_checkpoints)
     try:
@@ -86,4 +83,4 @@ def load_trained(config: Any, workdir: str | os.PathLike) -> TrainedRun:
             f"the checkpoint of the last epoch is missing from {folder.checkpoints}; remove "
             f"{folder.path} to run it again"
         )
-    return TrainedRun(config, dataset, experiment, restored.state)
+    return FinishedRun(config, dataset, experiment, restored.state)

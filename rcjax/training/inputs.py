@@ -1,12 +1,13 @@
 """What a step is shown: augmented, normalised images of a batch, and their labels."""
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from rcjax.data import augment, normalize
+from rcjax.config import RunConfig
+from rcjax.data import AnyDataset, augment, normalize
 from rcjax.data.augmentation import MixedLabels, cutmix, erase, mixup
 from rcjax.training.optimizer import Hyperparameters
 from rcjax.training.state import TrainState
@@ -16,7 +17,7 @@ _MIXING = {"mixup": mixup, "cutmix": cutmix}
 
 
 class InputSettings(NamedTuple):
-    """What is fixed when an epoch is compiled. How strong an augmentation is, is not.
+    """Which augmentations are compiled into an epoch; their strengths are arguments of a step.
 
     Attributes:
         mean, std: of pixel / 255, for each channel.
@@ -55,7 +56,9 @@ def epoch_keys(state: TrainState) -> InputKeys:
     return InputKeys(moving_key, jax.random.fold_in(epoch_key, 2))  # the split has 0 and 1
 
 
-def input_settings_of(config: Any, dataset: Any) -> tuple[InputSettings, dict[str, float]]:
+def input_settings_of(
+    config: RunConfig, dataset: AnyDataset
+) -> tuple[InputSettings, dict[str, float]]:
     """What a config says about inputs: what is fixed, and the numbers of `hyperparameters`."""
     strengths = {
         "random_erasing": config.random_erasing,

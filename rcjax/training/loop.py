@@ -1,14 +1,18 @@
-"""The order in which a run does things."""
+"""Runs one training: load, resume, train, evaluate and count, checkpoint, write the record."""
 
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from rcjax.config import complete
+from ml_collections import ConfigDict
+
+from rcjax.config import RunConfig, run_config
+from rcjax.data import AnyDataset, load_or_open
 from rcjax.runtime import (
     Interrupted,
+    StopRequest,
     Workdir,
     check_devices,
     describe_devices,
@@ -19,7 +23,6 @@ from rcjax.runtime import (
 from rcjax.terminal import say
 from rcjax.training.checkpoints import Checkpoints
 from rcjax.training.classical import is_classical, run_classical
-from rcjax.training.dataset import load_dataset
 from rcjax.training.experiment import Experiment, Position
 from rcjax.training.figures import draw_figures
 from rcjax.training.initial_weights import check_unchanged, fingerprint
@@ -31,7 +34,12 @@ from rcjax.training.streaming import make_experiment
 from rcjax.training.validation import check_config, check_fits
 
 
-def train(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
+def train(
+    config: ConfigDict | Mapping[str, Any] | RunConfig,
+    workdir: str | os.PathLike,
+    *,
+    make: Callable[[RunConfig, AnyDataset], Experiment] = make_experiment,
+) -> dict[str, Any]:
     """Trains a network, counts its regions as it trains, and leaves everything in a folder.
 
     A classical classifier is fitted and counted instead: see `rcjax.training.classical`.
@@ -40,9 +48,10 @@ def train(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
     touched: its record is printed and returned.
 
     Args:
-        config: an `ml_collections.ConfigDict` with fields of a run; those that it leaves out
-            take the defaults of `rcjax.config.fields`.
+        config: fields of a run; those that it leaves out take the defaults of
+            `rcjax.config.RunConfig`.
         workdir: folder of the run; made if need be.
+        make: makes the compiled parts of a run.
 
     Returns:
         The record, as `record.json` holds it. Its "status" is "completed", or "diverged" when the
@@ -53,35 +62,36 @@ def train(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
             it.
         Interrupted: the user asked to stop; a checkpoint was saved.
     """
-    config = complete(config)
-    plain = config.to_dict()
-    check_config(plain)
+    config = run_config(config)
+    check_config(config)
     check_devices()
-    folder = run_workdir(workdir, plain)
+    folder = run_workdir(workdir, config)
     record = folder.finished_record()
     if record is not None:
         check_unchanged(config.checkpoint, record.get("checkpoint"), folder.path)
-    if record is None and is_classical(plain):
+    if record is None and is_classical(config):
         with folder.claimed():
             record = folder.finished_record() or run_classical(config, folder)
     if record is None:
-        dataset = load_dataset(config)
-        check_fits(plain, dataset)
-        experiment = make_experiment(config, dataset)
+        dataset = load_or_open(config.dataset, **config.data_choices())
+        check_fits(config, dataset)
+        experiment = make(config, dataset)
         with folder.claimed(), stop_requests() as stop_requested:
             # Another process may have ended the same run since the folder was looked at.
             record = folder.finished_record()
             if record is None:
-                run = Run(config, experiment, folder, dataset.train_size)
+                run = OngoingRun(config, experiment, folder, dataset.train_size)
                 try:
-                    record = _to_the_end(run, experiment, stop_requested)
+                    record = train_to_the_end(run, experiment, stop_requested)
                 finally:
                     run.close()
     say(closing_table(record, folder.path))
     return record
 
 
-def _to_the_end(run: "Run", experiment: Experiment, stop_requested: Any) -> dict[str, Any]:
+def train_to_the_end(
+    run: "OngoingRun", experiment: Experiment, stop_requested: StopRequest
+) -> dict[str, Any]:
     """Trains the epochs that are left.
 
     Args:
@@ -91,12 +101,12 @@ def _to_the_end(run: "Run", experiment: Experiment, stop_requested: Any) -> dict
             after the epoch at hand, or, of a streamed data set, after the step.
     """
     # Asked while the data set was read: nothing has been done that a checkpoint would have to keep.
-    if not run.over and stop_requested.is_set():
+    if not run.finished and stop_requested.is_set():
         raise Interrupted(f"interrupted after {run.completed} epochs, all saved")
-    if not run.over:
+    if not run.finished:
         run.message(f"compiled an epoch in {experiment.compile(run.state):.1f} s")
     run.begin()
-    while not run.over:
+    while not run.finished:
         if stop_requested.is_set():
             run.save()
             raise Interrupted(f"interrupted after {run.completed} epochs, all saved")
@@ -116,8 +126,8 @@ def _to_the_end(run: "Run", experiment: Experiment, stop_requested: Any) -> dict
     return run.end()
 
 
-class Run:
-    """A run from its newest checkpoint, or from the beginning.
+class OngoingRun:
+    """A run from its newest checkpoint, or from the beginning, that trains on.
 
     Args:
         config: the config, checked.
@@ -129,7 +139,7 @@ class Run:
 
     def __init__(
         self,
-        config: Any,
+        config: RunConfig,
         experiment: Experiment,
         folder: Workdir,
         examples: int,
@@ -185,7 +195,7 @@ class Run:
         return len(self._epochs)
 
     @property
-    def over(self) -> bool:
+    def finished(self) -> bool:
         """Whether no epoch is left to train."""
         return self.completed >= self._config.epochs or self._diverged()
 

@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from rcjax.config import RunConfig
+
 # Float scalars by the name of their config field; "learning_rate" is that of the epoch at hand.
 Hyperparameters = Mapping[str, Any]
 
@@ -39,7 +41,7 @@ _NORM_GUARD = 1e-12  # of SAM, against a gradient of zero
 
 @dataclass(frozen=True)
 class Optimizer:
-    """An optimizer of which everything but numbers is decided.
+    """An optimizer by name; its hyperparameters are arguments of every step.
 
     Weight decay is added to the gradient of every parameter (biases and batch norm's too), as
     PyTorch does; with adamw it shrinks the parameters by themselves. Further semantics:
@@ -129,7 +131,7 @@ class Optimizer:
         raise ValueError(f"unknown optimizer {self.name!r}; known: {', '.join(OPTIMIZER_FIELDS)}")
 
 
-def optimizer_of(config: Any) -> tuple[Optimizer, dict[str, float]]:
+def optimizer_of(config: RunConfig) -> tuple[Optimizer, dict[str, float]]:
     """The optimizer that a config names, and its numbers but for the learning rate.
 
     A field `epsilon` or `decay_rate` of 0 stands for PyTorch's default of that optimizer.

@@ -50,7 +50,7 @@ def _check_unread(
     chosen = fields[choice]
     for name in dict.fromkeys(name for names in read_by.values() for name in names):
         default = RUN_FIELDS[name].default
-        if name in read_by[chosen] or _same(fields[name], default):
+        if name in read_by[chosen] or fields[name] == default:
             continue
         readers = ", ".join(other for other, names in read_by.items() if name in names)
         shown = f"at {default}" if default != () else "empty"
@@ -58,11 +58,6 @@ def _check_unread(
             f"config field {name} = {fields[name]} does nothing with {choice} = {chosen}: "
             f"leave it {shown}, or choose {readers}"
         )
-
-
-def _same(value: Any, default: Any) -> bool:
-    # From JSON, or from a config that writes lists, several numbers come as a list.
-    return tuple(value) == default if isinstance(default, tuple) else value == default
 
 
 def _check_schedule(fields: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rcjax.config import RUN_FIELDS
+from rcjax.config import RUN_FIELDS, RunConfig
 from rcjax.runtime import RecordRules, Workdir, is_finite_number, versions
 
 _ACCURACIES = ("train_accuracy", "test_accuracy", "generalization_gap")
@@ -182,6 +182,6 @@ def mean_and_error(regions: Mapping[str, Any]) -> str:
 RUN_RECORDS = RecordRules(fault_of, closing_table, RUN_FIELDS)
 
 
-def run_workdir(path: str | os.PathLike, config: dict[str, Any]) -> Workdir:
-    """The folder of a run whose nested, complete config is `config`."""
-    return Workdir(path, config, RUN_RECORDS)
+def run_workdir(path: str | os.PathLike, config: RunConfig) -> Workdir:
+    """The folder of a run."""
+    return Workdir(path, config.to_dict(), RUN_RECORDS)

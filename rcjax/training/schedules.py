@@ -5,7 +5,9 @@ The rate changes once an epoch, under every schedule: it is an argument of the c
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from rcjax.config import RunConfig
 
 # By schedule: the config's fields that it reads besides learning_rate, epochs and warmup_epochs.
 SCHEDULE_FIELDS: dict[str, tuple[str, ...]] = {
@@ -74,7 +76,7 @@ class Schedule(NamedTuple):
         return _RULES[self.name](self, epoch - self.warmup_epochs, self.epochs - self.warmup_epochs)
 
 
-def schedule_of(config: Any) -> Schedule:
+def schedule_of(config: RunConfig) -> Schedule:
     """The schedule that a config names. A `schedule_factor` of 0 stands for 0.1."""
     return Schedule(
         name=config.schedule,
@@ -83,7 +85,7 @@ def schedule_of(config: Any) -> Schedule:
         warmup_epochs=config.warmup_epochs,
         factor=config.schedule_factor or 0.1,
         step_epochs=config.schedule_step_epochs,
-        milestones=tuple(config.schedule_milestones),
+        milestones=config.schedule_milestones,
         final_rate=config.schedule_final_rate,
         restart_epochs=config.schedule_restart_epochs,
         restart_multiplier=config.schedule_restart_multiplier,

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from rcjax.config import RunConfig
 from rcjax.data import AnyDataset, ImageStream, Purpose, generator
 from rcjax.data.streamed import Cropping, Readers, StreamedSplit, batches, epoch_order
 from rcjax.runtime import divide_batch, place_batch, replicated
@@ -24,10 +25,10 @@ from rcjax.training.state import TrainState
 from rcjax.training.step import Apply, Learned, train_step
 
 _EVALUATION_BATCH = 512
-_STEPS_AHEAD = 2  # that the devices are given before the figures of an earlier one are fetched
+_STEPS_AHEAD = 2  # begun before the results of an earlier one are fetched
 
 
-def make_experiment(config: Any, dataset: AnyDataset) -> Experiment:
+def make_experiment(config: RunConfig, dataset: AnyDataset) -> Experiment:
     """The experiment of a run, for data sets in memory and for those that are streamed."""
     if isinstance(dataset, ImageStream):
         return StreamedExperiment(config, dataset)
@@ -46,7 +47,7 @@ class StreamedExperiment(Experiment):
         dataset: its data set.
     """
 
-    def _place(self, dataset: Any, resident: Experiment | None) -> None:
+    def _place(self, dataset: Any, shares_arrays_with: Experiment | None) -> None:
         self._stream: ImageStream = dataset
         self._readers = Readers(self._config.streaming.processes)
         self._step = _make_step(*self.epoch_parts)
@@ -83,18 +84,18 @@ class StreamedExperiment(Experiment):
         config, steps = self._config, self.checkpoints_per_epoch
         numbers = self._on_devices(self.hyperparameters(epoch))
         learned, keys = _learned(state), epoch_keys(state)
-        figures = _Figures(position or Position(0, 0.0, 0.0))
-        with contextlib.closing(self._batches_of(epoch, figures.position.step)) as source:
-            for step, batch in enumerate(source, figures.position.step + 1):
+        sums = _RunningSums(position or Position(0, 0.0, 0.0))
+        with contextlib.closing(self._batches_of(epoch, sums.position.step)) as source:
+            for step, batch in enumerate(source, sums.position.step + 1):
                 full = len(batch.labels) == config.batch_size
                 run_step = self._full_step if full else self._step
                 placed = place_batch(self._mesh, batch)
                 learned, metrics = run_step(learned, *placed, numbers, keys.of_step(step - 1))
-                figures.add(len(batch.labels), metrics)
+                sums.add(len(batch.labels), metrics)
                 due = config.streaming.checkpoint_steps
                 if step < steps and ((due and step % due == 0) or stopping()):
-                    yield EpochPart(_with(state, learned, 0), figures.up_to_now(), None)
-        total, examples = figures.up_to_now(), self._stream.train_size
+                    yield EpochPart(_with(state, learned, 0), sums.up_to_now(), None)
+        total, examples = sums.up_to_now(), self._stream.train_size
         entry = self.entry(
             epoch, EpochMetrics(jnp.asarray(total.loss / examples), jnp.asarray(total.correct))
         )
@@ -131,8 +132,11 @@ class StreamedExperiment(Experiment):
         return Scores(loss / len(chosen), 100.0 * correct / len(chosen))
 
 
-class _Figures:
-    """Sums up what steps report, a few steps late, so that the devices never wait for the host."""
+class _RunningSums:
+    """Loss and correct answers of the steps so far.
+
+    Results are fetched a few steps late, so that the devices never wait for the host.
+    """
 
     def __init__(self, position: Position):
         self.position = position

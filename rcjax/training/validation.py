@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import rcjax.data
 import rcjax.models
-from rcjax.config import RUN_FIELDS, flatten
+from rcjax.config import RUN_FIELDS, RunConfig
 from rcjax.data import AnyDataset, ImageStream, check_spread
 from rcjax.errors import UserError
 from rcjax.models import CLASSICAL_NAMES
@@ -58,26 +58,20 @@ _LARGEST_FLOAT = 3.4e38  # of float32
 _MOST_CELLS = 2**31 - 1  # of the grid of one slice: they are numbered in int32
 
 
-def check_config(config: Mapping[str, Any]) -> None:
-    """Checks names, types and values of all fields.
-
-    Args:
-        config: nested dicts, `ConfigDict.to_dict()`.
+def check_config(config: RunConfig) -> None:
+    """Checks the values of all fields.
 
     Raises:
         UserError: the first field that is wrong, what it holds and what it may hold.
     """
-    fields = flatten(config)
-    _check_names(fields)
-    for name, (kind, _) in RUN_FIELDS.items():
-        several = get_origin(kind) is tuple
-        values = fields[name] if several else [fields[name]]
-        if not isinstance(values, tuple | list):
-            raise UserError(f"config field {name} must be numbers between commas, got {values!r}")
-        item_kind = get_args(kind)[0] if several else kind
-        for value in values:
-            _check_kind(name, value, item_kind)
-            if item_kind is float:
+    fields = config.fields()
+    if config.classifier and not is_classical(config):
+        names = ", ".join(f"classifier.{name}" for name, _ in config.classifier)
+        raise UserError(f"the config has fields that nothing reads: {names}; remove them")
+    for name in RUN_FIELDS:
+        several = fields[name] if isinstance(fields[name], tuple) else (fields[name],)
+        for value in several:
+            if isinstance(value, float):
                 _check_finite(name, value)
     rcjax.data.check_name(fields["dataset"])
     for name, choices in _CHOICES.items():
@@ -95,12 +89,6 @@ def check_config(config: Mapping[str, Any]) -> None:
     _check_slices(fields)
     if is_classical(config):
         check_classical(config)
-
-
-def _check_kind(name: str, value: Any, kind: type) -> None:
-    # bool is a kind of int to Python, and an integer is welcome where a number is asked for.
-    if type(value) is not kind and not (kind is float and type(value) is int):
-        raise UserError(f"config field {name} must be of type {kind.__name__}, got {value!r}")
 
 
 def _check_finite(name: str, value: float) -> None:
@@ -138,32 +126,19 @@ def _check_slices(fields: Mapping[str, Any]) -> None:
         )
 
 
-def _check_names(fields: Mapping[str, Any]) -> None:
-    missing = [name for name in RUN_FIELDS if name not in fields]
-    if missing:
-        raise UserError(f"the config lacks {', '.join(missing)}; see rcjax/config/fields.py")
-    unknown = [name for name in fields if name not in RUN_FIELDS]
-    if fields["network"] in CLASSICAL_NAMES:
-        unknown = [name for name in unknown if not name.startswith("classifier.")]
-    if unknown:
-        raise UserError(
-            f"the config has fields that nothing reads: {', '.join(unknown)}; remove them"
-        )
-
-
-def check_fits(config: Mapping[str, Any], dataset: AnyDataset) -> None:
+def check_fits(config: RunConfig, dataset: AnyDataset) -> None:
     """Checks what depends on the data set.
 
     Raises:
         UserError: a batch, or a slice's anchors, need more images than there are.
     """
     examples = dataset.train_size
-    if config["batch_size"] > examples and config["epochs"] > 0:
+    if config.batch_size > examples and config.epochs > 0:
         raise UserError(
             f"config field batch_size must be at most the {examples} training examples of "
-            f"{dataset.name}, got {config['batch_size']}"
+            f"{dataset.name}, got {config.batch_size}"
         )
-    evaluated = config["streaming"]["evaluated_examples"]
+    evaluated = config.streaming.evaluated_examples
     if isinstance(dataset, ImageStream) and evaluated > examples:
         raise UserError(
             f"config field streaming.evaluated_examples must be at most the {examples} training "

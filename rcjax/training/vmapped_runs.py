@@ -11,38 +11,33 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rcjax.config import complete, flatten
-from rcjax.data import Dataset, is_streamed
+from rcjax.config import RunConfig
+from rcjax.data import Dataset, is_streamed, load
 from rcjax.errors import UserError
-from rcjax.runtime import Interrupted, check_devices, replicated
+from rcjax.runtime import Interrupted, StopRequest, check_devices, replicated
 from rcjax.terminal import say
 from rcjax.training.classical import is_classical
-from rcjax.training.dataset import load_resident
 from rcjax.training.epoch import EpochMetrics, epoch_function
 from rcjax.training.experiment import Experiment
-from rcjax.training.loop import Run
+from rcjax.training.loop import OngoingRun
 from rcjax.training.optimizer import optimizer_of
 from rcjax.training.progress import ProgressDisplay
 from rcjax.training.record import run_workdir
 from rcjax.training.validation import check_config, check_fits
 
 
-def group_key(config: Any) -> str:
+def group_key(config: RunConfig) -> str:
     """Runs of equal keys can be trained together: they differ in seed and optimizer's numbers only.
 
     Data sets must be in memory: of runs on streamed ones, only equal runs have equal keys.
-
-    Args:
-        config: of a run, a `ConfigDict`.
     """
-    config = complete(config)
-    fields = flatten(json.loads(json.dumps(config.to_dict())))
+    fields = config.fields()
     if not is_streamed(config.dataset):
         optimizer, _ = optimizer_of(config)
         for name in ("seed", *optimizer.names):
@@ -50,13 +45,15 @@ def group_key(config: Any) -> str:
     return json.dumps(fields, sort_keys=True)
 
 
-def is_groupable(config: Any) -> bool:
+def is_groupable(config: RunConfig) -> bool:
     """Whether a run can be trained together with others: whether it trains a network."""
-    return not is_classical(complete(config).to_dict())
+    return not is_classical(config)
 
 
 def train_together(
-    configs: Sequence[Any], workdirs: Sequence[str | os.PathLike], stop_requested: Any
+    configs: Sequence[RunConfig],
+    workdirs: Sequence[str | os.PathLike],
+    stop_requested: StopRequest,
 ) -> int:
     """Trains runs of one `group_key` side by side, each in its own folder.
 
@@ -65,7 +62,7 @@ def train_together(
     were interrupted go on from their checkpoints, together where they stand at the same epoch.
 
     Args:
-        configs: of the runs, `ConfigDict`s.
+        configs: of the runs.
         workdirs: their folders.
         stop_requested: an event; once it is set, all stop after the epoch at hand.
 
@@ -76,11 +73,10 @@ def train_together(
         UserError: the configs do not go together, or cannot be used.
         Interrupted: `stop_requested` was set; all runs saved checkpoints.
     """
-    configs = [complete(config) for config in configs]
     if len({group_key(config) for config in configs}) > 1:
         raise UserError("runs trained together may differ in seed and optimizer's numbers only")
     for config in configs:
-        check_config(config.to_dict())
+        check_config(config)
     check_devices()
     with contextlib.ExitStack() as stack:
         members = list(_members(configs, workdirs, stack))
@@ -89,21 +85,20 @@ def train_together(
     return len(members)
 
 
-class _Member:
+class _Member(NamedTuple):
     """One run of a group, claimed, at its newest checkpoint."""
 
-    def __init__(self, config: Any, experiment: Experiment, run: Run):
-        self.config = config
-        self.experiment = experiment
-        self.run = run
+    config: RunConfig
+    experiment: Experiment
+    run: OngoingRun
 
 
 def _members(
-    configs: Sequence[Any], workdirs: Sequence[str | os.PathLike], stack: contextlib.ExitStack
+    configs: Sequence[RunConfig], workdirs: Sequence[str | os.PathLike], stack: contextlib.ExitStack
 ) -> Iterator[_Member]:
     loaded: dict[Any, tuple[Dataset, Experiment]] = {}
     for config, workdir in zip(configs, workdirs, strict=True):
-        folder = run_workdir(workdir, config.to_dict())
+        folder = run_workdir(workdir, config)
         try:
             if folder.finished_record() is not None:
                 continue
@@ -117,17 +112,17 @@ def _members(
         # Without a draw of its own, every seed has the same data set.
         drawn = config.seed if config.train_examples or config.label_noise else None
         if drawn not in loaded:
-            dataset = load_resident(config)
-            check_fits(config.to_dict(), dataset)
+            dataset = load(config.dataset, **config.data_choices())
+            check_fits(config, dataset)
             loaded[drawn] = (dataset, Experiment(config, dataset))
-        dataset, resident = loaded[drawn]
-        experiment = Experiment(config, dataset, resident)
-        run = Run(config, experiment, folder, len(dataset.train_images), quiet=True)
+        dataset, first = loaded[drawn]
+        experiment = Experiment(config, dataset, first)
+        run = OngoingRun(config, experiment, folder, len(dataset.train_images), quiet=True)
         stack.callback(run.close)
         yield _Member(config, experiment, run)
 
 
-def _train_group(members: Sequence[_Member], stop_requested: Any) -> None:
+def _train_group(members: Sequence[_Member], stop_requested: StopRequest) -> None:
     """Trains runs that stand at the same epoch to their ends."""
     first = members[0]
     epochs, examples = first.config.epochs, len(first.experiment.train_arrays[0])
@@ -138,7 +133,7 @@ def _train_group(members: Sequence[_Member], stop_requested: Any) -> None:
     group = _Group([member.experiment for member in members], [m.run.state for m in members])
     try:
         for epoch in range(first.run.completed, epochs):
-            if all(member.run.over for member in members):
+            if all(member.run.finished for member in members):
                 break
             if stop_requested.is_set():
                 _interrupt(members, group, epoch)
@@ -147,7 +142,7 @@ def _train_group(members: Sequence[_Member], stop_requested: Any) -> None:
             seconds = time.monotonic() - start
             display.epoch(_mean_entry(entries), seconds)
             for number, member in enumerate(members):
-                if not member.run.over:  # a diverged run has ended
+                if not member.run.finished:  # a diverged run has ended
                     state_of = functools.partial(group.state, number)
                     member.run.note_epoch(entries[number], seconds / len(members), state_of)
     finally:
@@ -158,7 +153,7 @@ def _train_group(members: Sequence[_Member], stop_requested: Any) -> None:
 
 def _interrupt(members: Sequence[_Member], group: "_Group", epoch: int) -> None:
     for number, member in enumerate(members):
-        if not member.run.over:
+        if not member.run.finished:
             member.run.state = group.state(number)
             member.run.save()
     raise Interrupted(f"{len(members)} runs interrupted after {epoch} epochs, all saved")

@@ -5,10 +5,9 @@ import json
 
 import pytest
 
-import rcjax.training.loop as loop
+from rcjax.config import run_config
 from rcjax.errors import UserError
 from rcjax.training import train
-from rcjax.training.dataset import load_dataset
 from rcjax.training.record import run_workdir
 
 from ..test_launch import assert_refused
@@ -30,7 +29,7 @@ def folder_of_a_run(path, record):
 
 def test_record_of_a_finished_run_is_read(tmp_path):
     folder_of_a_run(tmp_path, json.dumps(RECORD))
-    assert run_workdir(tmp_path, small_config().to_dict()).finished_record() == RECORD
+    assert run_workdir(tmp_path, run_config(small_config())).finished_record() == RECORD
 
 
 @pytest.mark.parametrize(
@@ -76,14 +75,11 @@ def test_name_that_is_too_long_is_refused(tmp_path, capsys):
     assert_refused(outcome, "File name too long", "choose another one")
 
 
-def test_run_that_another_process_ended_meanwhile_is_not_run_again(tmp_path, monkeypatch):
-    def end_it_meanwhile(config):
-        folder_of_a_run(tmp_path, json.dumps(RECORD))
-        return load_dataset(config)
+def test_run_that_another_process_ended_meanwhile_is_not_run_again(tmp_path):
+    def end_it_meanwhile(config, dataset):
+        folder_of_a_run(tmp_path, json.dumps(RECORD))  # and nothing is computed here
 
-    monkeypatch.setattr(loop, "load_dataset", end_it_meanwhile)
-    monkeypatch.setattr(loop, "Run", None)  # nothing is computed
-    assert train(small_config(), tmp_path) == RECORD
+    assert train(small_config(), tmp_path, make=end_it_meanwhile) == RECORD
 
 
 def test_folder_from_before_a_field_came_into_being(tmp_path):
@@ -91,10 +87,10 @@ def test_folder_from_before_a_field_came_into_being(tmp_path):
     del older["regions"]["extent"], older["normalization_mean"]
     folder_of_a_run(tmp_path, json.dumps(RECORD))
     (tmp_path / "config.json").write_text(json.dumps(older))
-    assert run_workdir(tmp_path, small_config().to_dict()).finished_record() == RECORD
+    assert run_workdir(tmp_path, run_config(small_config())).finished_record() == RECORD
     changed = small_config(**{"regions.extent": (-1.0, 2.0)}).to_dict()
     with pytest.raises(UserError, match=r"regions.extent: \[0.0, 1.0\] -> \[-1.0, 2.0\]"):
-        run_workdir(tmp_path, changed).finished_record()
+        run_workdir(tmp_path, run_config(changed)).finished_record()
 
 
 def test_how_a_run_is_made_may_change_but_not_what(tmp_path):
@@ -103,10 +99,10 @@ def test_how_a_run_is_made_may_change_but_not_what(tmp_path):
     moved = {**config, "data_dir": "elsewhere", "checkpoint_every": 7, "keep_checkpoints": 9}
     moved["regions"] = {**config["regions"], "batch_size": 50}
     moved["streaming"] = {**config["streaming"], "processes": 4, "checkpoint_steps": 100}
-    assert run_workdir(tmp_path, moved).finished_record() is None
+    assert run_workdir(tmp_path, run_config(moved)).finished_record() is None
     moved["regions"]["points"] = 77
     with pytest.raises(UserError, match=r"another config \(regions.points: \d+ -> 77\); choose"):
-        run_workdir(tmp_path, moved).finished_record()
+        run_workdir(tmp_path, run_config(moved)).finished_record()
 
 
 def test_a_file_system_without_locks_is_refused(tmp_path, monkeypatch):
@@ -114,6 +110,6 @@ def test_a_file_system_without_locks_is_refused(tmp_path, monkeypatch):
         raise OSError(errno.ENOSYS, "Function not implemented")
 
     monkeypatch.setattr("rcjax.runtime.claim.fcntl.flock", flock)
-    claim = run_workdir(tmp_path, small_config().to_dict()).claimed()
+    claim = run_workdir(tmp_path, run_config(small_config())).claimed()
     with pytest.raises(UserError, match="cannot lock files"), claim:
         raise AssertionError("claimed")

@@ -5,6 +5,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from rcjax.config import RunConfig
 from rcjax.config.loading import complete
 from rcjax.config.nesting import nested
 from rcjax.runtime.files import write_json
@@ -44,7 +45,7 @@ def write_config(path: Path, config: ConfigDict) -> str:
     return str(path)
 
 
-def make_record(config: ConfigDict, **fields: Any) -> dict[str, Any]:
+def make_record(config: RunConfig, **fields: Any) -> dict[str, Any]:
     """A record as `train` would leave it, with made-up numbers that the config decides."""
     count = 2.0 + config.learning_rate + 0.1 * config.seed
     entry = {
@@ -66,16 +67,16 @@ def make_record(config: ConfigDict, **fields: Any) -> dict[str, Any]:
     }
 
 
-def leave_record(config: ConfigDict, folder: Path, record: dict[str, Any]) -> dict[str, Any]:
+def leave_record(config: RunConfig, folder: Path, record: dict[str, Any]) -> dict[str, Any]:
     """Makes the folder of a run that is over."""
-    workdir = run_workdir(folder, config.to_dict())
+    workdir = run_workdir(folder, config)
     with workdir.claimed():
         workdir.claim_for_good()
         write_json(workdir.record, record)
     return record
 
 
-def pretend_to_train(config: ConfigDict, folder: Path) -> dict[str, Any]:
+def pretend_to_train(config: RunConfig, folder: Path) -> dict[str, Any]:
     """Stands in for `rcjax.training.train`: the same folder and record, without a network."""
-    record = run_workdir(folder, config.to_dict()).finished_record()
+    record = run_workdir(folder, config).finished_record()
     return record or leave_record(config, folder, make_record(config))

@@ -50,7 +50,7 @@ def test_axes_of_the_command_line_and_their_order():
         "classifier.criterion=gini,classifier.max_depth=3,seed=0",
         "classifier.criterion=gini,classifier.max_depth=3,seed=1",
     ]
-    assert runs[-1].config["classifier"] == {"criterion": "entropy", "max_depth": None}
+    assert dict(runs[-1].config.classifier) == {"criterion": "entropy", "max_depth": None}
 
 
 @pytest.mark.parametrize(

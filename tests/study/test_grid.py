@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from rcjax.config.nesting import flatten
 from rcjax.config.overrides import apply_overrides
 from rcjax.errors import UserError
 from rcjax.study.grid import expand, find
@@ -34,7 +33,7 @@ def test_all_combinations_in_order_with_readable_names():
     assert all(re.fullmatch(r"[A-Za-z0-9._+=,-]+", run.name) for run in runs)
     assert len({run.name.lower() for run in runs}) == len(runs)
     for run in runs:
-        fields = flatten(run.config)
+        fields = run.config.fields()
         assert all(fields[axis] == value for axis, value in run.axes.items())
         sections = {name.split(".")[0] for name in fields if "." in name}
         assert sections == {"regions", "streaming"}  # of the run; those of the study stay behind
@@ -54,7 +53,7 @@ def test_an_axis_may_be_any_field():
     )
     runs = expand(config.to_dict())
     assert runs[-1].name == "learning_rate=0.01,random_flip=True,regions.extent=-1.0_2.0,seed=1"
-    assert runs[-1].config["regions"]["extent"] == (-1.0, 2.0)
+    assert runs[-1].config.regions.extent == (-1.0, 2.0)
 
 
 def test_a_run_is_found_by_number_or_name():

@@ -20,7 +20,7 @@ GRID = {"grid.batch_size": (16, 32), "grid.learning_rate": (0.1, 0.01), "grid.se
 def test_runs_of_equal_batch_size_go_together():
     study = small_study(**GRID).to_dict()
     jobs = [make_job(run, "nowhere", study) for run in expand(study)]
-    sizes = [[job.config["batch_size"] for job in group] for group in groups(jobs, 3)]
+    sizes = [[job.config.batch_size for job in group] for group in groups(jobs, 3)]
     assert sorted(sizes) == [[16], [16, 16, 16], [32], [32, 32, 32]]
     assert [job for group in groups(jobs, 1) for job in group] == jobs
 

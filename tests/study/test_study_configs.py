@@ -57,7 +57,7 @@ def test_all_runs_of_every_size_are_valid(argument):
     assert len({run.name for run in runs}) == len(runs)
     if ":quick" in argument:
         assert len(runs) <= 12
-        assert {run.config["dataset"] for run in runs} <= {"digits", "synthetic"}  # no download
+        assert {run.config.dataset for run in runs} <= {"digits", "synthetic"}  # no download
 
 
 @pytest.mark.parametrize(
@@ -84,17 +84,15 @@ def test_ablations_count_as_they_say(argument):
     variants = Requested(config).regions(run.config)
     if "adaptive" in variants:
         # The limit of finer grids has the resolution of its own, not that of the main count.
-        assert variants["adaptive"]["points"] == ADAPTIVE_POINTS
-        assert variants["adaptive"]["method"] == "adaptive"
-        assert run.config["regions"]["points"] < 1000
+        assert variants["adaptive"].points == ADAPTIVE_POINTS
+        assert variants["adaptive"].method == "adaptive"
+        assert run.config.regions.points < 1000
     lengths = {
-        regions["length"]
-        for regions in variants.values()
-        if regions["sampling"] == "random_directions"
+        regions.length for regions in variants.values() if regions.sampling == "random_directions"
     }
     assert lengths in (set(), {0.1, 0.5})
     # When the count tells the gap is seen from counts along training.
-    counts = run.config["epochs"] / run.config["regions"]["every"]
+    counts = run.config.epochs / run.config.regions.every
     question = argument.partition(":")[2].removesuffix("cifar10").removesuffix("_")
     if question in ("", "epochs"):
         assert counts >= 30

@@ -17,7 +17,7 @@ from rcjax.runtime.files import write_json
 from rcjax.runtime.interruption import Interrupted
 from rcjax.runtime.workdir import Workdir
 from rcjax.study import after_training, jobs, reporting
-from rcjax.training.finished_run import TrainedRun
+from rcjax.training.finished_run import FinishedRun
 
 from .small_studies import (
     REPOSITORY,
@@ -311,17 +311,17 @@ def test_interrupted_study_says_how_to_go_on(tmp_path, monkeypatch, capsys, no_f
 @pytest.mark.parametrize(
     ("moment", "made"),
     [
-        pytest.param("load_dataset", 0, id="while the data set is read"),
+        pytest.param("load_or_open", 0, id="while the data set is read"),
         pytest.param("draw_figures", 1, id="after the last epoch"),
     ],
 )
 def test_a_signal_at_any_moment_stops_the_study(tmp_path, monkeypatch, no_figures, moment, made):
     real = getattr(training_loop, moment)
 
-    def signalled(*arguments):
+    def signalled(*arguments, **choices):
         monkeypatch.setattr(training_loop, moment, real)
         signal.raise_signal(signal.SIGTERM)
-        return real(*arguments)
+        return real(*arguments, **choices)
 
     monkeypatch.setattr(training_loop, moment, signalled)
     with pytest.raises(Interrupted, match=f"interrupted with {made} of 4 runs done"):
@@ -350,8 +350,8 @@ def test_measures_are_kept_one_by_one(tmp_path, trained, monkeypatch):
                 signal.raise_signal(signal.SIGTERM)
             note(name, 7.0)
 
-    network = TrainedRun(*[None] * len(dataclasses.fields(TrainedRun)))
-    monkeypatch.setattr(after_training, "load_trained", lambda config, folder: network)
+    network = FinishedRun(*[None] * len(dataclasses.fields(FinishedRun)))
+    monkeypatch.setattr(after_training, "load_finished_run", lambda config, folder: network)
     monkeypatch.setattr(after_training, "_measure", measure)
     study = small_study(
         **{"grid.seed": (0,), "grid.learning_rate": (0.1,)},
@@ -409,8 +409,8 @@ def test_measures_are_computed_when_they_are_missing_and_only_then(
         for name in names:
             note(name, math.nan if name == "path_norm" else 7.0)
 
-    network = TrainedRun(*[None] * len(dataclasses.fields(TrainedRun)))
-    monkeypatch.setattr(after_training, "load_trained", lambda config, folder: network)
+    network = FinishedRun(*[None] * len(dataclasses.fields(FinishedRun)))
+    monkeypatch.setattr(after_training, "load_finished_run", lambda config, folder: network)
     monkeypatch.setattr(after_training, "_measure", measure)
     one = {"grid.seed": (0,), "grid.learning_rate": (0.1,)}
 
@@ -455,13 +455,15 @@ def test_measures_are_computed_when_they_are_missing_and_only_then(
 def test_measurements_with_wrong_content_are_set_aside_and_computed_anew(
     tmp_path, trained, monkeypatch, names, value, reason
 ):
-    network = TrainedRun(*[None] * len(dataclasses.fields(TrainedRun)))
-    monkeypatch.setattr(after_training, "load_trained", lambda config, folder: network)
+    network = FinishedRun(*[None] * len(dataclasses.fields(FinishedRun)))
+    monkeypatch.setattr(after_training, "load_finished_run", lambda config, folder: network)
     monkeypatch.setattr(
         after_training, "_measure", lambda network, names, settings, note: note(*names, 7)
     )
     monkeypatch.setattr(
-        after_training, "_count", lambda network, regions: {"mean": 2, "regions": regions}
+        after_training,
+        "_count",
+        lambda network, regions: {"mean": 2, "regions": dataclasses.asdict(regions)},
     )
     study = small_study(
         **{"grid.seed": (0,), "grid.learning_rate": (0.1,)},

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
+from rcjax.config import RunConfig, run_config
 from rcjax.config.loading import load_config
 from rcjax.launch import main
 
@@ -29,6 +30,11 @@ def small_config(**fields: Any) -> ConfigDict:
     config = load_config(str(REPOSITORY / "configs" / "digits.py"))
     config.update_from_flattened_dict({**_FIELDS, **fields})
     return config
+
+
+def small_run(**fields: Any) -> RunConfig:
+    """The same, typed and complete."""
+    return run_config(small_config(**fields))
 
 
 def small_arguments(workdir: Path, **fields: Any) -> list[str]:

@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.neighbors import KNeighborsClassifier
 
+from rcjax.config import run_config
 from rcjax.config.loading import complete
 from rcjax.config.overrides import apply_overrides
 from rcjax.data import load
@@ -28,6 +29,11 @@ def small_config(**fields):
     small = {"regions.slices": "6", "regions.points": "40", "seed": "3"}
     apply_overrides(config, {**small, **fields})
     return config
+
+
+def small_run(**fields):
+    """The same, typed."""
+    return run_config(small_config(**fields))
 
 
 def digits(split, **constants):
@@ -72,7 +78,7 @@ def test_regions_are_counted_on_the_slices_of_a_network(tmp_path):
     )
     # One plus the changes of label along each slice that a network with this seed meets.
     dataset = load("digits", train_examples=60, seed=3, **constants)
-    anchors = sample_slices(dataset, config.regions, 3).reshape(30, 2, -1)
+    anchors = sample_slices(dataset, run_config(config).regions, 3).reshape(30, 2, -1)
     t = np.linspace(0, 1, 40, dtype=np.float32)[:, None]
     predicted = [reference.predict((1 - t) * first + t * second) for first, second in anchors]
     changes = [1 + np.count_nonzero(np.diff(labels)) for labels in predicted]
@@ -82,7 +88,7 @@ def test_regions_are_counted_on_the_slices_of_a_network(tmp_path):
 
 def test_losses_are_cross_entropies(tmp_path):
     fitted = fit_classical(
-        small_config(network="k_nearest_neighbours", **{"classifier.n_neighbors": "60"})
+        small_run(network="k_nearest_neighbours", **{"classifier.n_neighbors": "60"})
     )
     points, labels = digits("train")
     reference = KNeighborsClassifier(n_neighbors=60).fit(points, labels)
@@ -93,11 +99,10 @@ def test_losses_are_cross_entropies(tmp_path):
 
 
 def test_further_counts_of_the_same_classifier():
-    config = small_config()
+    config = small_run()
     fitted = fit_classical(config)
     first = fitted.count(config.regions)
-    apply_overrides(config, {"regions.dim": "2", "regions.points": "8"})
-    planes = fitted.count(config.regions)
+    planes = fitted.count(config.regions.replaced({"dim": 2, "points": 8}))
     assert planes.counts.shape == first.counts.shape == (6,)
     assert (np.asarray(planes.counts) != np.asarray(first.counts)).any()
 
@@ -114,7 +119,7 @@ def test_hyperparameters_take_the_type_their_text_has():
     assert config.classifier.to_dict() == {
         "max_depth": 5, "ccp_alpha": 0.01, "criterion": "entropy", "max_features": None,
     }  # fmt: skip
-    check_config(config.to_dict())
+    check_config(run_config(config))
     study = complete(ConfigDict({"experiment": "study"}))
     apply_overrides(study, {"grid.classifier.max_depth": "3,5,7", "grid.classifier.C": "0.1,1"})
     assert study.grid.classifier.to_dict() == {"max_depth": (3, 5, 7), "C": (0.1, 1)}
@@ -138,7 +143,7 @@ def test_hyperparameters_take_the_type_their_text_has():
 )
 def test_refusals(fields, message):
     with pytest.raises(UserError, match=message) as refused:
-        check_config(small_config(**fields).to_dict())
+        check_config(run_config(small_config(**fields)))
     assert "\n" not in str(refused.value)
 
 

@@ -16,7 +16,7 @@ from rcjax.training.inputs import InputSettings
 from rcjax.training.optimizer import Optimizer
 from rcjax.training.state import create_state
 
-from .small_runs import small_config
+from .small_runs import small_run
 
 EXAMPLES, BATCH_SIZE = 23, 5
 
@@ -82,7 +82,7 @@ def test_runs_of_other_seeds_and_numbers_share_one_program():
     dataset = load("digits", train_examples=70)
     programs = []
     for fields in ({}, {"seed": 1, "learning_rate": 0.3, "momentum": 0.5, "weight_decay": 0.1}):
-        experiment = Experiment(small_config(**fields), dataset)
+        experiment = Experiment(small_run(**fields), dataset)
         programs.append(experiment.lower(experiment.initial_state()).as_text())
     assert programs[0] == programs[1]
 

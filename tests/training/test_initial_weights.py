@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from rcjax.config import run_config
 from rcjax.errors import UserError
 from rcjax.models import create
 from rcjax.models.torch_state_dict import torch_state_dict_of
 from rcjax.training import train
 from rcjax.training.checkpoints import newest_network
-from rcjax.training.finished_run import load_trained
+from rcjax.training.finished_run import load_finished_run
 
 from .small_runs import damage, launch, small_arguments, small_config
 
@@ -68,7 +69,7 @@ def test_count_of_another_run_is_that_runs_count(trained, tmp_path, capsys, monk
 def test_count_of_a_file_of_pytorch(torch_file, tmp_path):
     config = small_config(checkpoint=str(torch_file), **COUNT)
     record = train(config, tmp_path)
-    run = load_trained(config, tmp_path)
+    run = load_finished_run(run_config(config), tmp_path)
     expected = state_dict(width=8, seed=3)
     weight = np.asarray(run.state["parameters"]["layers"]["0"]["weight"])
     np.testing.assert_array_equal(weight, expected["module.layers.0.weight"].T)
@@ -123,12 +124,12 @@ def test_without_its_beginning_a_run_goes_on_from_its_own_checkpoints(torch_file
     shutil.rmtree(workdir / "checkpoints" / "2")
     path.unlink()
     assert train(config, workdir) == record  # from the first epoch on
-    run = load_trained(config, workdir)
+    run = load_finished_run(run_config(config), workdir)
     with pytest.raises(UserError, match="there is no file or folder"):
         _ = run.initial_state
     save_file(state_dict(width=8, seed=4), path)
     with pytest.raises(UserError, match="is not the one any more"):
-        load_trained(config, workdir)
+        load_finished_run(run_config(config), workdir)
 
 
 def test_what_is_no_checkpoint_of_this_network_is_refused(trained, torch_file, tmp_path, capsys):

@@ -4,9 +4,10 @@ import jax
 import numpy as np
 import pytest
 
+from rcjax.config import run_config
 from rcjax.data.augmentation import MixedLabels
 from rcjax.training import train
-from rcjax.training.finished_run import load_trained
+from rcjax.training.finished_run import load_finished_run
 from rcjax.training.inputs import InputKeys, InputSettings, training_inputs
 from rcjax.training.step import loss_and_correct
 
@@ -55,7 +56,7 @@ def test_the_records_accuracy_is_of_clean_images(tmp_path, constants):
     config = small_config(epochs=1, mixup=1.0, random_erasing=1.0, random_crop=True)
     config.update(constants)
     record = train(config, tmp_path)
-    run = load_trained(config, tmp_path)
+    run = load_finished_run(run_config(config), tmp_path)
     if constants:
         assert (run.dataset.mean, run.dataset.std) == (np.float32(0.9), np.float32(3))
     accuracies = []

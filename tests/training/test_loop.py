@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import rcjax.training.loop as loop
+from rcjax.config import run_config
 from rcjax.data import load
 from rcjax.errors import UserError
 from rcjax.training import train
@@ -165,7 +166,7 @@ def test_finished_run_prints_its_record(finished, capsys, monkeypatch):
 
 def test_second_process_is_refused(tmp_path):
     config = small_config()
-    folder = run_workdir(tmp_path / "run", config.to_dict())
+    folder = run_workdir(tmp_path / "run", run_config(config))
     # The lock belongs to the open file, so a second opening in this process stands for another one.
     with folder.claimed(), pytest.raises(UserError, match="in use by another process"):
         train(config, tmp_path / "run")

@@ -7,9 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
 
-from rcjax.config.loading import complete
+from rcjax.config import run_config
 from rcjax.training.optimizer import OPTIMIZER_FIELDS, optimizer_of
 from rcjax.training.schedules import SCHEDULE_FIELDS, Schedule
 from rcjax.training.step import Learned, train_step
@@ -29,7 +28,7 @@ def linear_apply(parameters, model_state, images, train):
 @pytest.mark.parametrize("case", OPTIMIZERS)
 def test_steps_equal_pytorch(case):
     name, fields, _, _ = OPTIMIZERS[case]
-    config = complete(ConfigDict({"optimizer": name, "weight_decay": DECAY, **fields}))
+    config = run_config({"optimizer": name, "weight_decay": DECAY, **fields})
     optimizer, numbers = optimizer_of(config)
     inputs, labels, weight, bias = problem()
     with jax.enable_x64(True):

@@ -10,7 +10,7 @@ from rcjax.runtime import StopRequest
 from rcjax.training import Interrupted, train
 from rcjax.training.vmapped_runs import group_key, train_together
 
-from .small_runs import small_config
+from .small_runs import small_config, small_run
 
 # Different subsets of the data, starts, rates and decays.
 SETTINGS = (
@@ -18,7 +18,7 @@ SETTINGS = (
     {"seed": 1, "learning_rate": 0.01, "weight_decay": 1e-2},
     {"seed": 1, "learning_rate": 0.1, "momentum": 0.5},
 )
-CONFIGS = [small_config(**settings) for settings in SETTINGS]
+CONFIGS = [small_run(**settings) for settings in SETTINGS]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_group_that_was_interrupted_goes_on(singles, tmp_path, monkeypatch):
 
 
 def test_diverged_run_does_not_touch_the_others(singles, tmp_path):
-    wild = small_config(learning_rate=1e30, seed=5)
+    wild = small_run(learning_rate=1e30, seed=5)
     folders = [tmp_path / "wild", tmp_path / "tame"]
     assert train_together([wild, CONFIGS[0]], folders, StopRequest()) == 2
     assert json.loads((folders[0] / "record.json").read_text())["status"] == "diverged"
@@ -97,7 +97,7 @@ def test_folder_of_another_run_is_left_alone(tmp_path, capsys):
 
 
 def test_runs_that_do_not_go_together_are_refused(tmp_path):
-    configs = [small_config(), small_config(batch_size=16)]
+    configs = [small_run(), small_run(batch_size=16)]
     assert group_key(configs[0]) != group_key(configs[1])
     with pytest.raises(UserError, match="seed and optimizer's numbers only"):
         train_together(configs, [tmp_path / "a", tmp_path / "b"], StopRequest())

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ml_collections import ConfigDict
-
 from rcjax.runtime import Interrupted, StopRequest
 from rcjax.study.executors.executor import OnOutcome
 from rcjax.study.jobs import INTERRUPTED, Job, LockWait, do_job
@@ -52,8 +50,8 @@ def groups(jobs: Sequence[Job], most: int) -> Iterator[list[Job]]:
     """Groups of at most `most` jobs that can be trained together; other jobs form groups of one."""
     by_key: dict[str, list[Job]] = {}
     for job in jobs:
-        config = ConfigDict(job.config)
-        key = group_key(config) if most > 1 and is_groupable(config) else job.name
+        together = most > 1 and is_groupable(job.config)
+        key = group_key(job.config) if together else job.name
         by_key.setdefault(key, []).append(job)
     for group in by_key.values():
         for start in range(0, len(group), most):
@@ -63,7 +61,7 @@ def groups(jobs: Sequence[Job], most: int) -> Iterator[list[Job]]:
 def _train_group(group: Sequence[Job], number: int, stop: StopRequest) -> None:
     log_path = Path(group[0].workdir) / "logs" / f"together_{number}.txt"
     log_path.parent.mkdir(parents=True, exist_ok=True)
-    configs = [ConfigDict(job.config) for job in group]
+    configs = [job.config for job in group]
     with open(log_path, "a", encoding="utf-8") as log, contextlib.redirect_stdout(log):
         try:
             train_together(configs, [job.folder for job in group], stop)

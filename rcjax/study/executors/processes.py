@@ -148,7 +148,7 @@ class _Worker:
         """
         process = self._process or self._start()
         assert process.stdout is not None
-        self._tell(json.dumps(job._asdict()))
+        self._tell(job.to_json())
         answer = process.stdout.readline()
         # A worker that is killed while it answers leaves half a line.
         return Outcome(**json.loads(answer)) if answer.endswith("\n") else None

@@ -37,7 +37,7 @@ def main(argv: list[str]) -> None:
     with stop_requests(second_ends=False) as stop, contextlib.ExitStack() as stack:
         threading.Thread(target=_receive, args=(jobs, stop), daemon=True).start()
         while True:
-            job = Job(**json.loads(jobs.get()))
+            job = Job.from_json(jobs.get())
             stack.enter_context(shared_compilations(job.workdir))
             outcome = do_job(job, stop, lock_wait)
             print(json.dumps(outcome._asdict()), file=answers, flush=True)
