@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import itertools
+import json
 import re
 import runpy
 import sys
@@ -186,3 +187,56 @@ def test_quick_size_runs(argument, tmp_path):
     run = run_experiment if "experiment" in config else train
     record = run(config, tmp_path)
     assert record["status"] == "completed"
+
+
+@pytest.mark.parametrize("where", ["import sys; sys.exit(0)", "def get_config(size): exit(0)"])
+def test_a_config_that_ends_the_program_is_refused(tmp_path, where):
+    path = tmp_path / "mine.py"
+    path.write_text(where)
+    with pytest.raises(UserError, match=r"mine\.py cannot be (run|used): SystemExit: 0"):
+        load_config(str(path))
+
+
+def test_values_of_numpy_and_ranges_are_pythons(tmp_path):
+    path = tmp_path / "a:b.py"
+    path.write_text(
+        "import numpy as np\nfrom ml_collections import ConfigDict\n"
+        "def get_config(size):\n"
+        "    c = ConfigDict({'experiment': 'study', 'learning_rate': np.float64(0.1)})\n"
+        "    c.grid = ConfigDict({'weight_decay': np.logspace(-3, -1, 3), 'seed': range(2)})\n"
+        "    c.epochs, c.batch_size = np.int64(3), np.int32(8)\n"
+        "    return c\n"
+    )
+    config = load_config(str(path)).to_dict()
+    assert config["grid"] == {"weight_decay": (0.001, 0.01, 0.1), "seed": (0, 1)}
+    runs = check_study(config)
+    assert len(runs) == 6
+    assert {(run.config.learning_rate, run.config.epochs) for run in runs} == {(0.1, 3)}
+    with pytest.raises(UserError, match="names the home folder of an unknown"):
+        load_config("~nosuchuser/mine.py")
+    with pytest.raises(UserError, match="too long"):
+        load_config("x" * 300)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"epochs": 1.5}, "epochs must be of type int, got 1.5"),
+        ({"streaming": 3}, "'streaming' is a section, got 3"),
+        ({"regions": {"x": 1}, "seeds": 2}, "fields that nothing reads: seeds|regions.x"),
+        ({"learning_rate": 10**400}, "learning_rate must be a finite number"),
+        ({"regions": {"extent": 3}}, "regions.extent must be numbers between commas, got 3"),
+        ({"nesterov": 1}, "nesterov must be of type bool, got 1"),
+    ],
+    ids=str,
+)
+def test_wrong_kinds_of_values_are_named(fields, words):
+    with pytest.raises(UserError, match=words):
+        run_config(fields)
+
+
+def test_a_config_survives_json():
+    given = {"network": "svc", "regions": {"extent": [-1, 2]}, "classifier": {"C": 2.0, "n": None}}
+    config = run_config(given)
+    assert run_config(json.loads(json.dumps(config.to_dict()))) == config
+    assert config.regions.extent == (-1.0, 2.0)

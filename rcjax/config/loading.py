@@ -13,7 +13,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from rcjax.config.fields import FREE_SECTIONS, RUN_FIELDS, STUDY_FIELDS, Field
-from rcjax.config.nesting import nested
+from rcjax.config.nesting import nested, plain
 from rcjax.errors import UserError
 from rcjax.outside import expanded
 
@@ -38,12 +38,15 @@ def load_config(argument: str) -> ConfigDict:
     path = find_config(name if colon else argument)
     try:
         get_config = runpy.run_path(str(path)).get("get_config")
-    except Exception as error:
+    # SystemExit is no Exception: sys.exit(0) in a config would pass for a run that is complete.
+    except (Exception, SystemExit) as error:
         raise UserError(f"config file {path} cannot be run: {_describe(error)}") from error
     if get_config is None:
         raise UserError(f"config file {path} has no function get_config(size)")
     try:
         config = get_config(size if colon else "")
+    except SystemExit as error:
+        raise UserError(f"config {argument} cannot be used: {_describe(error)}") from error
     except Exception as error:
         raise UserError(f"config {argument}: {error}") from error
     if not isinstance(config, ConfigDict):
@@ -63,7 +66,7 @@ def complete(config: ConfigDict) -> ConfigDict:
     if experiment not in (None, "study"):
         return config.copy_and_resolve_references().lock()
     fields = RUN_FIELDS if experiment is None else RUN_FIELDS | STUDY_FIELDS
-    completed = ConfigDict(with_defaults(config.to_dict(), fields))
+    completed = ConfigDict(with_defaults(plain(config.to_dict()), fields))
     if experiment == "study":
         for section in FREE_SECTIONS:
             if section not in completed:
@@ -104,7 +107,10 @@ def find_file(name: str, kind: str) -> Path:
 
 def _lookup(name: str) -> Path | None:
     candidates = (expanded(name), _REPOSITORY / name)
-    return next((candidate for candidate in candidates if candidate.is_file()), None)
+    try:
+        return next((candidate for candidate in candidates if candidate.is_file()), None)
+    except OSError as error:  # such as a name that is too long
+        raise UserError(f"no file can be named {name[:80]!r} ({error.strerror})") from error
 
 
 def find_config(name: str) -> Path:
