@@ -1,51 +1,16 @@
 """Means, intervals and comparisons of region counts over slices."""
 
 import dataclasses
-import statistics as standard_statistics
 from typing import Any
 
 import numpy as np
+
+from rcjax.regions.intervals import mean_interval, t_probability, with_one_unseen
 
 
 def standard_deviation(counts: np.ndarray) -> float:
     """Standard deviation with n - 1; NaN for fewer than two counts."""
     return float(np.std(counts, ddof=1)) if len(counts) > 1 else float("nan")
-
-
-def bootstrap_interval(
-    values: np.ndarray, level: float = 0.95, *, resamples: int = 10_000, seed: int = 0
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean of [n] values.
-
-    Counts take few distinct values, so a resample is a multinomial draw over these: the cost does
-    not grow with the number of slices.
-    """
-    _check_level(level)
-    distinct, times = np.unique(np.asarray(values), return_counts=True)
-    random = np.random.default_rng(seed)
-    total = int(times.sum())
-    means = np.concatenate(
-        [
-            random.multinomial(total, times / total, size=min(1_000, resamples - start))
-            @ distinct
-            / total
-            for start in range(0, resamples, 1_000)
-        ]
-    )
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def slices_needed(counts: np.ndarray, half_width: float, level: float = 0.95) -> int:
-    """Smallest n with z * standard deviation / sqrt(n) <= half_width."""
-    _check_level(level)
-    if not half_width > 0:
-        raise ValueError(f"half_width must be positive, got {half_width}")
-    spread = standard_deviation(counts)
-    if np.isnan(spread):
-        raise ValueError("one slice tells nothing about the spread; count at least 2")
-    quantile = standard_statistics.NormalDist().inv_cdf((1 + level) / 2)
-    return max(2, int(np.ceil((quantile * spread / half_width) ** 2)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +20,10 @@ class PairedComparison:
     Attributes:
         mean_difference: mean over slices.
         standard_error: of that mean.
-        interval: bootstrap interval of the mean difference.
-        p_value: of the sign-flip permutation test that the difference is symmetric about 0.
+        interval: of the mean difference, see `mean_interval`.
+        p_value: the larger of two: of the sign-flip permutation test, which holds its level where
+            the difference is symmetric about 0, and of the rule of the interval, which holds it
+            for few skewed differences of mean 0, too.
         slices: number of slices.
     """
 
@@ -75,8 +42,8 @@ def compare(
     Args:
         first, second: what `count_regions` returned on the *same* anchors with the same options.
         level: of the interval.
-        resamples: of the bootstrap and of the permutation test.
-        seed: of both.
+        resamples: of the permutation test.
+        seed: of the permutation test.
 
     Example:
         >>> import jax, jax.numpy as jnp, numpy as np
@@ -99,13 +66,22 @@ def compare(
             f"the two counts are of {len(first.counts)} and {len(second.counts)} slices; "
             "a paired comparison needs the same slices"
         )
+    lengths = first.lengths, second.lengths
+    if lengths[0] is not None and lengths[1] is not None:
+        same = np.isclose(*lengths, rtol=1e-4, atol=0)
+        if not same.all():
+            i = int(np.argmin(same))
+            raise ValueError(
+                f"the two counts are of different anchors: slice {i} has the lengths "
+                f"{lengths[0][i]:.6g} and {lengths[1][i]:.6g}; count both on the same anchors"
+            )
     difference = first.counts.astype(np.int64) - second.counts
     mean = float(difference.mean())
     return PairedComparison(
         mean_difference=mean,
         standard_error=standard_deviation(difference) / float(np.sqrt(len(difference))),
-        interval=bootstrap_interval(difference, level, resamples=resamples, seed=seed),
-        p_value=_sign_flip_p_value(difference, resamples, seed),
+        interval=mean_interval(difference, level),
+        p_value=max(_sign_flip_p_value(difference, resamples, seed), _t_p_value(difference)),
         slices=len(difference),
     )
 
@@ -122,6 +98,10 @@ def _sign_flip_p_value(difference: np.ndarray, resamples: int, seed: int) -> flo
     return (extreme + 1) / (resamples + 1)
 
 
-def _check_level(level: float) -> None:
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level}")
+def _t_p_value(difference: np.ndarray) -> float:
+    """1 less the level of the `mean_interval` that just touches 0; 1 for a single difference."""
+    if len(difference) < 2:
+        return 1.0
+    sign = 1 if difference.mean() >= 0 else -1
+    mean, error = with_one_unseen(difference.astype(np.float64), -sign)
+    return t_probability(sign * mean / error, len(difference) - 1) if sign * mean > 0 else 1.0
