@@ -2,13 +2,14 @@
 
 Orbax writes them: a checkpoint appears under its name only once it is complete, so a process killed
 while it writes leaves the one before. It does not notice bytes that changed on the disk, so every
-checkpoint carries a checksum of its arrays.
+checkpoint carries checksums of its arrays and of its notes.
 """
 
 import contextlib
 import copy
 import errno
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -76,6 +77,7 @@ class Checkpoints:
         number = int(state["epoch"]) if number is None else number
         notes = {
             "progress": copy.deepcopy(progress),
+            "progress_checksum": _checksum_of_progress(progress),
             "checksum": checksum(state),
             "network": checksum(_network(state)),
         }
@@ -134,6 +136,9 @@ class Checkpoints:
         state, notes = read["state"], read["notes"]
         if checksum(state) != notes["checksum"]:
             raise ValueError("its arrays differ from those that were saved")
+        noted = notes.get("progress_checksum")  # absent in checkpoints of earlier versions
+        if noted is not None and noted != _checksum_of_progress(notes["progress"]):
+            raise ValueError("its notes differ from those that were saved")
         return Restored(state, notes["progress"])
 
     def _set_aside(self) -> Path:
@@ -228,6 +233,11 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         absl.logging.set_verbosity(verbosity)
+
+
+def _checksum_of_progress(progress: Mapping[str, Any]) -> str:
+    """SHA-256 over the notes as JSON, which reads back as it was written."""
+    return hashlib.sha256(json.dumps(progress, sort_keys=True).encode()).hexdigest()
 
 
 def checksum(tree: Any) -> str:

@@ -17,7 +17,7 @@ from rcjax.training.checkpoints import Checkpoints
 from rcjax.training.experiment import Experiment
 from rcjax.training.record import run_workdir
 
-from .small_runs import damage, launch, small_arguments, small_config
+from .small_runs import damage, launch, small_arguments, small_config, small_run
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +126,34 @@ def test_damaged_newest_checkpoint_falls_back(finished, tmp_path, monkeypatch, c
     assert "going back to checkpoint 2" in out
     assert "resuming after 2 epochs" in out
     assert_same_outcome(tmp_path, finished[0])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda progress: progress["history"][0].update(train_accuracy=55.5),
+        lambda progress: progress.update(history=[]),
+        lambda progress: progress.pop("history"),
+        lambda progress: progress.update(epochs=["a"] * 3),
+    ],
+    ids=["another number", "nothing", "not there", "text"],
+)
+def test_changed_notes_of_the_newest_checkpoint_fall_back(tmp_path, change):
+    config = small_run()
+    checkpoints = Checkpoints(tmp_path / "checkpoints", keep=3)
+    dataset = load("digits", train_examples=config.train_examples)
+    state = Experiment(config, dataset).random_state()
+    progress = {"history": [{"train_accuracy": 50.0}], "epochs": [], "counts": [1, 2]}
+    for number in (1, 2):
+        checkpoints.save(state, {**progress, "number": number}, number)
+    path = tmp_path / "checkpoints" / "2" / "notes" / "metadata"
+    notes = json.loads(path.read_text())
+    change(notes["progress"])
+    path.write_text(json.dumps(notes))
+    restored, messages = checkpoints.restore_newest(state)
+    checkpoints.close()
+    assert restored.progress == {**progress, "number": 1}
+    assert "checkpoint 2 is damaged (its notes differ" in messages[0]
 
 
 def test_empty_newest_checkpoint_falls_back(finished, tmp_path, monkeypatch, capsys):
