@@ -240,3 +240,11 @@ def test_a_config_survives_json():
     config = run_config(given)
     assert run_config(json.loads(json.dumps(config.to_dict()))) == config
     assert config.regions.extent == (-1.0, 2.0)
+
+
+def test_one_cycle_needs_two_epochs():
+    check_config(small_run(schedule="one_cycle", epochs=2))
+    check_config(small_run(schedule="one_cycle", epochs=0))
+    for fields in ({"epochs": 1}, {"epochs": 3, "warmup_epochs": 2}):
+        with pytest.raises(UserError, match="needs at least 2 epochs after the warm-up, got 1"):
+            check_config(small_run(schedule="one_cycle", **fields))

@@ -80,6 +80,11 @@ def _check_schedule(fields: Mapping[str, Any]) -> None:
             "config field schedule_final_rate must be at most the learning_rate, "
             f"{fields['learning_rate']}, got {fields['schedule_final_rate']}"
         )
+    if schedule == "one_cycle" and fields["epochs"] - fields["warmup_epochs"] == 1:
+        raise UserError(
+            "schedule = one_cycle needs at least 2 epochs after the warm-up, got 1, which it would "
+            "train at its last rate, learning_rate / 250000; raise epochs or choose cosine"
+        )
     if fields["warmup_epochs"] >= fields["epochs"] > 0:
         raise UserError(
             f"config field warmup_epochs must be below the {fields['epochs']} epochs, got "
