@@ -97,8 +97,11 @@ class Legend:
 def add_legends(figure: Figure, legends: Sequence[Legend]) -> None:
     """Draws every legend as a row below the panels; long ones are broken into several rows."""
     rows: list[list[Artist]] = []
-    width = max(2, int(figure.get_figwidth() / 0.62) - 1)
     for legend in legends:
+        longest = max(len(text) for text in (legend.title, *(key.label for key in legend.keys)))
+        # Inches of a letter, and of a mark with the space around it.
+        entry = 0.06 * longest + 0.3
+        width = max(1, int(figure.get_figwidth() / entry) - 1)
         for start in range(0, len(legend.keys), width):
             title = legend.title if start == 0 else ""
             row: list[Artist] = [Line2D([], [], linestyle="none", label=title)]

@@ -44,8 +44,8 @@ class About:
 
     @property
     def dataset(self) -> str:
-        """The name of the data set; empty where it is unknown."""
-        return str(self.config.get("dataset", ""))
+        """The name of the data set, without folders; empty where it is unknown."""
+        return str(self.config.get("dataset", "")).rstrip("/").rpartition("/")[2]
 
     def published(self) -> dict[str, Any]:
         """The same as report.json holds it."""

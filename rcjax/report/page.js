@@ -1,5 +1,5 @@
 "use strict";
-// What a mark stands for, shown beside the pointer or after a tap.
+// What a mark stands for, shown beside the pointer, after a tap, or when reached by keyboard.
 (() => {
   const hint = document.getElementById("hint");
   const hide = () => { hint.hidden = true; };
@@ -8,13 +8,23 @@
     if (!mark) { hide(); return; }
     hint.textContent = mark.dataset.hint;
     hint.hidden = false;
+    const place = mark.getBoundingClientRect();
+    const pointer = event.type.startsWith("pointer");
+    const x = pointer ? event.clientX : place.right;
+    const y = pointer ? event.clientY : place.bottom;
     const box = hint.getBoundingClientRect();
-    const left = Math.min(event.clientX + 14, window.innerWidth - box.width - 8);
-    const below = event.clientY + 14;
-    const top = below + box.height > window.innerHeight ? event.clientY - box.height - 10 : below;
+    const left = Math.min(x + 14, window.innerWidth - box.width - 8);
+    const below = y + 14;
+    const top = below + box.height > window.innerHeight ? y - box.height - 10 : below;
     hint.style.left = `${Math.max(8, left)}px`;
     hint.style.top = `${Math.max(8, top)}px`;
   };
+  for (const mark of document.querySelectorAll("[data-hint]")) {
+    mark.setAttribute("tabindex", "0");
+    mark.setAttribute("role", "img");
+    mark.setAttribute("aria-label", mark.dataset.hint);
+  }
+  document.addEventListener("focusin", show);
   document.addEventListener("pointermove", show);
   document.addEventListener("pointerdown", show);
   document.addEventListener("scroll", hide, { passive: true });

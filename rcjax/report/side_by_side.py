@@ -17,7 +17,24 @@ def measure_charts(analysis: Analysis) -> list[Chart]:
     """A chart for each network whose region count has a correlation or that has measures."""
     confidence = analysis.options.confidence
     charts = [_chart(network, confidence) for network in analysis.networks.values()]
-    return [chart for chart in charts if chart is not None]
+    found = [chart for chart in charts if chart is not None]
+    return [*_of_networks(analysis), *found]
+
+
+def _of_networks(analysis: Analysis) -> list[Chart]:
+    """The count of every network in one axis; none for a single network."""
+    marks = [_mark(name, own.count.pearson, name) for name, own in analysis.networks.items()]
+    if len(marks) < 2 or not any(np.isfinite(mark.value) for mark in marks):
+        return []
+
+    def draw(axes: Axes) -> Hints:
+        draw_measures(axes, marks, None, x_label="Pearson r of count and gap")
+        return {}
+
+    caption = say("networks_caption", networks=len(marks))
+    description = say("networks_description", marks=marks)
+    height = max(1.3, 0.75 + 0.19 * len(marks))
+    return [Chart("networks", "", caption, (Panel("", description, draw),), height=height)]
 
 
 def _chart(network: NetworkStatistics, confidence: float) -> Chart | None:
@@ -45,8 +62,8 @@ def _chart(network: NetworkStatistics, confidence: float) -> Chart | None:
     return Chart("measures", network.name, caption, (panel,), height=height)
 
 
-def _mark(name: str, pearson: Estimate) -> Mark:
+def _mark(name: str, pearson: Estimate, label: str = "") -> Mark:
     low, high = pearson.interval or (np.nan, np.nan)
     value = np.nan if pearson.value is None else pearson.value
     colour = _COLOURS.get(name, QUIET)
-    return Mark(measure_name(name), value, low, high, colour, name in _COLOURS)
+    return Mark(label or measure_name(name), value, low, high, colour, name in _COLOURS)
