@@ -8,6 +8,7 @@ from rcjax.regions.arguments import check_connectivity
 from rcjax.regions.convergence import Convergence, convergence
 from rcjax.regions.counting import count_regions
 from rcjax.regions.networks import NetworkCounts
+from rcjax.regions.planes import PlaneRegions
 from rcjax.regions.result import RegionCounts
 from rcjax.regions.slice_values import SliceValues, slice_values
 from rcjax.regions.statistics import PairedComparison, compare
@@ -16,6 +17,7 @@ __all__ = [
     "Convergence",
     "NetworkCounts",
     "PairedComparison",
+    "PlaneRegions",
     "RegionCounts",
     "SliceValues",
     "check_connectivity",

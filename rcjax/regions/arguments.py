@@ -50,12 +50,11 @@ def check_method(method: str, dim: int, predict: Any) -> str:
     """The method, if it can count these slices of this classifier."""
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
-    most = {"grid": 5, "adaptive": 2, "exact": 1}[method]
+    most = {"grid": 5, "adaptive": 2, "exact": 2}[method]
     if dim > most:
-        where = "segments and planes (2 or 3" if most == 2 else "segments (2"
         raise ValueError(
-            f"method={method!r} counts on {where} anchors a slice), got {dim + 1} anchors; "
-            "use method='grid'"
+            f"method={method!r} counts on segments and planes (2 or 3 anchors a slice), got "
+            f"{dim + 1} anchors; use method='grid'"
         )
     if method == "exact" and isinstance(predict, OnHost):
         raise ValueError(

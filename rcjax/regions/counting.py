@@ -30,7 +30,14 @@ from rcjax.regions.counting_networks import count_many
 from rcjax.regions.exact import DEFAULT_BUDGET, count_exact
 from rcjax.regions.grid import GridCounter
 from rcjax.regions.networks import NetworkCounts
-from rcjax.regions.planes import NEEDS_SCORES, PLANE_BUDGET, PLANE_SAFETY, PlaneScores, count_planes
+from rcjax.regions.planes import (
+    NEEDS_SCORES,
+    PLANE_BUDGET,
+    PLANE_SAFETY,
+    PlaneScores,
+    count_exact_planes,
+    count_planes,
+)
 from rcjax.regions.progress import Progress
 from rcjax.regions.result import RegionCounts
 
@@ -108,8 +115,8 @@ def count_regions(  # type: ignore[misc]
         extent: smallest and largest value of every coordinate. With (0, 1) the slice is the
             simplex of its anchors; with any other extent in 2-D and beyond a parallelepiped.
         method: "grid" evaluates every grid point. "adaptive" (segments, planes) finds the count of
-            the fine grid from a few dozen evaluations. "exact" (segments, piecewise linear JAX
-            networks) finds every linear piece and so the true count.
+            the fine grid from a few dozen evaluations. "exact" (segments, planes;
+            piecewise linear JAX networks) finds every linear piece and so the true count.
         connectivity: "full" links diagonal neighbours too (default up to 2-D), "face" only those
             along the axes (default beyond).
         batch_size: points per device step, which bounds the memory; chosen when None, halved
@@ -189,7 +196,7 @@ def count_regions(  # type: ignore[misc]
     if method == "grid":
         return _by_grid(request)
     if dim == 2:
-        return _by_mesh(request)
+        return _by_mesh(request) if method == "adaptive" else _by_polygons(request)
     return _by_adaptive(request) if method == "adaptive" else _by_exact(request)
 
 
@@ -318,6 +325,38 @@ def _by_exact(request: _Request) -> RegionCounts:
         activation_regions=np.concatenate([r.activation_regions for r in results]),
         complete=np.concatenate([r.complete for r in results]),
         crowded=np.concatenate([r.crowded for r in results]),
+    )
+
+
+def _by_polygons(request: _Request) -> RegionCounts:
+    low, high = request.extent
+    square = np.array([[low, low], [high, low], [high, high], [low, high]])
+    rim = square[[0, 1, 3]] if simplex.is_simplex(request.extent, 2) else square
+    results = []
+    for start, block in _blocks(request, min(request.anchors.shape[0], _PLANES_PER_BLOCK)):
+        results.append(
+            count_exact_planes(
+                request.predict,
+                block,
+                rim,
+                budget=request.budget or DEFAULT_BUDGET,
+                batch_size=request.batch_size,
+                progress=request.progress.after(start),
+            )
+        )
+    regions = tuple(found for result in results for found in result.regions)
+    return RegionCounts(
+        counts=np.array([len(found.labels) for found in regions], np.int32),
+        method=request.method,
+        dim=2,
+        points=0,
+        extent=request.extent,
+        connectivity=request.connectivity,
+        evaluations=sum(int(r.evaluations.sum()) for r in results),
+        plane_regions=regions,
+        linear_regions=np.concatenate([r.linear_regions for r in results]),
+        activation_regions=np.concatenate([r.activation_regions for r in results]),
+        complete=np.concatenate([r.complete for r in results]),
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from rcjax.regions import intervals, statistics
 from rcjax.regions.adaptive import ScoreKind
+from rcjax.regions.planes import PlaneRegions
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -38,6 +39,8 @@ class RegionCounts:
             seen between the points, so counts may be too low.
         uncertain: bool [slices], where the adaptive method on planes saw a reason for the count to
             differ: its budget ran out, or the count hangs on what is thinner than the grid.
+        plane_regions: for each plane its regions with label, area, perimeter, neighbours and true
+            edges (method "exact" on planes).
         precision: "float32" or "mixed".
         reevaluated_share: share of the points that mixed precision evaluated again in float32.
     """
@@ -58,6 +61,7 @@ class RegionCounts:
     crowded: np.ndarray | None = None
     score_kind: ScoreKind | None = None
     uncertain: np.ndarray | None = None
+    plane_regions: tuple[PlaneRegions, ...] | None = None
     precision: str = "float32"
     reevaluated_share: float = 0.0
 

@@ -166,7 +166,7 @@ def _analyse(
     """Block by block of segments: their pieces, and the search that found them."""
     _check_options(budget, batch_size, precision)
     anchors = _check_anchors(anchors)
-    trace = _trace(predict, anchors.shape[2:])
+    trace = trace_scores(predict, anchors.shape[2:])
     resolution = RESOLUTIONS[precision]
     output: Any = trace.jaxpr.outvars[0].aval
     classes = output.shape[1]
@@ -190,7 +190,8 @@ def _by_slice(points: Points, slices: int) -> Iterator[Points]:
         yield points.take(np.arange(begin, end))
 
 
-def _trace(predict: Callable, features: tuple[int, ...]) -> Trace:
+def trace_scores(predict: Callable, features: tuple[int, ...]) -> Trace:
+    """The trace of a piecewise linear network that returns scores; refuses any other."""
     trace = trace_predict(predict, features)
     check_piecewise_linear(trace, features)
     output: Any = trace.jaxpr.outvars[0].aval

@@ -1,13 +1,17 @@
 """Counts the regions of planes: adaptively on a refined mesh, or exactly by polygons."""
 
 from rcjax.regions.planes.adaptive import PLANE_BUDGET, PLANE_SAFETY, PlaneCounts, count_planes
+from rcjax.regions.planes.exact import ExactPlanes, PlaneRegions, count_exact_planes
 from rcjax.regions.planes.scores import NEEDS_SCORES, PlaneScores
 
 __all__ = [
     "NEEDS_SCORES",
     "PLANE_BUDGET",
     "PLANE_SAFETY",
+    "ExactPlanes",
     "PlaneCounts",
+    "PlaneRegions",
     "PlaneScores",
+    "count_exact_planes",
     "count_planes",
 ]
