@@ -43,6 +43,13 @@ class Counted:
         self.counts = np.zeros((networks, request.anchors.shape[0]), np.int32)
         self.evaluations = np.zeros(networks, np.int64)
         self._done = 0
+        self._lengths: list[np.ndarray] = []
+
+    def measure(self, block: Any) -> None:
+        """Keeps the lengths of segments, by which `compare` knows that anchors are the same."""
+        if self._request.dim == 1:
+            ends = np.asarray(block, np.float64).reshape(len(block), 2, -1)
+            self._lengths.append(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1))
 
     def put(self, networks: slice, slices: slice, counts: np.ndarray, evaluations: Any) -> None:
         """Keeps the counts of some networks on some slices."""
@@ -62,6 +69,7 @@ class Counted:
             extent=request.extent,
             connectivity=request.connectivity,
             evaluations=int(self.evaluations[0]),
+            lengths=np.concatenate(self._lengths) if self._lengths else None,
             **found,
         )
         return NetworkCounts(self.counts, self.evaluations, shared)
@@ -98,6 +106,7 @@ def _on_grids(request: Any, networks: Networks, evaluator: Evaluator) -> Network
     for first in range(0, total, size):
         last = min(first + size, total)
         block = read_block(request.anchors, first, last)
+        counted.measure(block)
         for chunk in labels.chunks:
             counts, _ = grid.count_labels(labels.labels(chunk, block, grid.weights))
             counted.put(
@@ -129,6 +138,7 @@ def _adaptively(request: Any, networks: Networks, evaluator: Evaluator) -> Netwo
     for first in range(0, total, size):
         last = min(first + size, total)
         block = read_block(request.anchors, first, last)
+        counted.measure(block)
         for start, stop, width in chunks:
             leaves = padded(networks.some(start, stop), width)
             counts, used, fits = count_networks(counter, program, arrays, leaves, block)
