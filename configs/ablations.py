@@ -60,9 +60,9 @@ from ml_collections import ConfigDict
 # The paper's grids: 200 points on a segment, which is the main count, 10 or 5 on an axis beyond.
 _DIMENSION = {
     "dimension_2": {"dim": 2, "points": 10},
-    "dimension_3": {"dim": 3, "points": 5},
-    "dimension_4": {"dim": 4, "points": 5},
-    "dimension_5": {"dim": 5, "points": 5},
+    "dimension_3": {"dim": 3, "points": 5, "connectivity": "face"},
+    "dimension_4": {"dim": 4, "points": 5, "connectivity": "face"},
+    "dimension_5": {"dim": 5, "points": 5, "connectivity": "face"},
 }
 _SLICES = {f"slices_{count}": {"slices": count} for count in (10, 30, 300, 1000)}
 _POINTS = {

@@ -21,17 +21,24 @@ class IndexedAnchors:
         self.points = points
         self.indices = indices
         self.shape = (*indices.shape, *points.shape[1:])
-        self.dtype = np.dtype(np.float32)
+        wide = isinstance(points, np.ndarray) and is_wide(points.dtype)
+        self.dtype = np.dtype(np.float64 if wide else np.float32)
         self.ndim = len(self.shape)
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, block: slice) -> Any:
-        """The anchors of a block of slices: float32 [block, dim + 1, *features]."""
+        """The anchors of a block of slices, in `dtype`: [block, dim + 1, *features]."""
         if not isinstance(block, slice):
             raise TypeError(f"index lazy anchors by a slice object such as [0:100], got {block!r}")
-        return self.points[self.indices[block]].astype(np.float32)
+        return self.points[self.indices[block]].astype(self.dtype)
+
+
+def is_wide(dtype: Any) -> bool:
+    """Whether float32 may lose some of the values of a dtype."""
+    dtype = np.dtype(dtype)
+    return dtype.itemsize > {"f": 4, "i": 2, "u": 2}.get(dtype.kind, dtype.itemsize)
 
 
 def check_anchors(anchors: Any) -> Any:
@@ -39,6 +46,7 @@ def check_anchors(anchors: Any) -> Any:
     if not isinstance(anchors, jax.Array | np.ndarray | IndexedAnchors):
         lazy = hasattr(anchors, "shape") and isinstance(getattr(anchors, "dtype", None), np.dtype)
         anchors = anchors if lazy else np.asarray(anchors)
+    refuse_masked("anchors", anchors)
     shape = tuple(anchors.shape)
     if len(shape) < 3:
         raise ValueError(
@@ -59,15 +67,26 @@ def check_anchors(anchors: Any) -> Any:
     return anchors
 
 
-def read_block(anchors: Any, start: int, stop: int) -> Any:
-    """One block of anchors as float32, checked to be finite."""
+def refuse_masked(name: str, values: Any) -> None:
+    """Refuses arrays of which some values are masked: what lies below a mask means nothing."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.getmaskarray(values).any():
+        masked = int(np.ma.getmaskarray(values).sum())
+        raise ValueError(f"{name} hold {masked} masked values; leave out the points that have them")
+
+
+def read_block(anchors: Any, start: int, stop: int, dtype: Any = np.float32) -> Any:
+    """One block of anchors in a floating dtype, checked to be finite."""
     block = anchors[start:stop]
     if not isinstance(block, jax.Array):
-        block = np.asarray(block, np.float32)
-    elif block.dtype != np.float32:
-        block = block.astype(np.float32)
+        with np.errstate(over="ignore"):  # infinity is refused below
+            block = np.asarray(block, dtype)
+    elif block.dtype != dtype:
+        block = block.astype(dtype)
     finite = jax.numpy.isfinite(block) if isinstance(block, jax.Array) else np.isfinite(block)
     if not bool(finite.all()):
         bad = start + int(np.flatnonzero(~np.asarray(finite).reshape(len(block), -1).all(1))[0])
-        raise ValueError(f"anchors must be finite: slice {bad} holds NaN or infinity")
+        raise ValueError(
+            f"anchors must be finite: slice {bad} holds NaN or infinity, or values beyond "
+            f"{np.dtype(dtype).name}"
+        )
     return block

@@ -15,6 +15,8 @@ ADAPTIVE_POINTS = {1: 8_193, 2: 513}
 GRID_POINTS = {1: 200, 2: 10}
 GRID_POINTS_BEYOND = 5
 DEFAULT_SAFETY = 5.0
+_MOST_POINTS = 2**25  # of a slice
+_LARGEST_EXTENT = 1e30
 
 
 def check_points(points: int | None, dim: int, method: str) -> int:
@@ -32,17 +34,30 @@ def check_points(points: int | None, dim: int, method: str) -> int:
             "the adaptive mesh of a plane halves its triangles: points must be a power of two plus "
             f"1, at least 9 (513 by default), got {points}"
         )
+    if method != "exact" and int(points) ** dim > _MOST_POINTS:
+        raise ValueError(
+            f"points = {points} per axis are {int(points) ** dim:.3g} on a slice of dimension "
+            f"{dim}, of which at most {_MOST_POINTS:,} are held; take at most "
+            f"{int(_MOST_POINTS ** (1 / dim) + 1e-9)} per axis"
+        )
     return 0 if method == "exact" else int(points)
 
 
 def check_extent(extent: Any) -> tuple[float, float]:
     """The extent as two floats, low < high."""
     try:
+        if not isinstance(extent, Sequence | np.ndarray) or isinstance(extent, str | bytes):
+            raise TypeError
         low, high = (float(value) for value in extent)
     except (TypeError, ValueError):
         raise ValueError(f"extent must be a pair (low, high), got {extent!r}") from None
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise ValueError(f"extent must be finite with low < high, got ({low}, {high})")
+    if max(-low, high) > _LARGEST_EXTENT:
+        raise ValueError(
+            f"extent must lie within +-{_LARGEST_EXTENT:g}, where float32 still holds the points, "
+            f"got ({low}, {high})"
+        )
     return low, high
 
 
@@ -65,14 +80,18 @@ def check_method(method: str, dim: int, predict: Any) -> str:
 
 
 def check_connectivity(connectivity: str | None, dim: int, method: str = "grid") -> str:
-    """The connectivity; the default where None: "full" up to planes, "face" beyond."""
+    """The connectivity; "full" where None.
+
+    Counts with "face" do not converge beyond planes: thin sheets of a region fall apart into ever
+    more pieces as the grid is refined. The paper counts with "face" beyond planes.
+    """
     if connectivity == "face" and dim == 2 and method != "grid":
         raise ValueError(
             f"method={method!r} on planes counts the regions that a fine grid with "
             "connectivity='full' has; leave connectivity out, or use method='grid'"
         )
     if connectivity is None:
-        return "full" if dim <= 2 else "face"
+        return "full"
     if connectivity not in CONNECTIVITIES:
         raise ValueError(
             f"connectivity must be one of {', '.join(CONNECTIVITIES)}; got {connectivity!r}"
@@ -128,6 +147,8 @@ def check_devices(devices: Sequence[Any] | None, predict: Any, method: str) -> l
         raise ValueError(f"devices must be a list such as jax.local_devices(), got {devices!r}")
     if not devices:
         raise ValueError("devices is empty; leave it out to use all local ones")
+    if len(set(devices)) < len(devices):
+        raise ValueError(f"devices names a device twice; name each once, got {list(devices)}")
     if isinstance(predict, OnHost) or method == "exact":
         what = "method='exact'" if method == "exact" else "a classifier on the host"
         raise ValueError(f"devices is not for {what}; leave it out")

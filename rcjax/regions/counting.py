@@ -25,7 +25,7 @@ from rcjax.regions.arguments import (
     check_precision,
     check_safety,
 )
-from rcjax.regions.classifier import Evaluator, MixedEvaluator
+from rcjax.regions.classifier import Evaluator, MixedEvaluator, points_dtype
 from rcjax.regions.counting_networks import count_many
 from rcjax.regions.exact import DEFAULT_BUDGET, count_exact
 from rcjax.regions.grid import GridCounter
@@ -39,11 +39,13 @@ from rcjax.regions.planes import (
     count_planes,
 )
 from rcjax.regions.progress import Progress
+from rcjax.regions.resolution import check_resolved
 from rcjax.regions.result import RegionCounts
 
 _POINTS_PER_BLOCK = 2**21
 _SLICES_PER_BATCH = 4
 _PLANES_PER_BLOCK = 128
+_SLICES_LOOKED_AT = 64  # of a block, for what float32 can resolve
 
 
 @dataclasses.dataclass
@@ -115,10 +117,11 @@ def count_regions(  # type: ignore[misc]
         extent: smallest and largest value of every coordinate. With (0, 1) the slice is the
             simplex of its anchors; with any other extent in 2-D and beyond a parallelepiped.
         method: "grid" evaluates every grid point. "adaptive" (segments, planes) finds the count of
-            the fine grid from a few dozen evaluations. "exact" (segments, planes;
-            piecewise linear JAX networks) finds every linear piece and so the true count.
-        connectivity: "full" links diagonal neighbours too (default up to 2-D), "face" only those
-            along the axes (default beyond).
+            the fine grid from a few dozen evaluations. "exact" (segments, planes; piecewise linear
+            JAX networks) finds every linear piece and so the true count.
+        connectivity: "full" (default) links diagonal neighbours too, and converges as the grid is
+            refined. "face" links only those along the axes; it is the paper's choice beyond planes,
+            where its counts grow without end on ever finer grids.
         batch_size: points per device step, which bounds the memory; chosen when None, halved
             with a warning when memory runs out.
         precision: "float32", or "mixed": bfloat16 first, and float32 wherever the margin is
@@ -381,8 +384,14 @@ def _block_size(request: _Request, evaluator: Evaluator, points_per_slice: int) 
 
 def _blocks(request: _Request, size: int) -> Any:
     total = request.anchors.shape[0]
+    dtype = points_dtype(request.predict, request.anchors.dtype)
     for start in range(0, total, size):
-        yield start, read_block(request.anchors, start, min(start + size, total))
+        block = read_block(request.anchors, start, min(start + size, total), dtype)
+        if dtype == np.float32:
+            check_resolved(
+                np.asarray(block[:_SLICES_LOOKED_AT]), start, request.points, request.extent
+            )
+        yield start, block
 
 
 def _lengths(block: Any) -> np.ndarray:

@@ -11,10 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from rcjax.regions import simplex
-from rcjax.regions.classifier import INVALID_LABEL, Evaluator
+from rcjax.regions.classifier import INVALID_LABEL, OVERFLOWING_LABEL, Evaluator, invalid
 from rcjax.regions.components import count_components
 
-_INVALID_COUNT = -1
+# In place of a count: some scores were NaN, some labels did not fit.
+_INVALID_COUNT, _OVERFLOWING_COUNT = -1, -2
 
 
 class GridCounter:
@@ -41,7 +42,9 @@ class GridCounter:
         inside_simplex = simplex.is_simplex(extent, dim)
         cells = simplex.grid_cells(points, dim, inside_simplex)
         self.points_per_slice = len(cells)
-        self.weights = simplex.barycentric_weights(simplex.coordinates_of(cells, points, extent))
+        self.weights = simplex.barycentric_weights(
+            simplex.coordinates_of(cells, points, extent), np.float64
+        )
         self.position: np.ndarray | None = None
         if inside_simplex:
             # For every cell of the full grid its place among those inside, or -1.
@@ -66,10 +69,10 @@ class GridCounter:
                 connectivity=self.connectivity,
             )  # fmt: skip
         counts = np.asarray(counts)
-        if (counts == _INVALID_COUNT).any():
-            raise ValueError(
-                f"predict returned NaN on {int((counts == _INVALID_COUNT).sum())} of {len(counts)} "
-                "slices; a network that has diverged has no regions to count"
+        if (counts < 0).any():
+            not_a_number = (counts == _INVALID_COUNT).any()
+            raise invalid(
+                not_a_number, f"points of {int((counts < 0).sum())} of {len(counts)} slices"
             )
         return counts, np.asarray(changes) if self.keep_changes else None
 
@@ -93,4 +96,5 @@ def _count_cells(
 
 
 def _mark_invalid(counts: jax.Array, labels: jax.Array) -> jax.Array:
+    counts = jnp.where((labels == OVERFLOWING_LABEL).any(axis=1), _OVERFLOWING_COUNT, counts)
     return jnp.where((labels == INVALID_LABEL).any(axis=1), _INVALID_COUNT, counts)

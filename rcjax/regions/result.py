@@ -19,7 +19,8 @@ class RegionCounts:
         dim: dimension of the slices.
         points: grid points per axis (the finest grid of the adaptive method); 0 for "exact".
         extent: smallest and largest value of every coordinate.
-        connectivity: "full" or "face".
+        connectivity: which neighbouring grid points are joined: "full" (diagonals too, what a
+            finer grid converges to) or "face" (along the axes only, the paper's beyond planes).
         evaluations: points at which the classifier was evaluated, all slices together.
         lengths: float64 [slices], Euclidean distance between the two anchors (1-D only).
         boundaries: 1-D only; for each slice the ascending coordinates at which the label changes.
@@ -132,8 +133,13 @@ class RegionCounts:
             )
         if not self.extent[0] <= 0 <= self.extent[1]:
             raise ValueError(f"the extent {self.extent} does not hold the first anchor (0)")
-        first = [b[b >= 0][0] if (b >= 0).any() else np.inf for b in self.boundaries]
-        return np.asarray(first) * self.lengths
+        inside = [boundaries[boundaries >= 0] for boundaries in self.boundaries]
+        return np.asarray(
+            [
+                found[0] * length if found.size else np.inf
+                for found, length in zip(inside, self.lengths, strict=True)
+            ]
+        )
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -143,6 +149,8 @@ class RegionCounts:
             f"RegionCounts(mean={self.mean:.4g}, standard_error={self.standard_error:.2g}, "
             f"slices={len(self.counts)}, dim={self.dim}, method={self.method!r}"
         )
+        if self.dim > 1:
+            text += f", connectivity={self.connectivity!r}"
         if self.points:
             text += f", points={self.points}"
         if self.linear_regions is not None:

@@ -39,12 +39,12 @@ def coordinates_of(cells: np.ndarray, points: int, extent: tuple[float, float]) 
     return (1 - share) * low + share * high
 
 
-def barycentric_weights(coordinates: np.ndarray) -> np.ndarray:
-    """Weights float32 [n, dim + 1] of the anchors: (1 - sum t, t_1, ..., t_dim).
+def barycentric_weights(coordinates: np.ndarray, dtype: type = np.float32) -> np.ndarray:
+    """Weights `dtype` [n, dim + 1] of the anchors: (1 - sum t, t_1, ..., t_dim).
 
     The first weight is formed in float64, so that it is exactly 0 on the far face of the simplex
     up to one rounding, not up to `dim` of them.
     """
     coordinates = np.asarray(coordinates, np.float64)
     first = 1 - coordinates.sum(axis=1, keepdims=True)
-    return np.concatenate([first, coordinates], axis=1).astype(np.float32)
+    return np.concatenate([first, coordinates], axis=1).astype(dtype)

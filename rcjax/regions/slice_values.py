@@ -8,7 +8,7 @@ import numpy as np
 from rcjax.regions import simplex
 from rcjax.regions.anchors import check_anchors, read_block
 from rcjax.regions.arguments import check_extent, check_points
-from rcjax.regions.classifier import Evaluator, labels_of, refuse_invalid
+from rcjax.regions.classifier import Evaluator, labels_of, points_dtype, refuse_invalid
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,9 +56,9 @@ def slice_values(
     coordinates = simplex.coordinates_of(cells, points, extent)
     evaluator = Evaluator(predict, block.shape[2:], batch_size=batch_size)
     evaluator.balance(len(cells))
-    evaluator.load(read_block(block, 0, 1))
+    evaluator.load(read_block(block, 0, 1, points_dtype(predict, block.dtype)))
     output = evaluator.scores(
-        np.zeros(len(cells), np.int32), simplex.barycentric_weights(coordinates)
+        np.zeros(len(cells), np.int32), simplex.barycentric_weights(coordinates, np.float64)
     )
     labels = labels_of(output)
     refuse_invalid(labels)

@@ -20,9 +20,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rcjax.regions.anchors import IndexedAnchors
+from rcjax.regions.anchors import IndexedAnchors, refuse_masked
+from rcjax.regions.classifier import LabelNumbering, is_missing
 
 MAXIMAL_DIM = 5
+_MOST_VALUES = 2**33  # 32 GiB of float32
+_MOST_SLICES = 2**31 - 1
 
 
 class LazyPoints:
@@ -77,14 +80,19 @@ def between_points(
             counted. Use it when [count, dim + 1, *features] does not fit into memory.
 
     Returns:
-        float32 anchors [count, dim + 1, *features].
+        Anchors [count, dim + 1, *features]: float64 where NumPy points need it (float64, integers
+        beyond 16 bits), float32 otherwise.
 
     Raises:
-        ValueError: too few points (of a class), an unknown value of `classes`, bad sizes.
+        ValueError: too few points (of a class), an unknown value of `classes`, bad sizes, labels
+            that are missing.
     """
+    _check_key(key)
     _check_sizes(count, dim)
     images = _as_points(images)
     eligible = _eligible_points(subset, images.shape[0])
+    if not lazy:
+        _check_fits(count, dim, images)
     if classes == "any":
         if len(eligible) < dim + 1:
             raise ValueError(
@@ -110,7 +118,7 @@ def random_directions(
     dim: int = 1,
     *,
     subset: Sequence[int] | np.ndarray | None = None,
-) -> jax.Array:
+) -> Any:
     """Slices that start at a point x and run to x + length * N(0, I), once for every dimension.
 
     Args:
@@ -123,20 +131,25 @@ def random_directions(
         subset: indices of the points that may be drawn; all of them when None.
 
     Returns:
-        float32 anchors [count, dim + 1, *features].
+        Anchors [count, dim + 1, *features], float64 or float32 as those of `between_points`.
     """
+    _check_key(key)
     _check_sizes(count, dim)
     if not (np.isfinite(length) and length > 0):
         raise ValueError(f"length must be a positive number, got {length!r}")
     images = _as_points(images)
+    _check_fits(count, dim, images)
     eligible = _eligible_points(subset, images.shape[0])
     if len(eligible) == 0:
         raise ValueError("random directions need at least 1 point, got 0; pass more points")
     key_points, key_directions = jax.random.split(key)
     chosen = eligible[_integers(key_points, count, len(eligible))]
-    start = jnp.asarray(images[chosen], jnp.float32)[:, None]
     shape = (count, dim, *images.shape[1:])
     directions = jax.random.normal(key_directions, shape, jnp.float32)
+    if IndexedAnchors(images, chosen[:, None]).dtype == np.float64:
+        start = np.asarray(images, np.float64)[chosen][:, None]
+        return np.concatenate([start, start + length * np.asarray(directions, np.float64)], axis=1)
+    start = jnp.asarray(images[chosen], jnp.float32)[:, None]
     return jnp.concatenate([start, start + jnp.float32(length) * directions], axis=1)
 
 
@@ -156,8 +169,9 @@ def random_convex_pairs(
     `between_points`.
 
     Returns:
-        float32 anchors [count, 2, *features].
+        Anchors [count, 2, *features], float64 or float32 as those of `between_points`.
     """
+    _check_key(key)
     key_pairs, key_positions = jax.random.split(key)
     choice = {"labels": labels, "classes": classes, "subset": subset}
     return convex_combinations(key_positions, between_points(key_pairs, images, count, **choice))
@@ -173,16 +187,37 @@ def convex_combinations(key: jax.Array, pairs: Any) -> jax.Array:
     Returns:
         float32 anchors [count, 2, *features].
     """
-    pairs = jnp.asarray(pairs, jnp.float32)
-    shape = (len(pairs), 2) + (1,) * (pairs.ndim - 2)
-    position = jax.random.uniform(key, shape, jnp.float32)
+    _check_key(key)
+    shape = (len(pairs), 2) + (1,) * (np.ndim(pairs) - 2)
+    position: Any = jax.random.uniform(key, shape, jnp.float32)
+    if isinstance(pairs, np.ndarray) and pairs.dtype == np.float64:
+        position = np.asarray(position, np.float64)
+    else:
+        pairs = jnp.asarray(pairs, jnp.float32)
     return (1 - position) * pairs[:, :1] + position * pairs[:, 1:]
+
+
+def _check_key(key: Any) -> None:
+    if not (isinstance(key, jax.Array) and key.size in (1, 2)):
+        raise ValueError(f"key must be a jax.random key, such as jax.random.key(0), got {key!r}")
+
+
+def _check_fits(count: int, dim: int, images: Any) -> None:
+    """Refuses anchors that no memory holds, before any is taken."""
+    values = int(count) * (dim + 1) * int(np.prod(images.shape[1:], dtype=np.int64))
+    if values > _MOST_VALUES:
+        raise ValueError(
+            f"count = {count} slices take {values * 4 / 2**30:.0f} GiB of anchors; draw fewer, or "
+            "use between_points(..., lazy=True), which gathers them block by block"
+        )
 
 
 def _check_sizes(count: int, dim: int) -> None:
     for name, value in (("count", count), ("dim", dim)):
         if not isinstance(value, int | np.integer) or isinstance(value, bool):
             raise ValueError(f"{name} must be an integer, got {value!r}")
+    if count > _MOST_SLICES:
+        raise ValueError(f"count must be at most {_MOST_SLICES}, got {count}")
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
     if not 1 <= dim <= MAXIMAL_DIM:
@@ -193,8 +228,12 @@ def _check_sizes(count: int, dim: int) -> None:
 
 def _as_points(images: Any) -> Any:
     """Leaves host arrays on the host (they may be larger than the device)."""
-    if not isinstance(images, jax.Array | np.ndarray | LazyPoints):
-        images = np.asarray(images)
+    refuse_masked("images", images)
+    if isinstance(images, LazyPoints):
+        return images
+    images = images if isinstance(images, jax.Array | np.ndarray) else np.asarray(images)
+    if np.dtype(images.dtype).kind not in "fiub" and not jnp.issubdtype(images.dtype, jnp.floating):
+        raise ValueError(f"images must be real numbers, got dtype {images.dtype}")
     if images.ndim < 2:
         raise ValueError(
             f"images must be points of shape [n, *features], got shape {images.shape}; "
@@ -209,6 +248,16 @@ def _eligible_points(subset: Any, size: int) -> np.ndarray:
     chosen = np.asarray(subset)
     if chosen.dtype == bool and chosen.shape == (size,):
         return np.flatnonzero(chosen)
+    if (
+        size > 2
+        and chosen.shape == (size,)
+        and chosen.dtype.kind in "iu"
+        and set(np.unique(chosen).tolist()) <= {0, 1}
+    ):
+        raise ValueError(
+            f"subset holds 0 and 1 alone, for {size} points: as indices these are the first two "
+            "points; for a mask pass subset.astype(bool)"
+        )
     if chosen.ndim != 1 or (chosen.size and chosen.dtype.kind not in "iu"):
         raise ValueError(
             f"subset must be integer indices or a boolean mask over the {size} points, "
@@ -225,10 +274,17 @@ def _eligible_points(subset: Any, size: int) -> np.ndarray:
 def _eligible_labels(labels: Any, eligible: np.ndarray, size: int, classes: str) -> np.ndarray:
     if labels is None:
         raise ValueError(f"classes={classes!r} needs the labels of the points: pass labels=")
+    refuse_masked("labels", labels)
     labels = np.asarray(labels)
     if labels.shape != (size,):
         raise ValueError(f"labels must have shape ({size},) like the points, got {labels.shape}")
-    return np.unique(labels[eligible], return_inverse=True)[1]
+    missing = int(sum(map(is_missing, labels[eligible].tolist())))
+    if missing:
+        raise ValueError(
+            f"labels are missing for {missing} of {len(eligible)} points; leave them out by subset="
+        )
+    codes = LabelNumbering().codes(labels[eligible])
+    return np.unique(codes, return_inverse=True)[1]
 
 
 def _draw(

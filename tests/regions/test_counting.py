@@ -60,7 +60,7 @@ def test_counts_equal_a_plain_float64_count(dim, extent, connectivity):
     result = count_regions(
         waves, anchors, points=per_axis, extent=extent, connectivity=connectivity
     )
-    full = connectivity is None and dim <= 2
+    full = connectivity is None
     expected = counted_plainly(
         anchors, per_axis, extent, extent == (0, 1), lambda d: d if full else 1
     )
@@ -68,13 +68,13 @@ def test_counts_equal_a_plain_float64_count(dim, extent, connectivity):
     assert result.counts.dtype == np.int32
 
 
-def test_defaults_are_those_of_the_paper():
+def test_defaults_are_those_of_the_paper_but_for_a_connectivity_that_converges():
     key, points = jax.random.key(0), np.random.default_rng(0).normal(size=(9, 2))
     for dim, expected in {
         1: (200, "full"),
         2: (10, "full"),
-        3: (5, "face"),
-        5: (5, "face"),
+        3: (5, "full"),
+        5: (5, "full"),
     }.items():
         result = count_regions(waves, slices.between_points(key, points, 2, dim))
         assert (result.points, result.connectivity) == expected
@@ -214,9 +214,9 @@ def test_memory_is_bounded_whatever_the_number_of_slices(monkeypatch):
     sizes = []
     real = counting.read_block
 
-    def read(anchors, start, stop):
+    def read(anchors, start, stop, dtype):
         sizes.append(stop - start)
-        return real(anchors, start, stop)
+        return real(anchors, start, stop, dtype)
 
     monkeypatch.setattr(counting, "read_block", read)
     points = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
@@ -260,7 +260,7 @@ def scores_of(value):
         (scores_of(0.0), GOOD, {"progress": 3}, "True, False or a function"),
         (scores_of(0.0), GOOD, {"devices": []}, "devices is empty"),
         (scores_of(0.0), GOOD, {"devices": 1}, "must be a list"),
-        (waves, GOOD, {}, r"failed on points of shape \(8, 4\)"),
+        (waves, GOOD, {}, r"failed on points \[n, 4\]"),
         (scores_of(0.0), np.zeros((3, 4, 4)), {"method": "adaptive"}, "got 4 anchors"),
         (scores_of(0.0), PLANES, {"method": "adaptive", "points": 100}, "power of two plus 1"),
         (scores_of(0.0), PLANES, {"method": "adaptive", "connectivity": "face"}, "'full'"),

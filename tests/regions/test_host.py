@@ -108,7 +108,8 @@ def test_pytree_modules():
         (lambda x: x.sum(axis=1), "fractions of shape"),
         (lambda x: x[:1], r"returned shape \(1, 6\)"),
         (lambda x: x[:, :1], "one column"),
-        (lambda x: x.astype(str)[:, :3], "real numbers"),
+        (lambda x: x.astype(str)[:, :3], "no scores"),
+        (lambda x: x.astype(int)[:, :3], "no scores"),
     ],
 )
 def test_bad_outputs(predict, message):
@@ -119,5 +120,5 @@ def test_bad_outputs(predict, message):
 def test_bad_wrapping():
     with pytest.raises(ValueError, match="got a"):
         on_host(3)
-    with pytest.raises(ValueError, match="at least 1, got 0"):
+    with pytest.raises(ValueError, match="positive integer or None, got 0"):
         on_host(numpy_network, batch_size=0)

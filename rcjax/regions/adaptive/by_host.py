@@ -58,4 +58,4 @@ class HostCounter:
     def _evaluate(self, slice_index: np.ndarray, coordinates: np.ndarray) -> np.ndarray:
         low, high = self.options.extent
         inside = (1 - coordinates) * low + coordinates * high
-        return self.evaluator.scores(slice_index, simplex.barycentric_weights(inside))
+        return self.evaluator.scores(slice_index, simplex.barycentric_weights(inside, np.float64))

@@ -26,6 +26,7 @@ from rcjax.regions.adaptive.score_kind import (
 from rcjax.regions.classifier import (
     INVALID_LABEL,
     Evaluator,
+    compiled,
     interpolate,
     labels_of,
     refuse_invalid,
@@ -102,6 +103,7 @@ class CompiledCounter:
 
     def count(self, block: Any) -> AdaptiveResult:
         """Counts the segments [slices, 2, *features] of a block."""
+        self.evaluator.prove(block)
         if self.kind is None:
             self._probe(block)
         devices = len(self.evaluator.devices)
@@ -217,7 +219,7 @@ def _pad(part: Any, shares: np.ndarray, slices: int) -> Any:
     return padded.reshape(-1, *part.shape[1:])
 
 
-@functools.partial(jax.jit, static_argnames=("program", "sizes", "locate", "mesh"))
+@compiled(static_argnames=("program", "sizes", "locate", "mesh"))
 def _count(
     arrays: Any,
     anchors: jax.Array,

@@ -1,23 +1,37 @@
 """The classifier whose regions are counted: how it is called, and what it may return."""
 
 from rcjax.regions.classifier.evaluator import Evaluator, interpolate
-from rcjax.regions.classifier.host import OnHost, on_host
+from rcjax.regions.classifier.host import OnHost, on_host, points_dtype
+from rcjax.regions.classifier.labels import LabelNumbering, is_missing
 from rcjax.regions.classifier.mixed_evaluator import MixedEvaluator
-from rcjax.regions.classifier.outputs import INVALID_LABEL, labels_of, refuse_invalid
-from rcjax.regions.classifier.programs import ParameterProgram
-from rcjax.regions.classifier.tracing import Trace, bind, trace_predict, values_per_point, walk
+from rcjax.regions.classifier.outputs import (
+    INVALID_LABEL,
+    OVERFLOWING_LABEL,
+    invalid,
+    labels_of,
+    refuse_invalid,
+)
+from rcjax.regions.classifier.programs import ParameterProgram, compiled
+from rcjax.regions.classifier.tracing import Trace, trace_predict, values_per_point
+from rcjax.regions.classifier.walking import bind, walk
 
 __all__ = [
     "INVALID_LABEL",
+    "OVERFLOWING_LABEL",
     "Evaluator",
+    "LabelNumbering",
     "MixedEvaluator",
     "OnHost",
     "ParameterProgram",
     "Trace",
     "bind",
+    "compiled",
     "interpolate",
+    "invalid",
+    "is_missing",
     "labels_of",
     "on_host",
+    "points_dtype",
     "refuse_invalid",
     "trace_predict",
     "values_per_point",

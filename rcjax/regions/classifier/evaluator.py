@@ -17,6 +17,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from rcjax.regions.classifier import programs
 from rcjax.regions.classifier.host import OnHost
 from rcjax.regions.classifier.outputs import labels_of, margins_of
+from rcjax.regions.classifier.probe import POINTS, check_is_function, mixes_points
 
 # Bytes that the largest array of the forward pass may take: what the caches of a CPU hold (more
 # makes a ResNet18 up to 1.4 times slower), a share of the memory of an accelerator.
@@ -25,7 +26,9 @@ _WORKING_SET_ACCELERATOR = 4 * 2**30
 _BATCH_SIZES = (32, 16_384)
 _HOST_BATCH_SIZE = 1_024
 _BATCHES_IN_FLIGHT = 4
-_PROBE_BATCH = 8
+_JOINED_AT_ONCE = 32
+# Of the trace that tells classes and memory: a size that other axes hardly have.
+_TRACED_BATCH = 104
 
 
 class Evaluator:
@@ -59,6 +62,7 @@ class Evaluator:
         self.on_host = isinstance(predict, OnHost)
         self.evaluations = 0
         self._callback: Callable[[int], None] | None = None
+        self._is_proven = False
         self._unit = 1  # batches are multiples of it
         if self.on_host:
             self.batch_size = batch_size or predict.batch_size or _HOST_BATCH_SIZE
@@ -71,14 +75,15 @@ class Evaluator:
         self.mesh = Mesh(np.asarray(self.devices), ("points",))
         self._split = NamedSharding(self.mesh, PartitionSpec("points"))
         self._everywhere = NamedSharding(self.mesh, PartitionSpec())
-        program, _ = programs.split(predict, self.feature_shape, batch_size or _PROBE_BATCH)
+        program, _ = programs.split(predict, self.feature_shape, _TRACED_BATCH)
         self.classes = program.classes
+        self._is_proven = not mixes_points(program.jaxpr, _TRACED_BATCH)
         chosen = batch_size or self._automatic(program.bytes_per_point)
         if in_rounds and batch_size is None:
             chosen = max(_BATCH_SIZES[0], chosen // 4)
         self.batch_size = _round_up(chosen, self._unit)
         self._in_rounds = in_rounds
-        self._programs: dict[int, tuple[Any, Any]] = {}
+        self._programs: dict[int, tuple[Any, Any, Any]] = {}
 
     def _automatic(self, bytes_per_point: int) -> int:
         memory = _WORKING_SET.get(self.devices[0].platform, _WORKING_SET_ACCELERATOR)
@@ -101,19 +106,52 @@ class Evaluator:
 
     def load(self, block: Any) -> None:
         """Makes a block of anchors [slices, dim + 1, *features] the one that is evaluated."""
-        if self.on_host:
-            self._anchors = np.asarray(block)
-            if not self._classes_known:  # one point tells labels from scores
-                self.classes = self._output_classes(self.predict(self._anchors[:1, 0]))
-                self._classes_known = True
-        else:
-            self._anchors = self._place(jnp.asarray(block), everywhere=True)
+        self._hold(block)
+        if self.on_host and not self._classes_known:  # one point tells labels from scores
+            output = self.predict(self._anchors[:1, 0])
+            self.classes = output.shape[1] if output.ndim == 2 else None
+            self._classes_known = True
+        self.prove(block)
 
-    @staticmethod
-    def _output_classes(output: np.ndarray) -> int | None:
-        return output.shape[1] if output.ndim == 2 else None
+    def _hold(self, block: Any) -> None:
+        self._anchors = np.asarray(block) if self.on_host else self._place(block, everywhere=True)
+
+    def prove(self, block: Any) -> None:
+        """Has the classifier prove that it is a function, at a few points of a block.
+
+        Asked once, and only where something in the classifier may join points.
+        """
+        if not self._is_proven:
+            self._hold(block)
+            self._prove(np.asarray(block))
+            self._is_proven = True
+
+    def _prove(self, block: np.ndarray) -> None:
+        count = min(POINTS, self.batch_size)
+        index = np.arange(count, dtype=np.int32) % len(block)
+        weights = np.random.default_rng(0).dirichlet(np.ones(block.shape[1]), count)
+        if self.on_host:
+            points = interpolate(self._anchors, index, weights.astype(self._anchors.dtype))
+            check_is_function(self.predict, points)
+            return
+        size = _round_up(POINTS, self._unit)
+
+        def predict(rows: np.ndarray) -> np.ndarray:
+            # Whatever fills the batch up is another point for every call.
+            order = np.concatenate([rows, np.resize(rows[::-1], size - len(rows))])
+            return self._scores_of_batch(index[order], weights[order])[: len(rows)]
+
+        check_is_function(predict, np.arange(count))
+
+    def _scores_of_batch(self, index: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        program, arrays = self.program_for(len(index))
+        index, weights = (self._place(each, everywhere=False) for each in (index, weights))
+        output = _step(arrays, self._anchors, index, weights, program=program, want="scores")
+        return np.asarray(output[0])
 
     def _place(self, value: Any, *, everywhere: bool) -> Any:
+        if np.dtype(value.dtype) == np.float64:
+            value = value.astype(np.float32)
         return jax.device_put(value, self._everywhere if everywhere else self._split)
 
     def spread(self, values: Any) -> Any:
@@ -164,7 +202,8 @@ class Evaluator:
         parts = []
         for start in range(0, len(slice_index), self.batch_size):
             batch = slice(start, start + self.batch_size)
-            points = interpolate(self._anchors, slice_index[batch], weights[batch])
+            weight = weights[batch].astype(self._anchors.dtype)
+            points = interpolate(self._anchors, slice_index[batch], weight)
             parts.append(_wanted(want, self.predict(points)))
             self._report(len(points))
         return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
@@ -202,8 +241,9 @@ class Evaluator:
         """The classifier at batches of one size, and the arrays it needs, on every device."""
         if size not in self._programs:
             program, arrays = self._make_program(size)
-            self._programs[size] = (program, self._place(arrays, everywhere=True))
-        return self._programs[size]
+            placed = jax.device_put(arrays, self._everywhere)
+            self._programs[size] = (program, program.handle, placed)
+        return self._programs[size][1:]
 
 
 def _batch(values: np.ndarray, start: int, size: int) -> np.ndarray:
@@ -213,7 +253,7 @@ def _batch(values: np.ndarray, start: int, size: int) -> np.ndarray:
     return np.pad(rows, padding, "edge")
 
 
-@functools.partial(jax.jit, static_argnames=("program", "want"))
+@programs.compiled(static_argnames=("program", "want"))
 def _step(
     arrays: Any, anchors: jax.Array, slice_index: jax.Array, weights: jax.Array, *, program, want
 ) -> tuple[jax.Array, ...]:
@@ -233,17 +273,30 @@ def _wanted(want: str, output: Any) -> tuple[Any, ...]:
 
 
 def interpolate(anchors: Any, slice_index: Any, weights: Any) -> Any:
-    """Points [n, *features]: an elementwise sum, since a matrix product may round to less."""
+    """Points [n, *features]: an elementwise sum, since a matrix product may round to less.
+
+    A feature that is equal at all anchors of a slice is equal at all its points: rounding must not
+    move what does not vary, such as the code of a category.
+    """
+    xp = jnp if isinstance(weights, jax.Array) else np
     chosen = anchors[slice_index]
     shape = (-1,) + (1,) * (chosen.ndim - 2)
     points = weights[:, 0].reshape(shape) * chosen[:, 0]
+    constant = True
     for i in range(1, chosen.shape[1]):
         points = points + weights[:, i].reshape(shape) * chosen[:, i]
-    return points
+        constant = constant & (chosen[:, i] == chosen[:, 0])
+    return xp.where(constant, chosen[:, 0], points)
 
 
 def _join(parts: Sequence[jax.Array]) -> jax.Array:
-    return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
+    """Joins the outputs of batches, a few dozen at a time: XLA is slow to compile more at once."""
+    while len(parts) > 1:
+        parts = [
+            jnp.concatenate(parts[i : i + _JOINED_AT_ONCE])
+            for i in range(0, len(parts), _JOINED_AT_ONCE)
+        ]
+    return parts[0]
 
 
 def _round_up(value: int, unit: int) -> int:

@@ -1,54 +1,82 @@
 """Classifiers that are not JAX functions: PyTorch modules, scikit-learn estimators, numpy code."""
 
+import functools
+import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from rcjax.regions.anchors import is_wide
+from rcjax.regions.classifier.held import is_torch_module, refuse_training_mode
+from rcjax.regions.classifier.labels import LabelNumbering
 from rcjax.regions.classifier.outputs import check_output_shape
 
 
 class OnHost:
-    """A classifier that runs on numpy arrays; made by `on_host`."""
+    """A classifier that runs on numpy arrays; made by `on_host`.
 
-    def __init__(self, predict: Callable[[np.ndarray], Any], batch_size: int | None, name: str):
+    Attributes:
+        predict: a function from an array [n, *features] to labels [n] or scores [n, classes].
+        batch_size: points per call; None for the default.
+        name: what to call it in messages.
+        points_dtype: dtype of the points that it takes; None for the dtype of the anchors.
+    """
+
+    def __init__(
+        self,
+        predict: Callable[[np.ndarray], Any],
+        batch_size: int | None,
+        name: str,
+        points_dtype: Any = None,
+        classes: Any = None,
+    ):
         self.predict = predict
         self.batch_size = batch_size
         self.name = name
-        self._codes: dict[Any, int] = {}
+        self.points_dtype = None if points_dtype is None else np.dtype(points_dtype)
+        self._classes = classes
+        self._numbering = LabelNumbering()
+        self._columns: int | None = None
+        if classes is not None:
+            self._numbering.codes(classes)
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """int32 labels [n] or float32/float64 scores [n, classes] of host points [n, *features]."""
-        output = np.asarray(self.predict(points))
+        # A copy, since a classifier may work in place.
+        output = _as_array(self.predict(np.array(points, self.points_dtype)))
         check_output_shape(output.shape, len(points))
-        if output.ndim == 2:
-            if output.dtype.kind not in "fiu":
-                raise ValueError(f"scores must be real numbers, got dtype {output.dtype}")
-            return output.astype(np.promote_types(output.dtype, np.float32), copy=False)
-        return self._encode(output)
-
-    def _encode(self, labels: np.ndarray) -> np.ndarray:
-        """Labels as int32: integers as they are, other values by their order of appearance."""
-        if labels.dtype.kind == "f":
-            missing = int(np.isnan(labels).sum())
-            if missing:
-                raise ValueError(f"predict returned NaN for {missing} of {labels.size} points")
-            if (labels != np.rint(labels)).any():
+        columns = output.shape[1] if output.ndim == 2 else 0
+        if self._columns not in (None, columns):
+            shapes = [f"scores [n, {k}]" if k else "labels [n]" for k in (self._columns, columns)]
+            raise ValueError(
+                f"predict returned {shapes[0]} in one batch and {shapes[1]} in another; return the "
+                "same for every batch"
+            )
+        self._columns = columns
+        if columns:
+            if output.dtype.kind != "f":
                 raise ValueError(
-                    "predict returned fractions of shape [n], which are not labels; return labels "
-                    "[n], for instance (score > 0), or scores [n, classes]"
+                    f"predict returned {output.dtype} values of shape [n, {columns}], which are "
+                    "no scores: return scores as floating-point numbers, or labels [n] of a single "
+                    "output"
                 )
-        if labels.dtype.kind in "biuf":
-            return labels.astype(np.int32)
-        values, inverse = np.unique(labels, return_inverse=True)
-        codes = [self._codes.setdefault(v, len(self._codes)) for v in values.tolist()]
-        return np.asarray(codes, np.int32)[inverse.reshape(-1)]
+            wanted = np.float32 if output.dtype.itemsize <= 4 else np.float64
+            return output.astype(wanted, copy=False)
+        return self._numbering.codes(output)
+
+    def copy(self, batch_size: int | None) -> "OnHost":
+        """The same classifier with a numbering of its own."""
+        return OnHost(self.predict, batch_size, self.name, self.points_dtype, self._classes)
 
     @property
-    def label_names(self) -> list[Any] | None:
-        """What the labels 0, 1, ... stand for where `predict` returns names; None otherwise."""
-        return list(self._codes) or None
+    def label_names(self) -> dict[int, Any] | None:
+        """{label in the result: label that `predict` returned} where they differ; else None."""
+        return dict(self._numbering.names) or None
+
+    def __repr__(self) -> str:
+        return f"on_host({self.name})"
 
 
 def on_host(predict: Any, *, batch_size: int | None = None) -> OnHost:
@@ -57,17 +85,22 @@ def on_host(predict: Any, *, batch_size: int | None = None) -> OnHost:
     Args:
         predict: one of
             - a function from a numpy array [n, *features] to labels [n] (integers, strings, ...)
-              or scores [n, classes];
+              or scores [n, classes]. It gets float64 points where the anchors are float64, and
+              float32 points otherwise;
             - a PyTorch module: called in inference mode on its own device and dtype;
-            - a scikit-learn estimator: its `predict` gives the labels. To pass scores, which
-              the adaptive method uses, wrap `estimator.predict_proba` instead.
+            - a scikit-learn estimator: its `predict` gives the labels. It gets points in the
+              precision in which it was fitted, as a data frame if it was fitted on one. To pass
+              scores, which the adaptive method uses, wrap `estimator.decision_function` or
+              `estimator.predict_proba` instead (not of trees and forests, whose scores are
+              constant in stretches).
         batch_size: points per call; a default of 1,024 when None.
 
     Returns:
         A callable that `count_regions` and the plots take as `predict`.
 
     Raises:
-        ValueError: a PyTorch module in training mode; an object that is neither of the above.
+        ValueError: a PyTorch module in training mode, also inside another object; an estimator
+            that is not fitted; an object that is none of the above.
 
     Example:
         >>> import jax, numpy as np
@@ -78,48 +111,153 @@ def on_host(predict: Any, *, batch_size: int | None = None) -> OnHost:
         >>> count_regions(inside, segments).counts.shape
         (5,)
     """
-    if batch_size is not None and batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    whole = isinstance(batch_size, int | np.integer) and not isinstance(batch_size, bool)
+    if batch_size is not None and not (whole and batch_size >= 1):
+        raise ValueError(f"batch_size must be a positive integer or None, got {batch_size!r}")
     if isinstance(predict, OnHost):
-        return OnHost(predict.predict, batch_size or predict.batch_size, predict.name)
-    name = type(predict).__name__
-    if _is_torch_module(predict):
-        return OnHost(_torch_scores(predict), batch_size, name)
-    if hasattr(predict, "predict") and not isinstance(predict, type):
-        return OnHost(predict.predict, batch_size, name)
+        return predict.copy(batch_size or predict.batch_size)
+    name = getattr(predict, "__name__", type(predict).__name__)
+    if isinstance(predict, type):
+        raise ValueError(
+            f"on_host takes a classifier, got the class {name}; make one and fit it: "
+            f"on_host({name}().fit(points, labels))"
+        )
+    refuse_training_mode(predict)
+    if is_torch_module(predict):
+        wide = _floating_example(predict).dtype.itemsize > 4
+        dtype = np.float64 if wide else np.float32
+        return OnHost(functools.partial(_torch_output, predict), batch_size, name, dtype)
+    if hasattr(predict, "predict"):
+        return _estimator(predict, batch_size, name)
     if callable(predict):
-        return OnHost(predict, batch_size, getattr(predict, "__name__", name))
+        dtype = _fitted_dtype(getattr(predict, "__self__", None))  # estimator.predict_proba
+        return OnHost(predict, batch_size, name, dtype)
     raise ValueError(
-        f"on_host takes a function, a PyTorch module or an estimator with predict, got a {name}"
+        f"on_host takes a function, a PyTorch module or an estimator with predict, got a {name}; "
+        "write a function from points [n, *features] to scores [n, classes] that calls it"
     )
 
 
-def _is_torch_module(predict: Any) -> bool:
-    return any(f"{c.__module__}.{c.__name__}" == "torch.nn.modules.module.Module"
-               for c in type(predict).__mro__)  # fmt: skip
+def _estimator(estimator: Any, batch_size: int | None, name: str) -> OnHost:
+    columns = getattr(estimator, "feature_names_in_", None)
+    frame = columns is not None and importlib.util.find_spec("pandas") is not None
 
+    def labels(points: np.ndarray) -> Any:
+        if frame:
+            import pandas
 
-def _torch_scores(module: Any) -> Callable[[np.ndarray], np.ndarray]:
-    """Calls the module without gradients, on the device and in the dtype of its parameters."""
-    if module.training:
-        raise ValueError(
-            "the PyTorch module is in training mode, where a label depends on the whole batch; "
-            "call module.eval() first"
-        )
-    torch = sys.modules["torch"]  # it is loaded: here is a module of it
-
-    def scores(points: np.ndarray) -> np.ndarray:
-        example = next(module.parameters(), torch.empty(0))
-        inputs = torch.from_numpy(np.ascontiguousarray(points))
-        with torch.inference_mode():
-            output = module(inputs.to(example.device, example.dtype))
-        if not isinstance(output, torch.Tensor):
+            points = pandas.DataFrame(points, columns=columns)
+        try:
+            output = _as_array(estimator.predict(points))
+        except Exception as error:
+            if type(error).__name__ == "NotFittedError":
+                raise ValueError(f"the {name} is not fitted; call its fit first") from error
+            raise
+        if output.ndim == 2 and output.shape[1] == 1:
+            return output[:, 0]
+        if output.ndim == 2 and not is_keras(estimator):
             raise ValueError(
-                f"the PyTorch module returned a {type(output).__name__}; wrap it in a function or "
-                "module that returns the logits alone"
+                f"the {name} predicts {output.shape[1]} outputs for each point, and regions are "
+                "those of one label: wrap a function that returns one of them, such as "
+                "lambda points: estimator.predict(points)[:, 0]"
             )
-        if output.dtype in (torch.float16, torch.bfloat16):
-            output = output.float()
-        return output.cpu().numpy()
+        return output
 
-    return scores
+    classes = getattr(estimator, "classes_", None)
+    known = classes if isinstance(classes, np.ndarray) and classes.ndim == 1 else None
+    return OnHost(labels, batch_size, name, _fitted_dtype(estimator), known)
+
+
+def points_dtype(predict: Any, anchors_dtype: Any) -> np.dtype:
+    """The floating dtype in which a classifier's points are interpolated and handed over.
+
+    JAX functions are compiled for float32. A classifier on the host gets the precision in which it
+    was fitted, or else float64 where float32 may lose some of the anchors.
+    """
+    if not isinstance(predict, OnHost):
+        return np.dtype(np.float32)
+    if predict.points_dtype is not None:
+        return predict.points_dtype
+    return np.dtype(np.float64 if is_wide(anchors_dtype) else np.float32)
+
+
+def is_keras(model: Any) -> bool:
+    """Whether `predict` of a model gives scores, as that of Keras does."""
+    packages = {kind.__module__.partition(".")[0] for kind in type(model).__mro__}
+    return bool(packages & {"keras", "tf_keras"})
+
+
+def _fitted_dtype(estimator: Any) -> Any:
+    """The floating dtype of an estimator's fitted arrays; None where `estimator` is none.
+
+    Some estimators refuse points of another precision than they were fitted in.
+    """
+    if not hasattr(estimator, "predict") or is_keras(estimator):
+        return None
+    found = {
+        array.dtype.itemsize for array in _arrays_in(estimator, depth=3) if array.dtype.kind == "f"
+    }
+    return np.float32 if found and max(found) <= 4 else np.float64
+
+
+def _arrays_in(value: Any, depth: int) -> list[np.ndarray]:
+    if isinstance(value, np.ndarray):
+        return [value]
+    parts: list[Any] = []
+    if depth and isinstance(value, list | tuple):
+        parts = list(value)[:50]
+    elif depth and isinstance(value, Mapping):
+        parts = list(value.values())[:50]
+    elif depth and hasattr(value, "__dict__") and not isinstance(value, type):
+        parts = list(vars(value).values())
+    return [array for part in parts for array in _arrays_in(part, depth - 1)]
+
+
+def _as_array(output: Any) -> np.ndarray:
+    """What a classifier returned, as one array."""
+    if isinstance(output, np.ma.MaskedArray) and np.ma.getmaskarray(output).any():
+        masked = int(np.ma.getmaskarray(output).sum())
+        raise ValueError(f"predict returned {masked} masked values; give every point a label")
+    if hasattr(output, "detach") and hasattr(output, "cpu"):  # a PyTorch tensor
+        output = _torch_array(output)
+    try:
+        array = np.asarray(output)
+    except (TypeError, ValueError) as error:
+        array, reason = None, f" ({' '.join(str(error).split())[:100]})"
+    if array is None or (array.ndim == 0 and array.dtype.kind == "O"):
+        reason = "" if array is not None else reason
+        raise ValueError(
+            "predict must return one array, labels [n] or scores [n, classes]; it returned a "
+            f"{type(output).__name__}{reason}"
+        )
+    return array
+
+
+def _torch_array(tensor: Any) -> np.ndarray:
+    torch = sys.modules["torch"]
+    if tensor.dtype in (torch.float16, torch.bfloat16):
+        tensor = tensor.float()
+    return tensor.detach().cpu().numpy()
+
+
+def _floating_example(module: Any) -> Any:
+    """The first floating-point parameter or buffer of a module; an empty float32 tensor if none."""
+    held = (*module.parameters(), *module.buffers())
+    torch = sys.modules["torch"]
+    return next((value for value in held if value.is_floating_point()), torch.empty(0))
+
+
+def _torch_output(module: Any, points: np.ndarray) -> np.ndarray:
+    """Calls a module without gradients, on the device and in the dtype of its parameters."""
+    torch = sys.modules["torch"]  # it is loaded: here is a module of it
+    refuse_training_mode(module)
+    example = _floating_example(module)
+    inputs = torch.from_numpy(np.ascontiguousarray(points))
+    with torch.inference_mode():
+        output = module(inputs.to(example.device, example.dtype))
+    if not isinstance(output, torch.Tensor):
+        raise ValueError(
+            f"the PyTorch module returned a {type(output).__name__}; wrap it in a function or "
+            "module that returns the logits alone"
+        )
+    return _torch_array(output)

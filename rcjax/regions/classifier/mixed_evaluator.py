@@ -33,6 +33,9 @@ class _LowPrecisionProgram(programs.Program):
 
 
 class _LowPrecisionEvaluator(Evaluator):
+    def _prove(self, block: np.ndarray) -> None:
+        """The classifier proves itself in float32."""
+
     def _make_program(self, size: int) -> tuple[Any, tuple]:
         closed = programs.trace(self.predict, self.feature_shape, size)
         return _LowPrecisionProgram(closed, size), tuple(closed.consts)
@@ -110,7 +113,9 @@ class MixedEvaluator(Evaluator):
             same = labels == low_labels[chosen]
             sign = np.where(same, -1.0, 1.0)
             errors = np.abs(low_margins[chosen] + sign * margins)
-            self._largest_error = max(self._largest_error, float(np.max(errors)))
+            # Infinite scores have no difference: an error that cannot be measured is infinite.
+            largest = float(np.max(np.where(np.isnan(errors), np.inf, errors)))
+            self._largest_error = max(self._largest_error, largest)
             # Not (margin > bound), so that NaN is evaluated again and reported.
             doubtful = ~(low_margins > SAFETY * self._largest_error)
             chosen = np.flatnonzero(doubtful & ~done)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr
 
-from rcjax.regions.classifier.tracing import bind, walk
+from rcjax.regions.classifier.walking import bind, walk
 
 _PRODUCTS = ("dot_general", "conv_general_dilated")
 # Operations with bodies that cannot be walked through, by the parameters that hold the bodies.

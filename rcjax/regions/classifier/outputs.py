@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-INVALID_LABEL = np.iinfo(np.int32).min
-"""Marks a point whose scores hold NaN; no classifier returns it as a label."""
+from rcjax.regions.classifier.labels import INVALID_LABEL, OVERFLOWING_LABEL
 
 
 def check_output_shape(shape: tuple[int, ...], count: int) -> None:
@@ -31,22 +30,38 @@ def check_output_dtype(dtype: Any, rank: int) -> None:
             f"predict returned {dtype} values of shape [n], which are not labels; "
             "return integer labels [n] or scores [n, classes]"
         )
-    if rank == 2 and not (
-        jnp.issubdtype(dtype, jnp.floating) or jnp.issubdtype(dtype, jnp.integer)
-    ):
-        raise ValueError(f"predict returned scores of dtype {dtype}; they must be real numbers")
+    if rank == 2 and not jnp.issubdtype(dtype, jnp.floating):
+        raise ValueError(
+            f"predict returned {dtype} values of shape [n, classes], which are no scores: scores "
+            "are real numbers of a floating dtype, and labels have shape [n]"
+        )
 
 
 def labels_of(output: Any) -> Any:
     """int32 labels [n] of labels [n] or scores [n, classes]; numpy in, numpy out.
 
-    The first of several equal maxima wins. Points with NaN among their scores get INVALID_LABEL.
+    The first of several equal maxima wins. Points with NaN among their scores get INVALID_LABEL,
+    points whose label int32 cannot hold OVERFLOWING_LABEL.
     """
     xp = jnp if isinstance(output, jax.Array) else np
     if output.ndim == 1:
-        return output.astype(np.int32)
+        return _narrowed(output, xp)
     best = xp.argmax(output, axis=1).astype(np.int32)
     return xp.where(xp.isnan(output).any(axis=1), np.int32(INVALID_LABEL), best)
+
+
+def _narrowed(labels: Any, xp: Any) -> Any:
+    """Labels as int32; what is out of range, or a mark of ours, is marked as such."""
+    kind = np.dtype(labels.dtype)
+    narrowed = labels.astype(np.int32)
+    if kind == np.bool_ or kind.itemsize < 4:
+        return narrowed
+    marked = narrowed <= OVERFLOWING_LABEL
+    if kind.itemsize > 4:
+        marked = marked | (narrowed.astype(labels.dtype) != labels)
+    if kind.kind == "u":
+        marked = marked | (narrowed < 0)
+    return xp.where(marked, np.int32(OVERFLOWING_LABEL), narrowed)
 
 
 def margins_of(scores: Any) -> Any:
@@ -57,9 +72,21 @@ def margins_of(scores: Any) -> Any:
 
 
 def refuse_invalid(labels: np.ndarray) -> None:
-    """Raises where a label says that the scores held NaN."""
-    if (labels == INVALID_LABEL).any():
-        raise ValueError(
-            f"predict returned NaN for {int((labels == INVALID_LABEL).sum())} of {labels.size} "
-            "points; a network that has diverged has no regions to count"
+    """Raises where a label says that the scores held NaN, or that it does not fit."""
+    if (labels <= OVERFLOWING_LABEL).any():
+        raise invalid(
+            np.asarray(labels).min() == INVALID_LABEL,
+            f"{int((labels <= OVERFLOWING_LABEL).sum())} of {labels.size} points",
         )
+
+
+def invalid(not_a_number: Any, where: str) -> ValueError:
+    """The error of scores that hold NaN, or of labels beyond int32."""
+    if not_a_number:
+        return ValueError(
+            f"predict returned NaN for {where}; a network that has diverged has no regions to count"
+        )
+    return ValueError(
+        f"predict returned labels beyond {OVERFLOWING_LABEL + 1} to 2147483647 for {where}; number "
+        "the classes from 0, or wrap predict in on_host, which numbers labels of any size"
+    )

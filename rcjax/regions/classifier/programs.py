@@ -6,7 +6,8 @@ compilation whenever the network has been trained further.
 """
 
 import re
-import sys
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,11 +15,39 @@ import jax.extend.core as jex
 import jax.numpy as jnp
 import numpy as np
 
+from rcjax.regions.classifier.held import is_torch_module, refuse_training_mode
 from rcjax.regions.classifier.outputs import check_output_dtype, check_output_shape
+from rcjax.regions.classifier.walking import bind, call_body, walk
 
 # Operations that call back into Python; what they call is not in the text of a jaxpr.
 _CALLBACK = "callback"
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+# Compiled programs take about 2 MB each, and those that hide something hold what they call back.
+_MOST_PROGRAMS = 64
+_HIDING_COUNTS_AS = 16
+_compiled_functions: list[Any] = []
+_programs: dict["Handle", int] = {}
+
+
+def compiled(**options: Any) -> Callable[[Callable], Any]:
+    """`jax.jit` for functions that take a `Program`, whose compilations are let go in the end.
+
+    JAX keeps what it compiled for good; a process that counts ever new functions would grow.
+    """
+
+    def decorate(function: Callable) -> Any:
+        _compiled_functions.append(jax.jit(function, **options))
+        return _compiled_functions[-1]
+
+    return decorate
+
+
+def _remember(program: "Program") -> None:
+    _programs[program.handle] = _HIDING_COUNTS_AS if program.hides_something else 1
+    if sum(_programs.values()) > _MOST_PROGRAMS:
+        for function in _compiled_functions:
+            function.clear_cache()
+        _programs.clear()
 
 
 class Program:
@@ -30,6 +59,7 @@ class Program:
 
     Attributes:
         jaxpr: the open jaxpr.
+        hides_something: whether two traces of equal text may still differ.
         classes: number of scores of a point, None for a classifier that returns labels.
         bytes_per_point: size of the largest array that any operation writes, for one point.
     """
@@ -42,16 +72,39 @@ class Program:
         # The forward pass of a function with a gradient of its own is in the text; the addresses
         # of the functions that would make the gradient differ from trace to trace.
         text = _ADDRESS.sub("", str(closed.jaxpr))
-        self._key: Any = object() if _hides_something(closed.jaxpr) else text
+        self.hides_something = _hides_something(closed.jaxpr)
+        self._key: Any = object() if self.hides_something else text
 
     def __call__(self, arrays: tuple[Any, ...], points: jax.Array) -> Any:
         return jax.core.eval_jaxpr(self.jaxpr, arrays, points)[0]
+
+    @property
+    def handle(self) -> "Handle":
+        """Stands for the program among the static arguments of a compiled function."""
+        return Handle(self, (type(self), self._key))
+
+
+class Handle:
+    """A program by its identity alone.
+
+    JAX keeps static arguments for as long as the compiled function lives; a program would keep what
+    it calls back with it. Whoever calls the compiled function holds the program meanwhile.
+    """
+
+    def __init__(self, program: Program, key: Any):
+        self._program = weakref.ref(program)
+        self._key = key
+
+    def __call__(self, arrays: tuple[Any, ...], points: jax.Array) -> Any:
+        program = self._program()
+        assert program is not None, "a function is traced while its program is held"
+        return program(arrays, points)
 
     def __hash__(self) -> int:
         return hash(self._key)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Program) and (type(self), self._key) == (type(other), other._key)
+        return isinstance(other, Handle) and self._key == other._key
 
 
 class ParameterProgram(Program):
@@ -67,7 +120,9 @@ def split(predict: Any, feature_shape: tuple[int, ...], batch_size: int) -> tupl
     `predict` is traced anew at every call: what it holds may have changed since the last one.
     """
     closed = trace(predict, feature_shape, batch_size)
-    return Program(closed, batch_size), tuple(closed.consts)
+    program = Program(closed, batch_size)
+    _remember(program)
+    return program, tuple(closed.consts)
 
 
 def trace(predict: Any, feature_shape: tuple[int, ...], batch_size: int) -> jex.ClosedJaxpr:
@@ -78,6 +133,11 @@ def trace(predict: Any, feature_shape: tuple[int, ...], batch_size: int) -> jex.
             f"{predict!r}; wrap what is not a JAX function: count_regions(on_host(predict), ...)"
         )
     refuse_training_mode(predict)
+    if is_torch_module(predict):
+        raise ValueError(
+            f"a PyTorch module ({type(predict).__name__}) is not a JAX function; wrap it: "
+            "count_regions(on_host(module), ...)"
+        )
     points = jax.ShapeDtypeStruct((batch_size, *feature_shape), jnp.float32)
     try:
         # A fresh function every time: JAX remembers traces by the identity of the function, and
@@ -93,10 +153,12 @@ def trace(predict: Any, feature_shape: tuple[int, ...], batch_size: int) -> jex.
             "values); wrap it: count_regions(on_host(predict), ...)"
         ) from error
     except (TypeError, ValueError, AttributeError) as error:
+        shape = ", ".join(map(str, ("n", *feature_shape)))
         raise ValueError(
-            f"predict failed on points of shape {points.shape}, which is [n, *features] by the "
-            f"shape of the anchors ({' '.join(str(error).split())}); give the anchors the shape "
-            "that predict takes, and wrap what is not a JAX function in on_host"
+            f"predict failed on points [{shape}], the shape of a point by the anchors, n = "
+            f"{batch_size} ({' '.join(str(error).split())[:300]}); give the anchors the shape that "
+            "predict takes (a network of single points needs jax.vmap), and wrap what is not a JAX "
+            "function in on_host"
         ) from error
     if not hasattr(output, "shape"):
         raise ValueError(
@@ -105,28 +167,15 @@ def trace(predict: Any, feature_shape: tuple[int, ...], batch_size: int) -> jex.
         )
     check_output_shape(output.shape, batch_size)
     check_output_dtype(output.dtype, len(output.shape))
+    if _calls_hold_arrays(closed.jaxpr):
+        # A jitted function holds its arrays itself: taken out, they leave one program for all.
+        return jax.make_jaxpr(lambda x: walk(closed.jaxpr, closed.consts, [x], bind)[0])(points)
     return closed
 
 
-def refuse_training_mode(predict: Any) -> None:
-    """Refuses Flax NNX modules in training mode, also those that a function holds.
-
-    There the label of a point depends on the other points of its batch.
-    """
-    cells = [cell.cell_contents for cell in getattr(predict, "__closure__", None) or ()]
-    for held in (predict, getattr(predict, "__self__", None), *cells):
-        if not any(
-            f"{kind.__module__}.{kind.__name__}" == "flax.nnx.module.Module"
-            for kind in type(held).__mro__
-        ):
-            continue
-        for _, module in sys.modules["flax.nnx"].iter_modules(held):
-            training = getattr(module, "use_running_average", None) is False
-            if training or getattr(module, "deterministic", None) is False:
-                raise ValueError(
-                    f"the network is in training mode (its {type(module).__name__} is), where a "
-                    "label depends on the whole batch; call model.eval() first"
-                )
+def _calls_hold_arrays(jaxpr: Any) -> bool:
+    bodies = [body for body in map(call_body, jaxpr.eqns) if body is not None]
+    return any(body.consts or _calls_hold_arrays(body.jaxpr) for body in bodies)
 
 
 def _inner(equation: Any) -> list[Any]:
