@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rcjax import count_regions, on_host
 from rcjax.regions.classifier import LabelNumbering
 
+pytestmark = pytest.mark.filterwarnings("ignore:predict returns labels alone")
 SEGMENT = np.asarray([[[-1.0], [1.0]]], np.float32)
 BIG = 10**30
 
