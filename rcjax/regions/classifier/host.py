@@ -1,6 +1,7 @@
 """Classifiers that are not JAX functions: PyTorch modules, scikit-learn estimators, numpy code."""
 
 import functools
+import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping
@@ -56,6 +57,7 @@ class OnHost:
             )
         self._columns = columns
         if columns:
+            output = _widened(output)
             if output.dtype.kind != "f":
                 raise ValueError(
                     f"predict returned {output.dtype} values of shape [n, {columns}], which are "
@@ -144,8 +146,8 @@ def _estimator(estimator: Any, batch_size: int | None, name: str) -> OnHost:
 
     def labels(points: np.ndarray) -> Any:
         if frame:
-            import pandas
-
+            # Not imported by name: the core needs JAX and numpy alone.
+            pandas = importlib.import_module("pandas")
             points = pandas.DataFrame(points, columns=columns)
         try:
             output = _as_array(estimator.predict(points))
@@ -231,6 +233,13 @@ def _as_array(output: Any) -> np.ndarray:
             f"{type(output).__name__}{reason}"
         )
     return array
+
+
+def _widened(scores: np.ndarray) -> np.ndarray:
+    """Scores of a floating dtype that NumPy does not know, such as bfloat16, as float32."""
+    if scores.dtype.kind == "V" and scores.dtype.names is None:
+        return scores.astype(np.float32)
+    return scores
 
 
 def _torch_array(tensor: Any) -> np.ndarray:
