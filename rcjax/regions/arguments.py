@@ -73,8 +73,8 @@ def check_method(method: str, dim: int, predict: Any) -> str:
         )
     if method == "exact" and isinstance(predict, OnHost):
         raise ValueError(
-            "method='exact' reads the traced JAX function, which on_host hides; "
-            "use method='adaptive'"
+            "method='exact' reads the traced JAX function, which on_host hides; use "
+            "method='adaptive', or move a PyTorch network to JAX by load_torch_state_dict"
         )
     return method
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from rcjax import count_regions
 from rcjax.regions.exact.counting import count_exact, linear_pieces
 
 _spec = importlib.util.spec_from_file_location(
@@ -128,7 +129,6 @@ OPERATIONS = {
     "gather": (lambda x: jnp.stack([jnp.abs(x), x], 1)[:, jnp.array([1, 0])][:, 1], [0]),
     "scatter": (lambda x: jnp.zeros((x.shape[0], 2)).at[:, 1].set(jnp.abs(x)).sum(axis=1), [0]),
     "scatter add": (lambda x: jnp.ones((x.shape[0], 2)).at[:, 1].add(jnp.abs(x)).sum(1), [0]),
-    "low precision": (lambda x: jax.nn.relu(x.astype(jnp.bfloat16) - 1).astype(jnp.float32), [1]),
     "max_pool": (
         lambda x: nnx.max_pool(
             jnp.stack([x, -x, x - 1], 1)[..., None], (2,), strides=(1,), padding="SAME"
@@ -189,3 +189,39 @@ def test_refusals_of_softmax_and_training_mode_tell_the_remedy():
 
     with pytest.raises(ValueError, match="batch norm in training mode"):
         count_exact(normalised_by_batch, np.ones((1, 2, 2), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("predict", "message"),
+    [
+        (lambda x: jnp.sort(x, axis=1), "no rule for 'sort'"),
+        (lambda x: jax.lax.top_k(x, 3)[0], "no rule for 'top_k'"),
+        (lambda x: jax.lax.cummax(x, axis=1), "no rule for 'cummax'"),
+        (lambda x: x - jnp.floor(x), "no rule for 'floor'"),
+        (lambda x: x.astype(jnp.bfloat16).astype(jnp.float32), "cast to bfloat16"),
+        (lambda x: x.astype(jnp.float16), "cast to float16"),
+        (lambda x: jax.nn.gelu(x), "approximation of GELU"),
+    ],
+)
+def test_refusals_name_the_cause(predict, message):
+    for anchors in (2, 3):
+        with pytest.raises(ValueError, match=message) as refused:
+            count_regions(predict, np.zeros((1, anchors, 3), np.float32), method="exact")
+        assert "batch norm" not in str(refused.value)
+
+
+@pytest.mark.parametrize("anchors", [2, 3])
+def test_a_class_masked_with_minus_infinity_never_wins(anchors):
+    ends = np.random.default_rng(0).normal(size=(3, anchors, 3)).astype(np.float32)
+
+    def plain(x):
+        return jnp.abs(x) - jnp.array([[0.0, 0.3, 0.1]])
+
+    def masked(x):
+        return jnp.concatenate([plain(x), x[:, :1] - jnp.inf], axis=1)
+
+    found, expected = (count_regions(f, ends, method="exact") for f in (masked, plain))
+    np.testing.assert_array_equal(found.counts, expected.counts)
+    np.testing.assert_array_equal(found.linear_regions, expected.linear_regions)
+    with pytest.raises(ValueError, match="not finite"):
+        count_regions(lambda x: plain(x) - jnp.inf, ends, method="exact")

@@ -18,6 +18,8 @@ from rcjax.regions.exact.rules import PiecewiseLinearRule
 _ROUNDING = {"float64": 1e-12, "float32": 2e-6}
 # Values held at once; the derivative and the switches take about three times as many bytes.
 _VALUES_AT_ONCE = 1 << 24
+# Stands for the score -inf of a class that is masked out.
+MASKED = -1e30
 _SEEDS = np.array([0x243F6A88, 0xB7E15162], np.uint32)
 
 
@@ -91,6 +93,7 @@ class SegmentEvaluator:
             start += size
         found = [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
         scores, slopes, words, left_by, right_by = found
+        scores, slopes = lower_masked(scores, slopes)
         bad = np.flatnonzero(~np.isfinite(scores).all(axis=1))
         if len(bad):
             raise ValueError(
@@ -118,6 +121,16 @@ class SegmentEvaluator:
                 self._trace.arrays, self._ends, _SEEDS, slices, positions
             )
             return [np.asarray(result)[:count] for result in results]
+
+
+def lower_masked(scores: np.ndarray, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scores [n, classes] and slopes [n, classes, ...] with -inf as a constant that never wins."""
+    masked = np.isneginf(scores) & ~np.isneginf(scores).all(axis=1, keepdims=True)
+    if not masked.any():
+        return scores, slopes
+    scores, slopes = np.where(masked, MASKED, scores), np.array(slopes)
+    slopes[masked] = 0
+    return scores, slopes
 
 
 def _automatic_batch_size(trace: Trace) -> int:

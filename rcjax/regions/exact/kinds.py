@@ -39,7 +39,7 @@ _HINTS = {
     "rsqrt": "If it comes from a batch norm in training mode, switch to inference mode "
     "(model.eval()). Otherwise ",
 }
-for _name in ("square", "integer_pow", "mul", "sqrt"):
+for _name in ("square", "mul", "sqrt"):
     _HINTS[_name] = _HINTS["rsqrt"]
 _HINTS["log"] = _HINTS["exp"]
 
@@ -48,10 +48,22 @@ class NotPiecewiseLinear(ValueError):
     """The traced function uses an operation that the exact method cannot treat."""
 
 
+# Piecewise linear, or piecewise constant, but without a rule here.
+_WITHOUT_RULE = {
+    *("sort", "top_k", "approx_top_k", "cummax", "cummin", "floor", "ceil", "round", "rem"),
+    *("while", "cond", "scan"),
+}
+
+
 def refusal(name: str, what: str = "") -> NotPiecewiseLinear:
     """The error that names an operation the exact method cannot treat, and what to do."""
     hint = _HINTS.get(name, "")
     detail = f" ({what})" if what else ""
+    if name in _WITHOUT_RULE:
+        return NotPiecewiseLinear(
+            f"method='exact' has no rule for '{name}'{detail}, which predict uses; "
+            "use method='adaptive'"
+        )
     return NotPiecewiseLinear(
         f"predict is not piecewise linear: it uses '{name}'{detail}. {hint}"
         f"{'use' if hint else 'Use'} method='adaptive'"

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from rcjax.regions.exact.evaluation import Points
+from rcjax.regions.exact.evaluation import MASKED, Points
 
 # Neighbouring pieces whose slopes (and values where they meet) differ by less are one linear piece.
 SAME_LINE = {"float64": 1e-9, "float32": 1e-4}
@@ -58,7 +58,8 @@ def _extrapolate(points: Points, positions: np.ndarray) -> np.ndarray:
 
 
 def _differ(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
-    scale = np.maximum(np.abs(a), np.abs(b)).max(axis=1, initial=0)
+    seen = np.where((a > MASKED) & (b > MASKED), np.maximum(np.abs(a), np.abs(b)), 0)
+    scale = seen.max(axis=1, initial=0)
     return np.abs(a - b).max(axis=1, initial=0) > tolerance * scale
 
 

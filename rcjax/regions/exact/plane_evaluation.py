@@ -9,6 +9,7 @@ import numpy as np
 from jax.extend.core import Jaxpr
 
 from rcjax.regions.classifier import Trace, values_per_point, walk
+from rcjax.regions.exact.evaluation import lower_masked
 from rcjax.regions.exact.kinds import Kind, Value, constant
 from rcjax.regions.exact.patterns import summarize
 from rcjax.regions.exact.rules import PiecewiseLinearRule
@@ -62,6 +63,7 @@ class PlaneEvaluator:
             )
             found = [np.asarray(f)[:count] for f in found]
         scores, slopes, words, distances, rates, layers = found
+        scores, slopes = lower_masked(scores, slopes)
         if not np.isfinite(scores).all():
             raise ValueError("predict returned a score that is not finite; check its parameters")
         prints = (words[:, 0].astype(np.uint64) << np.uint64(32)) | words[:, 1]

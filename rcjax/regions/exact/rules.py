@@ -26,7 +26,7 @@ _LINEAR = {
 # Pass their operand on. Casts between floating dtypes are among them: see convert_element_type.
 _IDENTITY = {
     *("copy", "copy_p", "stop_gradient", "name", "optimization_barrier", "device_put"),
-    *("sharding_constraint", "reduce_precision"),
+    "sharding_constraint",
 }
 # Linear in each of two operands: one of them must not be LINEAR.
 _PRODUCTS = {"mul", "dot_general", "conv_general_dilated"}
@@ -136,14 +136,30 @@ def _is_floating(param: Any) -> bool:
 
 
 def _cast(equation: Any, inputs: list[Value]) -> list:
-    if not _is_floating(np.dtype(equation.params["new_dtype"])):
-        raise refusal("convert_element_type", "scores rounded to integers")
+    dtype = np.dtype(equation.params["new_dtype"])
+    if not _is_floating(dtype):
+        raise refusal("convert_element_type", "values that depend on the input become integers")
+    if dtype.itemsize < 4:
+        raise refusal(
+            "convert_element_type",
+            f"a cast to {dtype.name}, whose rounding makes steps; evaluate in float32",
+        )
+    return [inputs[0].array]
+
+
+def _reduce_precision(equation: Any, inputs: list[Value]) -> list:
+    if equation.params["mantissa_bits"] < 23:
+        raise refusal("reduce_precision", "rounding to few bits makes steps; evaluate in float32")
     return [inputs[0].array]
 
 
 def _integer_power(equation: Any, inputs: list[Value]) -> list:
-    if equation.params["y"] != 1:
-        raise refusal("integer_pow", "a power of a value that depends on the input")
+    power = equation.params["y"]
+    if power == 2:
+        raise refusal("square")
+    if power != 1:
+        gelu = "; the approximation of GELU has a cube" if power == 3 else ""
+        raise refusal("integer_pow", f"power {power} of a value that depends on the input{gelu}")
     return [inputs[0].array]
 
 
@@ -162,6 +178,7 @@ def _scatter(function: Callable) -> Callable:
 _SPECIAL: dict[str, Callable[[Any, list[Value]], list]] = {
     "convert_element_type": _cast,
     "integer_pow": _integer_power,
+    "reduce_precision": _reduce_precision,
     "scatter": _scatter(jax.lax.scatter),
     "scatter-add": _scatter(jax.lax.scatter_add),
     "scatter_add": _scatter(jax.lax.scatter_add),

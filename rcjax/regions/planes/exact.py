@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rcjax.regions.exact import PlaneEvaluator, trace_scores
+from rcjax.regions.exact import MASKED, PlaneEvaluator, trace_scores
 from rcjax.regions.planes.joined import components
 from rcjax.regions.planes.polygons import shared_edges
 from rcjax.regions.planes.subdivision import Cell, LabelledPolygon, by_label, subdivide
@@ -118,9 +118,13 @@ def _linear_regions(cells: list[Cell]) -> int:
 def _same(one: Cell, other: Cell, place: np.ndarray) -> bool:
     """Whether two affine functions are equal: gradients, and values where the cells meet."""
     first, second = (
-        np.column_stack([cell.slopes, cell.scores + cell.slopes @ (place - cell.place)])
+        np.column_stack([cell.slopes, cell.scores + cell.slopes @ (place - cell.place)])[
+            cell.scores > MASKED
+        ]
         for cell in (one, other)
     )
+    if first.shape != second.shape:
+        return False
     return bool(np.abs(first - second).max() <= _SAME_PLANE * np.abs(first).max(initial=0))
 
 
