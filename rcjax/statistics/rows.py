@@ -84,7 +84,7 @@ class Row:
             value = self.test_accuracy
         else:
             value = self.measures.get(name)
-        return value if value is not None and abs(value) <= _LARGEST else nan
+        return float(value) if value is not None and abs(value) <= _LARGEST else nan
 
     @property
     def count(self) -> float:
