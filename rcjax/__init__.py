@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rcjax.regions import compare as compare
     from rcjax.regions import convergence as convergence
     from rcjax.regions import count_regions as count_regions
+    from rcjax.regions import count_until as count_until
     from rcjax.regions import slices as slices
     from rcjax.regions.classifier import on_host as on_host
 
@@ -25,6 +26,7 @@ __all__ = [
     "compare",
     "convergence",
     "count_regions",
+    "count_until",
     "on_host",
     "slices",
 ]

@@ -10,11 +10,13 @@ from rcjax.regions.counting import count_regions
 from rcjax.regions.networks import NetworkCounts
 from rcjax.regions.planes import PlaneRegions
 from rcjax.regions.result import RegionCounts
+from rcjax.regions.sequential import CountUntil, count_until
 from rcjax.regions.slice_values import SliceValues, slice_values
 from rcjax.regions.statistics import PairedComparison, compare
 
 __all__ = [
     "Convergence",
+    "CountUntil",
     "NetworkCounts",
     "PairedComparison",
     "PlaneRegions",
@@ -24,6 +26,7 @@ __all__ = [
     "compare",
     "convergence",
     "count_regions",
+    "count_until",
     "slice_values",
     "slices",
 ]

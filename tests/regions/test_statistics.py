@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from rcjax import compare, convergence, count_regions, slices
+from rcjax import compare, convergence, count_regions, count_until, slices
 from rcjax.regions import intervals
 from rcjax.regions.result import RegionCounts
 
@@ -172,3 +172,28 @@ def test_convergence_beyond_segments_takes_the_finest_grid():
     np.testing.assert_array_equal(
         report.limit.counts, count_regions(lambda x: jnp.sin(5 * x), planes, points=20).counts
     )
+
+
+def test_counting_until_the_interval_is_narrow_keeps_its_coverage():
+    def draw(key, count):  # a segment of length 1 that crosses 0 in 30 % of the draws
+        start = jnp.where(jax.random.uniform(key, (count,)) < 0.3, -0.5, 1.0)
+        return jnp.stack([start, start + 1], axis=1)[..., None]
+
+    def predict(x):
+        return jnp.concatenate([x, -x], axis=1)
+
+    covered = []
+    for seed in range(60):
+        found = count_until(
+            predict, draw, half_width=0.2, level=0.9, key=jax.random.key(seed), points=4
+        )
+        covered.append(found.interval[0] <= 1.3 <= found.interval[1])
+        assert found.reached
+        assert max(found.mean - found.interval[0], found.interval[1] - found.mean) <= 0.2
+    assert np.mean(covered) >= 0.9
+    short = count_until(predict, draw, half_width=0.01, first=10, most=30, points=4)
+    assert (len(short.counts), short.reached, short.evaluations) == (30, False, 120)
+    with pytest.raises(ValueError, match="positive, got 0"):
+        count_until(predict, draw, half_width=0)
+    with pytest.raises(ValueError, match="between 2 and most"):
+        count_until(predict, draw, half_width=1, first=1)
