@@ -49,7 +49,7 @@ def definition(config: Mapping[str, Any]) -> dict[str, Any]:
         >>> regions = {"connectivity": "", "method": "grid", "sampling": "between_points",
         ...            "length": 0.1, "every": 5}
         >>> definition({"regions": regions, "grid": {"regions": {"dim": (2, 3)}}})
-        {'connectivity': 'varied', 'method': 'grid', 'sampling': 'between_points', 'dim': 'varied'}
+        {'connectivity': 'full', 'method': 'grid', 'sampling': 'between_points', 'dim': 'varied'}
     """
     axes = flatten(config["grid"].get("regions", {}))
     found = [

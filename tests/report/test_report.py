@@ -312,11 +312,15 @@ def test_percentage_has_the_decimals_of_its_interval():
             {"connectivity": "full"},
             "4 triangles between 3 inputs of the training set",
         ),
-        ({"regions.dim": 3}, {"connectivity": "face"}, "next to each other along one axis are"),
-        ({"grid.regions.dim": (3,)}, {"dim": 3, "connectivity": "face"}, "4 tetrahedra between 4"),
+        (
+            {"regions.dim": 3, "regions.connectivity": "face"},
+            {"connectivity": "face"},
+            "next to each other along one axis are",
+        ),
+        ({"grid.regions.dim": (3,)}, {"dim": 3, "connectivity": "full"}, "4 tetrahedra between 4"),
         (
             {"grid.regions.dim": (1, 3)},
-            {"dim": "varied", "connectivity": "varied", "slices": 4},
+            {"dim": "varied", "connectivity": "full", "slices": 4},
             "4 slices of varied dimension between inputs of the training set",
         ),
         (
