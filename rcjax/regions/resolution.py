@@ -37,6 +37,9 @@ def check_resolved(block: np.ndarray, first: int, points: int, extent: tuple[flo
     rounding = np.where(np.ptp(anchors, axis=1) > 0, rounding, 0) / spread
     sides = (anchors[:, 1:] - anchors[:, :1]) / spread
     lengths = np.sqrt((sides**2).sum(axis=-1)).max(axis=1)
+    # A slice that is short by chance, as between two points of one pair, stays within one label;
+    # a data set whose slices are all as short is another matter.
+    lengths = np.maximum(lengths, np.median(lengths[lengths > 0]))
     step = lengths * (extent[1] - extent[0]) / (min(points or _FINEST, _FINEST) - 1)
     noise = np.sqrt((rounding.astype(np.float64) ** 2).sum(axis=-1))
     lost = np.flatnonzero(noise > _LARGEST_SHARE * step)

@@ -68,6 +68,15 @@ def test_images_and_short_slices_are_resolved():
         count_regions(lambda x: x.reshape(x.shape[0], -1)[:, 9:12], anchors, method="adaptive")
 
 
+def test_a_slice_that_is_short_by_chance_is_counted():
+    points = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+    anchors = np.array(slices.between_points(jax.random.key(0), points, count=9))
+    anchors[4, 1] = np.nextafter(anchors[4, 0], np.float32(np.inf))
+    assert count_regions(lambda x: x, anchors).counts[4] == 1
+    with pytest.raises(ValueError, match=r"float32 cannot resolve slice 0"):
+        count_regions(lambda x: x, anchors[4:5])
+
+
 @settings(max_examples=12, deadline=None)
 @given(
     value=st.floats(-1e6, 1e6, width=32),

@@ -21,7 +21,7 @@ PYTORCH = json.loads(pytorch_rules.FILE.read_text())
 
 def linear_apply(parameters, model_state, images, train):
     """A linear network that counts its passes in training mode."""
-    logits = images @ parameters["weight"] + parameters["bias"]
+    logits = images @ parameters["weight"] + parameters["bias"][None]
     return logits, {"passes": model_state["passes"] + train}
 
 
