@@ -13,7 +13,7 @@ from rcjax.regions.adaptive import (
     HostCounter,
     warn_of_kind,
 )
-from rcjax.regions.anchors import check_anchors, read_block
+from rcjax.regions.anchors import check_anchors, is_wide, read_block
 from rcjax.regions.arguments import (
     check_budget,
     check_connectivity,
@@ -388,9 +388,10 @@ def _blocks(request: _Request, size: int) -> Any:
     for start in range(0, total, size):
         block = read_block(request.anchors, start, min(start + size, total), dtype)
         if dtype == np.float32:
-            check_resolved(
-                np.asarray(block[:_SLICES_LOOKED_AT]), start, request.points, request.extent
-            )
+            given = np.float64 if is_wide(request.anchors.dtype) else np.float32
+            last = min(start + len(block), start + _SLICES_LOOKED_AT)
+            some = np.asarray(read_block(request.anchors, start, last, given))
+            check_resolved(some, start, request.points, request.extent)
         yield start, block
 
 

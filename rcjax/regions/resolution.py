@@ -11,13 +11,14 @@ import numpy as np
 _LARGEST_SHARE = 0.05
 # The adaptive method looks at two points so close together only where its labels change.
 _FINEST = 1_000
+_ROUNDING = 16  # units in the last place
 
 
 def check_resolved(block: np.ndarray, first: int, points: int, extent: tuple[float, float]) -> None:
     """Refuses slices that float32 cannot resolve.
 
     Args:
-        block: float32 anchors [slices, dim + 1, *features].
+        block: anchors [slices, dim + 1, *features], float32 or, where they were given so, float64.
         first: number of the first slice, for the message.
         points: grid points per axis, 0 for a method without a grid.
         extent: smallest and largest value of every coordinate.
@@ -26,8 +27,14 @@ def check_resolved(block: np.ndarray, first: int, points: int, extent: tuple[flo
         ValueError: names a slice and the remedy.
     """
     anchors = np.asarray(block, np.float64).reshape(*block.shape[:2], -1)
-    spread = anchors.reshape(-1, anchors.shape[-1]).std(axis=0)
+    rows = anchors.reshape(-1, anchors.shape[-1])
+    spread = rows.std(axis=0)
     moving = spread > 0
+    if block.dtype == np.float32:
+        # A feature that differs by rounding alone is constant.
+        moving &= np.ptp(rows, axis=0) > _ROUNDING * np.spacing(
+            np.abs(rows).max(axis=0).astype(np.float32)
+        )
     if not moving.any():
         return
     anchors, spread = anchors[..., moving], spread[moving]

@@ -194,7 +194,11 @@ def convex_combinations(key: jax.Array, pairs: Any) -> jax.Array:
         position = np.asarray(position, np.float64)
     else:
         pairs = jnp.asarray(pairs, jnp.float32)
-    return (1 - position) * pairs[:, :1] + position * pairs[:, 1:]
+    first, second = pairs[:, :1], pairs[:, 1:]
+    between = (1 - position) * first + position * second
+    # What both points of a pair agree on is not rounded.
+    xp = np if isinstance(between, np.ndarray) else jnp
+    return xp.where(first == second, first, between)
 
 
 def _check_key(key: Any) -> None:

@@ -73,6 +73,8 @@ def test_a_slice_that_is_short_by_chance_is_counted():
     anchors = np.array(slices.between_points(jax.random.key(0), points, count=9))
     anchors[4, 1] = np.nextafter(anchors[4, 0], np.float32(np.inf))
     assert count_regions(lambda x: x, anchors).counts[4] == 1
+    anchors[4, 1] = anchors[4, 0] + 1e-5
+    assert count_regions(lambda x: x, anchors).counts[4] <= 2
     with pytest.raises(ValueError, match=r"float32 cannot resolve slice 0"):
         count_regions(lambda x: x, anchors[4:5])
 
@@ -106,3 +108,21 @@ def test_coinciding_anchors_are_one_region():
         assert count_regions(on_boundary, anchors, method=method).counts.tolist() == [1]
     result = count_regions(on_boundary, anchors, boundaries=True)
     assert result.first_boundary.tolist() == [np.inf]
+
+
+def test_data_that_float32_makes_one_point_are_refused():
+    seconds = 1.7e9 + 30 * np.random.default_rng(0).normal(size=(30, 1))
+    anchors = slices.between_points(jax.random.key(0), seconds, count=5)
+    with pytest.raises(ValueError, match=r"float32 cannot resolve"):
+        count_regions(lambda x: jnp.concatenate([x, -x], axis=1), anchors)
+
+
+def test_pixels_that_differ_by_rounding_alone_are_constant():
+    images = np.random.default_rng(0).uniform(size=(30, 20)).astype(np.float32)
+    images[:, 5:] = np.float32(0.7)
+    pairs = slices.random_convex_pairs(jax.random.key(0), images, count=4)
+    assert (np.asarray(pairs)[..., 5:] == np.float32(0.7)).all()
+    wobbling = np.array(pairs)
+    wobbling[0, 0, 7] = np.nextafter(np.float32(0.7), np.float32(1))
+    for anchors in (pairs, wobbling):
+        count_regions(lambda x: x[:, :3], anchors)
