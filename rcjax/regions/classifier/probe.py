@@ -45,7 +45,9 @@ def _compare(one: np.ndarray, other: np.ndarray, when: str) -> None:
         different = one != other
     else:
         spread = np.ptp(one.astype(np.float64)[np.isfinite(one)]) if np.isfinite(one).any() else 0.0
-        half = np.array_equal(one.astype(np.float16).astype(one.dtype), one, equal_nan=True)
+        with np.errstate(over="ignore"):
+            rounded = one.astype(np.float16).astype(one.dtype)
+        half = np.array_equal(rounded, one, equal_nan=True)
         tolerance = _TOLERANCE_OF_HALF_PRECISION if half else _TOLERANCE
         close = np.isclose(one, other, rtol=0, atol=tolerance * spread, equal_nan=True)
         different = ~close.all(axis=1)
