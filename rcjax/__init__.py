@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rcjax.regions import Convergence as Convergence
+    from rcjax.regions import NetworkCounts as NetworkCounts
     from rcjax.regions import PairedComparison as PairedComparison
     from rcjax.regions import RegionCounts as RegionCounts
     from rcjax.regions import compare as compare
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Convergence",
+    "NetworkCounts",
     "PairedComparison",
     "RegionCounts",
     "compare",
