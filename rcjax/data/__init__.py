@@ -3,6 +3,7 @@
 from rcjax.data.any_dataset import AnyDataset, load_or_open
 from rcjax.data.augmentation import augment
 from rcjax.data.dataset import Dataset
+from rcjax.data.fingerprint import fingerprint
 from rcjax.data.names import check_name, is_streamed
 from rcjax.data.normalization import check_spread, normalize
 from rcjax.data.randomness import Purpose, generator
@@ -18,6 +19,7 @@ __all__ = [
     "augment",
     "check_name",
     "check_spread",
+    "fingerprint",
     "generator",
     "is_streamed",
     "load",

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,7 @@ from rcjax.runtime.storage import local_folder, storage_errors
 
 STATUSES = ("completed", "diverged")  # of an experiment that is over
 _OUTPUTS = ("record.json", "metrics.jsonl", "checkpoints", "figures", "tensorboard")
+_DATA = "data.sha256"  # the note of the data
 # Where and how a run is made, not what comes out: it may go on with other values.
 _WITHOUT_EFFECT = frozenset(
     {
@@ -30,6 +32,10 @@ _WITHOUT_EFFECT = frozenset(
 
 
 def _no_fault(record: Mapping[str, Any]) -> str:
+    return ""
+
+
+def _no_data() -> str:
     return ""
 
 
@@ -60,6 +66,7 @@ class Workdir:
         path: the folder; need not exist.
         config: the run's config as plain nested dicts.
         rules: how a record in the folder is checked.
+        fingerprint: gives the hash of the data that the run reads; "" where there is none.
     """
 
     def __init__(
@@ -67,8 +74,10 @@ class Workdir:
         path: str | os.PathLike,
         config: dict[str, Any],
         rules: RecordRules = RecordRules(),
+        fingerprint: Callable[[], str] = _no_data,
     ):
         self._rules = rules
+        self._fingerprint = fingerprint
         self.path = local_folder(path)
         self.config = config
         self.record = self.path / "record.json"
@@ -78,12 +87,18 @@ class Workdir:
         self.tensorboard = self.path / "tensorboard"
         self._config_file = self.path / "config.json"
 
+    @functools.cached_property
+    def data(self) -> dict[str, Any]:
+        """What config and record note of the run's data: {"data": {"sha256": ...}}, or nothing."""
+        found = self._fingerprint()
+        return {"data": {"sha256": found}} if found else {}
+
     def finished_record(self) -> dict[str, Any] | None:
         """The record of a run that is over, or None. Creates nothing.
 
         Raises:
-            UserError: the folder belongs to a run with another config, or to no run at all; it or
-                one of its files cannot be read.
+            UserError: the folder belongs to a run with another config or on other data, or to no
+                run at all; it or one of its files cannot be read.
             DamagedError: one of its files is damaged.
         """
         with storage_errors(self.path, "read"):
@@ -111,7 +126,8 @@ class Workdir:
             return fault
         try:
             self._rules.summarize(record, self.path)
-            differences = config_differences(record["config"], self.config, self._rules.fields)
+            noted = {name: record[name] for name in ("data",) if name in record}
+            differences = self._differences(record["config"] | noted)
         # What a record of another making lacks, or holds in another type.
         except (KeyError, TypeError, ValueError, AttributeError):
             return "it is no record of a run"
@@ -126,15 +142,18 @@ class Workdir:
     def _check_same_config(self, theirs: dict[str, Any]) -> None:
         differences = [
             f"{name}: {before} -> {now}"
-            for name, (before, now) in config_differences(
-                theirs, self.config, self._rules.fields
-            ).items()
+            for name, (before, now) in self._differences(theirs).items()
         ]
         if differences:
             raise UserError(
                 f"workdir {self.path} was made with another config ({'; '.join(differences)}); "
                 "choose another workdir, or the old values"
             )
+
+    def _differences(self, theirs: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+        # The data are not read for folders that note nothing of them.
+        ours = self.config | (self.data if "data" in theirs else {})
+        return config_differences(theirs, ours, self._rules.fields)
 
     def _check_holds_nothing_of_a_run(self) -> None:
         found = [name for name in _OUTPUTS if _holds_files(self.path / name)]
@@ -153,13 +172,14 @@ class Workdir:
             UserError: the folder cannot be written, now or while the context is open. Where no
                 file was written, no folder is left either.
         """
+        _ = self.data  # noted of the data as they are now, and not when the folder is made
         with storage_errors(self.path), claimed_folder(self.path):
             yield
 
     def claim_for_good(self) -> None:
         """Makes the folder this config's for good: from now on, any other is refused."""
         if not _exists(self._config_file):
-            write_json(self._config_file, self.config)
+            write_json(self._config_file, self.config | self.data)
 
 
 def config_differences(
@@ -169,6 +189,7 @@ def config_differences(
 
     Args:
         theirs, ours: nested; fields that say only where and how the run is made are not compared.
+            Where both hold the note of their data, the note decides and not the data set's name.
         fields: the fields that such a config has; those that `theirs` lacks count as their default.
 
     Returns:
@@ -186,11 +207,24 @@ def config_differences(
     # Fields added since the folder was made count as their default.
     theirs = flatten(json.loads(json.dumps(with_defaults(theirs, fields))))
     missing = "(absent)"
+    _compare_by_content(theirs, ours)
     pairs = {
         name: (theirs.get(name, missing), ours.get(name, missing))
         for name in sorted({*ours, *theirs} - _WITHOUT_EFFECT)
     }
     return {name: (before, now) for name, (before, now) in pairs.items() if before != now}
+
+
+def _compare_by_content(theirs: dict[str, Any], ours: dict[str, Any]) -> None:
+    """Makes the field `dataset` of both differ where their data do, and only there."""
+    hashes = [str(side.pop(_DATA, "")) for side in (theirs, ours)]
+    if not all(hashes):
+        return
+    if hashes[0] == hashes[1]:
+        theirs["dataset"] = ours["dataset"]
+        return
+    for side, found in zip((theirs, ours), hashes, strict=True):
+        side["dataset"] = f"{side['dataset']} with content of sha256 {found[:12]}"
 
 
 def _exists(path: Path) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rcjax.config import RUN_FIELDS
+from rcjax.data import fingerprint
 from rcjax.errors import DamagedError, UserError
 from rcjax.runtime import config_differences, read_json
 from rcjax.study.grid import PlannedRun
@@ -39,9 +40,12 @@ def _check(name: str, run: PlannedRun, workdir: Path) -> None:
         theirs = read_json(run_folder(workdir, name) / "config.json", remedy="remove it")
     except DamagedError:  # it is set aside, or nobody's; whose it was cannot be known
         return
+    ours = run.config.to_dict()
+    if "data" in theirs and (found := fingerprint(run.config.dataset)):
+        ours["data"] = {"sha256": found}
     differences = {
         field: values
-        for field, values in config_differences(theirs, run.config.to_dict(), RUN_FIELDS).items()
+        for field, values in config_differences(theirs, ours, RUN_FIELDS).items()
         if field not in run.axes
     }
     if differences:

@@ -185,6 +185,7 @@ def run_classical(config: RunConfig, folder: Workdir) -> dict[str, Any]:
         counts=np.asarray(counts.counts).tolist(),
         messages=fitted.messages,
         fitted_with=_versions(),
+        data=folder.data,
     )
     folder.claim_for_good()
     folder.metrics.write_text(json_line(entry), encoding="utf-8")

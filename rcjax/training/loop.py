@@ -251,6 +251,7 @@ class OngoingRun:
             counts=self._counts,
             source=self._source,
             diverged=self._diverged(),
+            data=self._folder.data,
         )
         draw_figures(record, self._experiment, self.state, self._folder.figures)
         # Last of all: a folder with a record is finished.

@@ -1,5 +1,6 @@
 """The record of a run, `record.json`: made, checked and summarised."""
 
+import functools
 import json
 import math
 import os
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rcjax.config import RUN_FIELDS, RunConfig
+from rcjax.data import fingerprint
 from rcjax.runtime import RecordRules, Workdir, is_finite_number, versions
 
 _ACCURACIES = ("train_accuracy", "test_accuracy", "generalization_gap")
@@ -28,6 +30,7 @@ def trained_record(
     counts: Sequence[int],
     source: Mapping[str, Any] | None,
     diverged: bool,
+    data: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The record of a trained network. Holds no times: an interrupted run ends with the same one.
 
@@ -39,11 +42,13 @@ def trained_record(
         source: the checkpoint that training began with; None for random weights.
         diverged: whether the loss stopped being finite. A network whose parameters are not numbers
             has no accuracy and no regions: they are None.
+        data: the folder's note of the data.
     """
     newest = history[-1]
     regions = {**newest["region_count"], "counts": counts}
     return {
         "config": config,
+        **data,
         **({"checkpoint": source} if source else {}),
         "status": "diverged" if diverged else "completed",
         **{name: None if diverged else newest[name] for name in _ACCURACIES},
@@ -61,6 +66,7 @@ def fitted_record(
     counts: Sequence[int],
     messages: Sequence[str],
     fitted_with: Mapping[str, Any],
+    data: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The record of a classical classifier, which is fitted at once and evaluated once.
 
@@ -70,9 +76,11 @@ def fitted_record(
         counts: regions of each slice.
         messages: what scikit-learn warned of.
         fitted_with: versions of the libraries.
+        data: the folder's note of the data.
     """
     return {
         "config": config,
+        **data,
         "status": "completed",
         **{name: entry[name] for name in _ACCURACIES},
         "region_count": {**entry["region_count"], "counts": counts},
@@ -184,4 +192,5 @@ RUN_RECORDS = RecordRules(fault_of, closing_table, RUN_FIELDS)
 
 def run_workdir(path: str | os.PathLike, config: RunConfig) -> Workdir:
     """The folder of a run."""
-    return Workdir(path, config.to_dict(), RUN_RECORDS)
+    find = functools.partial(fingerprint, config.dataset)
+    return Workdir(path, config.to_dict(), RUN_RECORDS, find)

@@ -1,0 +1,177 @@
+"""A run stays with its data: other content is refused, the same content elsewhere is not."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rcjax.config import run_config
+from rcjax.data import fingerprint
+from rcjax.errors import UserError
+from rcjax.experiments import run_experiment
+from rcjax.runtime import Interrupted, StopRequest
+from rcjax.training import load_finished_run, train
+from rcjax.training.vmapped_runs import train_together
+
+from ..study.small_studies import small_study
+from .small_runs import launch, small_arguments, small_run
+
+FIELDS = {"train_examples": 0, "epochs": 2, "batch_size": 20, "regions.every": 2}
+CLASSICAL = {"network": "decision_tree", "regions": {"slices": 3, "points": 9}}
+
+
+def write_npz(path, *, seed=0, side=4, number=50):
+    """Images of two classes; other arguments, other content."""
+    random = np.random.default_rng(seed)
+    images = random.integers(0, 256, (number, side, side, 1), np.uint8)
+    np.savez(path, images=images, labels=np.arange(number) % 2)
+    return str(path)
+
+
+def network(file):
+    return small_run(dataset=file, **FIELDS)
+
+
+def classical(file):
+    return run_config({**CLASSICAL, "dataset": file})
+
+
+def files_in(folder):
+    """{name: (bytes, time of last change)}."""
+    return {
+        path.relative_to(folder): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def interrupted(config, folder):
+    """Leaves the run after its first epoch, as Ctrl-C would."""
+
+    class AfterOneEpoch(StopRequest):
+        asked = -1
+
+        def is_set(self):
+            self.asked += 1
+            return self.asked > 0
+
+    with pytest.raises(Interrupted):
+        train_together([config], [folder], AfterOneEpoch())
+
+
+@pytest.mark.parametrize(
+    ("make", "begin", "other"),
+    [
+        (network, train, {"seed": 1}),
+        (network, interrupted, {"side": 5}),
+        *((classical, train, other) for other in ({"seed": 1}, {"side": 5}, {"number": 60})),
+    ],
+    ids=["finished", "resumed", "classical", "classical_size", "classical_number"],
+)
+def test_a_run_is_tied_to_the_content_of_its_data(tmp_path, make, begin, other):
+    file, run = write_npz(tmp_path / "d.npz"), tmp_path / "run"
+    begin(make(file), run)
+    before, first = files_in(run), fingerprint(file)
+    moved = shutil.move(file, str(tmp_path / "moved.npz"))
+    # Overwritten in its place, and under another name.
+    write_npz(tmp_path / "d.npz", **other)
+    write_npz(tmp_path / "e.npz", **other)
+    for name in ("d.npz", "e.npz"):
+        theirs = fingerprint(str(tmp_path / name))
+        with pytest.raises(UserError) as refused:
+            train(make(str(tmp_path / name)), run)
+        assert first[:12] in str(refused.value)
+        assert theirs[:12] in str(refused.value)
+        assert "\n" not in str(refused.value)
+    assert files_in(run) == before
+    record = train(make(moved), run)
+    assert record["status"] == "completed"
+    assert record["data"] == {"sha256": first}
+
+
+def test_a_finished_run_needs_its_data_no_more(tmp_path):
+    file = write_npz(tmp_path / "d.npz")
+    record = train(classical(file), tmp_path / "run")
+    os.remove(file)
+    assert train(classical(file), tmp_path / "run") == record
+
+
+def test_network_is_not_read_back_for_other_data(tmp_path, capsys):
+    file = write_npz(tmp_path / "d.npz")
+    train(network(file), tmp_path / "run")
+    write_npz(tmp_path / "d.npz", side=6)
+    with pytest.raises(UserError, match="with content of sha256"):
+        load_finished_run(network(file), tmp_path / "run")
+    outcome = launch(capsys, small_arguments(tmp_path / "run", dataset=file, **FIELDS))
+    assert outcome.code == 2
+    assert "damaged" not in outcome.err
+
+
+def test_runs_side_by_side_leave_out_one_with_other_data(tmp_path, capsys):
+    file = write_npz(tmp_path / "d.npz")
+    interrupted(network(file), tmp_path / "run")
+    write_npz(tmp_path / "d.npz", seed=1)
+    assert train_together([network(file)], [tmp_path / "run"], StopRequest()) == 0
+    assert "left out" in capsys.readouterr().out
+
+
+def test_folders_from_before_data_were_noted_are_accepted(tmp_path):
+    file = write_npz(tmp_path / "d.npz")
+    config, run = classical(file), tmp_path / "run"
+    record = train(config, run)
+    for name in ("config.json", "record.json"):
+        content = json.loads((run / name).read_text())
+        del content["data"]
+        (run / name).write_text(json.dumps(content))
+    del record["data"]
+    assert train(config, run) == record
+
+
+def test_a_study_is_tied_to_its_data_and_moves_with_them(tmp_path, capsys):
+    fields = {"network": "decision_tree", "train_examples": 30, "grid.learning_rate": None}
+    defaults = dict.fromkeys(("width", "epochs", "batch_size", "checkpoint_every", "regions.every"))
+
+    def study(file, seeds):
+        return small_study(**defaults, **fields, dataset=file, **{"grid.seed": seeds})
+
+    file = write_npz(tmp_path / "d.npz")
+    run_experiment(study(file, (0, 1)), tmp_path / "study")
+    moved = shutil.move(file, str(tmp_path / "moved.npz"))
+    run_experiment(study(moved, (0, 1)), tmp_path / "study")
+    run_experiment(study(moved, (0,)), tmp_path / "study")  # narrowed: run 1 is foreign to it
+    write_npz(tmp_path / "d.npz", seed=5)
+    for seeds in ((0, 1), (2,)):
+        with pytest.raises(UserError, match=r"sha256 \w{12} -> .* sha256 \w{12}"):
+            run_experiment(study(file, seeds), tmp_path / "study")
+
+
+def write_pictures(root):
+    for split in ("train", "val"):
+        for name, shade in (("cat", 0), ("dog", 200)):
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            Image.new("RGB", (4, 4), (shade, 9, 9)).save(folder / "1.png")
+
+
+@pytest.mark.parametrize("kind", ["folder:", "stream:"])
+def test_fingerprint_of_pictures(tmp_path, kind):
+    write_pictures(tmp_path / "a")
+    shutil.copytree(tmp_path / "a", tmp_path / "b")  # keeps times
+    first = fingerprint(f"{kind}{tmp_path / 'a'}")
+    assert len(first) == 64
+    assert fingerprint(f"{kind}{tmp_path / 'b'}") == first
+    Image.new("RGB", (4, 4), (1, 9, 9)).save(tmp_path / "b" / "train" / "cat" / "1.png")
+    changed = fingerprint(f"{kind}{tmp_path / 'b'}")
+    (tmp_path / "b" / "val" / "dog" / "1.png").rename(tmp_path / "b" / "val" / "dog" / "2.png")
+    assert len({first, changed, fingerprint(f"{kind}{tmp_path / 'b'}")}) == 3
+
+
+def test_fingerprint_is_of_arrays_and_not_of_how_they_are_packed(tmp_path):
+    file = write_npz(tmp_path / "d.npz")
+    with np.load(file) as arrays:
+        np.savez_compressed(tmp_path / "packed.npz", **arrays)
+    assert fingerprint(str(tmp_path / "packed.npz")) == fingerprint(file)
+    assert fingerprint("cifar10") == fingerprint(str(tmp_path / "none.npz")) == ""
