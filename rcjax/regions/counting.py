@@ -212,21 +212,24 @@ def _by_grid(request: _Request) -> RegionCounts:
     evaluator.balance(size * counter.points_per_slice)
     request.progress.watch(evaluator, counter.points_per_slice)
     counts, boundaries, lengths = [], [], []
+    region_labels: list[np.ndarray] = []
     step = (request.extent[1] - request.extent[0]) / (request.points - 1)
     for _, block in _blocks(request, size):
         evaluator.load(block)
-        block_counts, changes = counter.count(evaluator, len(block))
+        block_counts, labels = counter.count(evaluator, len(block))
         counts.append(block_counts)
-        if changes is not None:
+        if request.dim == 1:
             lengths.append(_lengths(block))
-            boundaries += [
-                request.extent[0] + step * (np.flatnonzero(row) + 0.5) for row in changes
-            ]
+        for row in () if labels is None else labels:
+            changes = np.flatnonzero(row[1:] != row[:-1])
+            boundaries.append(request.extent[0] + step * (changes + 0.5))
+            region_labels.append(row[np.concatenate([[0], changes + 1])])
     return _result(
         request,
         evaluator,
         counts=np.concatenate(counts),
         boundaries=tuple(boundaries) if request.boundaries else None,
+        region_labels=tuple(region_labels) if request.boundaries else None,
         lengths=np.concatenate(lengths) if lengths else None,
     )
 

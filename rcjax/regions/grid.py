@@ -26,7 +26,7 @@ class GridCounter:
         dim: dimension of the slices.
         extent: smallest and largest value of every coordinate.
         connectivity: "full" or "face".
-        keep_changes: also return where labels change along a segment (dimension 1 only).
+        keep_labels: also return the labels (dimension 1 only).
     """
 
     def __init__(
@@ -35,10 +35,10 @@ class GridCounter:
         dim: int,
         extent: tuple[float, float],
         connectivity: str,
-        keep_changes: bool = False,
+        keep_labels: bool = False,
     ):
         self.points, self.dim, self.connectivity = points, dim, connectivity
-        self.keep_changes = keep_changes
+        self.keep_labels = keep_labels
         inside_simplex = simplex.is_simplex(extent, dim)
         cells = simplex.grid_cells(points, dim, inside_simplex)
         self.points_per_slice = len(cells)
@@ -53,16 +53,16 @@ class GridCounter:
             self.position[flat] = np.arange(len(cells), dtype=np.int32)
 
     def count(self, evaluator: Evaluator, slices: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Counts int32 [slices] of the loaded block, and bool [slices, points - 1] of changes."""
+        """Counts int32 [slices] of the loaded block, and its labels [slices, points] if kept."""
         slice_index = np.repeat(np.arange(slices, dtype=np.int32), self.points_per_slice)
         weights = np.tile(self.weights, (slices, 1))
         labels = evaluator.labels(slice_index, weights)
         return self.count_labels(labels.reshape(slices, self.points_per_slice))
 
     def count_labels(self, labels: Any) -> tuple[np.ndarray, np.ndarray | None]:
-        """Counts int32 [slices] of labels [slices, points], and where they change."""
+        """Counts int32 [slices] of labels [slices, points], and the labels if they are kept."""
         if self.dim == 1:
-            counts, changes = _count_changes(labels)
+            counts = _count_changes(labels)
         else:
             counts = _count_cells(
                 labels, self.position, points=self.points, dim=self.dim,
@@ -74,14 +74,13 @@ class GridCounter:
             raise invalid(
                 not_a_number, f"points of {int((counts < 0).sum())} of {len(counts)} slices"
             )
-        return counts, np.asarray(changes) if self.keep_changes else None
+        return counts, np.asarray(labels) if self.keep_labels else None
 
 
 @jax.jit
-def _count_changes(labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _count_changes(labels: jax.Array) -> jax.Array:
     changes = labels[:, 1:] != labels[:, :-1]
-    counts = 1 + changes.sum(axis=1, dtype=jnp.int32)
-    return _mark_invalid(counts, labels), changes
+    return _mark_invalid(1 + changes.sum(axis=1, dtype=jnp.int32), labels)
 
 
 @functools.partial(jax.jit, static_argnames=("points", "dim", "connectivity"))

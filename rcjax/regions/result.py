@@ -155,6 +155,8 @@ class RegionCounts:
             text += f", points={self.points}"
         if self.linear_regions is not None:
             text += f", linear_regions={self.linear_regions.mean():.4g}"
+        if self.lengths is not None and not self.lengths.all():
+            text += f", of_length_zero={int((self.lengths == 0).sum())}"
         if self.complete is not None and not self.complete.all():
             text += f", incomplete={int((~self.complete).sum())}"
         if self.uncertain is not None and self.uncertain.any():

@@ -87,6 +87,7 @@ def test_half_space_and_class_zero():
     result = count_regions(lambda x: (x[:, 0] > 0).astype(jnp.int32), anchors, boundaries=True)
     assert result.counts.tolist() == [2, 1, 1]
     np.testing.assert_allclose(result.boundaries[0], [0.5], atol=0.003)
+    assert [labels.tolist() for labels in result.region_labels] == [[0, 1], [1], [0]]
     np.testing.assert_allclose(result.first_boundary, [1.0, np.inf, np.inf], atol=0.01)
 
 
