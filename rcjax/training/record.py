@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rcjax.config import RUN_FIELDS, RunConfig
+from rcjax.config import RUN_FIELDS, RunConfig, flatten
 from rcjax.data import fingerprint
 from rcjax.runtime import RecordRules, Workdir, is_finite_number, versions
 
 _ACCURACIES = ("train_accuracy", "test_accuracy", "generalization_gap")
+_COUNTED = ("mean", "counts")
 _ROUNDING = 0.01  # percentage points that a gap may differ from its accuracies
+_ROUNDING_OF_MEAN = 1e-4  # relative; the sum is taken in float32
 _KINDS: dict[str, tuple[type, str]] = {
     "history": (list, "a list"),
     "epochs": (list, "a list"),
@@ -106,6 +108,9 @@ def fault_of(record: Mapping[str, Any]) -> str:
     for number, entry in enumerate(record.get("history", ())):
         if fault := _fault_of_entry(entry):
             return f"entry {number} of history: {fault}"
+    for fault_in in (_fault_of_epochs, _fault_of_counts, _fault_of_status, _fault_of_lengths):
+        if fault := fault_in(record):
+            return fault
     return ""
 
 
@@ -138,6 +143,67 @@ def _fault_of_numbers(content: Mapping[str, Any]) -> str:
             bounds = f"from {low} to {high}" if high < math.inf else f"from {low} on"
             return f"{name} is {_shown(value)}, not a number {bounds}"
     return _fault_of_gap(content)
+
+
+def _fault_of_epochs(record: Mapping[str, Any]) -> str:
+    """Of the list of epochs: one entry for each that was trained, with its numbers."""
+    for number, entry in enumerate(record.get("epochs", ()), 1):
+        where = f"entry {number} of epochs"
+        if not isinstance(entry, dict):
+            return f"{where}: it is {_shown(entry)}, not a section"
+        if entry.get("epoch") != number or type(entry["epoch"]) is not int:
+            return f"{where}: epoch is {_shown(entry.get('epoch'))}, not {number}"
+        # A loss that was not a number is null, and so is what was computed with it.
+        for name in ("learning_rate", "train_loss", "train_accuracy"):
+            value = entry.get(name)
+            missing = value is None and record.get("status") == "diverged"
+            if not (missing or is_finite_number(value)):
+                return f"{where}: {name} is {_shown(value)}, not a number"
+    return ""
+
+
+def _fault_of_counts(record: Mapping[str, Any]) -> str:
+    """Of the counts of the slices, against their mean."""
+    regions = record.get("region_count", {})
+    counts, mean = regions.get("counts"), regions.get("mean")
+    if counts is None:
+        return ""
+    if not isinstance(counts, list) or not counts:
+        return f"region_count.counts is {_shown(counts)}, not a list of counts"
+    for count in counts:
+        if type(count) is not int or count < 1:
+            return f"region_count.counts holds {_shown(count)}, not a whole number from 1 on"
+    expected = sum(counts) / len(counts)
+    if mean is not None and not math.isclose(mean, expected, rel_tol=_ROUNDING_OF_MEAN):
+        return f"region_count.mean is {mean:g}, but that of its counts is {expected:g}"
+    return ""
+
+
+def _fault_of_status(record: Mapping[str, Any]) -> str:
+    """Of the numbers and the lengths of lists, against the status and the config."""
+    regions, completed = record.get("region_count", {}), record.get("status") == "completed"
+    numbers = {name: record[name] for name in _ACCURACIES if name in record}
+    numbers |= {f"region_count.{name}": regions[name] for name in _COUNTED if name in regions}
+    for name, value in numbers.items():
+        if (value is not None) != completed:
+            return f"{name} is {_shown(value)}, but the status is {record.get('status')}"
+    return ""
+
+
+def _fault_of_lengths(record: Mapping[str, Any]) -> str:
+    """Of the lists of epochs and of counts, which are as long as the config asks."""
+    config = record.get("config")
+    wanted = flatten(config) if isinstance(config, dict) else {}
+    for name, found, field in (
+        ("epochs", record.get("epochs"), "epochs"),
+        ("region_count.counts", record.get("region_count", {}).get("counts"), "regions.slices"),
+    ):
+        asked = wanted.get(field)
+        if found is None or not isinstance(asked, int) or len(found) == asked:
+            continue
+        if len(found) > asked or record.get("status") == "completed":
+            return f"{name} has {len(found)} entries, and the config asks for {asked}"
+    return ""
 
 
 def _fault_of_gap(content: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ _FIELDS = {
     "batch_size": 20,
     "checkpoint_every": 1,
     "regions.every": 2,
-    "regions.slices": 4,
+    "regions.slices": 100,
     "regions.points": 10,
     "grid.learning_rate": (0.1, 0.01),
     "grid.seed": (0, 1),
@@ -47,7 +47,11 @@ def write_config(path: Path, config: ConfigDict) -> str:
 
 def make_record(config: RunConfig, **fields: Any) -> dict[str, Any]:
     """A record as `train` would leave it, with made-up numbers that the config decides."""
-    count = 2.0 + config.learning_rate + 0.1 * config.seed
+    slices = config.regions.slices
+    total = round(slices * (2.0 + config.learning_rate + 0.1 * config.seed))
+    count = total / slices
+    counts = [total // slices + (number < total % slices) for number in range(slices)]
+    epoch = {"learning_rate": 0.1, "train_loss": 0.5, "train_accuracy": 90.0}
     entry = {
         "epoch": config.epochs,
         "train_accuracy": 100.0,
@@ -59,9 +63,9 @@ def make_record(config: RunConfig, **fields: Any) -> dict[str, Any]:
         "config": config.to_dict(),
         "status": "completed",
         **{name: entry[name] for name in ("train_accuracy", "test_accuracy", "generalization_gap")},
-        "region_count": {**entry["region_count"], "counts": [2, 3]},
+        "region_count": {**entry["region_count"], "counts": counts},
         "history": [entry],
-        "epochs": [],
+        "epochs": [{"epoch": number + 1, **epoch} for number in range(config.epochs)],
         "versions": {"jax": "1.0"},
         **fields,
     }

@@ -211,7 +211,7 @@ def test_older_record_lacks_a_field_that_came_into_being_since(tmp_path, trained
         (["region_count", "mean"], "2", 'region_count.mean is "2", not a number from 1 on'),
         (["region_count", "standard_error"], {}, "region_count.standard_error is {}, not a number"),
         (["region_count"], [], "region_count is [], not a section"),
-        (["test_accuracy"], None, "it is no record of a run"),
+        (["test_accuracy"], None, "test_accuracy is null, but the status is completed"),
     ],
 )
 def test_record_with_wrong_content_is_damaged(tmp_path, trained, names, value, reason):
