@@ -2,13 +2,13 @@
 
 from rcjax.runtime.compilation import mended_compilation_cache, shared_compilations
 from rcjax.runtime.devices import (
-    check_devices,
     describe_devices,
     divide_batch,
     local_mesh,
     place_batch,
     replicate,
     replicated,
+    require_devices,
 )
 from rcjax.runtime.files import finite, is_finite_number, json_line, read_json, write_json
 from rcjax.runtime.interruption import Interrupted, StopRequest, stop_requests
@@ -22,7 +22,6 @@ __all__ = [
     "RecordRules",
     "StopRequest",
     "Workdir",
-    "check_devices",
     "config_differences",
     "describe_devices",
     "divide_batch",
@@ -36,6 +35,7 @@ __all__ = [
     "read_json",
     "replicate",
     "replicated",
+    "require_devices",
     "set_aside",
     "shared_compilations",
     "stop_requests",

@@ -12,7 +12,7 @@ from rcjax.errors import UserError
 _AXIS = "batch"
 
 
-def check_devices() -> None:
+def require_devices() -> None:
     """Raises a UserError when JAX finds no device of the platform it was told to use."""
     try:
         jax.local_devices()

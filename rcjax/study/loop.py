@@ -9,8 +9,8 @@ from rcjax.errors import UserError
 from rcjax.runtime import (
     Interrupted,
     Workdir,
-    check_devices,
     local_folder,
+    require_devices,
     shared_compilations,
     stop_requests,
 )
@@ -66,7 +66,7 @@ def run_study(
     executor = plain["executor"]["name"]
     # Where workers have the devices, the driver must not reserve their memory.
     if config.run or executor == "in_process":
-        check_devices()
+        require_devices()
     if config.run:
         return _single(find(runs, config.run), path, plain)
     if executor == "commands":

@@ -14,9 +14,9 @@ from rcjax.runtime import (
     Interrupted,
     StopRequest,
     Workdir,
-    check_devices,
     describe_devices,
     finite,
+    require_devices,
     stop_requests,
     write_json,
 )
@@ -64,7 +64,7 @@ def train(
     """
     config = run_config(config)
     check_config(config)
-    check_devices()
+    require_devices()
     folder = run_workdir(workdir, config)
     record = folder.finished_record()
     if record is not None:

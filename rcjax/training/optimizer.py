@@ -67,7 +67,8 @@ class Optimizer:
         >>> optimizer.update(gradients, state, parameters, numbers)[0]["weight"].shape
         (2,)
 
-    Reference: section 3 of the paper's training details for sgd; `torch.optim` for the numbers;
+    Source:
+        Section 3 of the paper's training details for sgd; `torch.optim` for the numbers;
         Foret et al. 2021, "Sharpness-Aware Minimization", for sam.
     """
 

@@ -49,7 +49,8 @@ class Schedule(NamedTuple):
         >>> [round(schedule.rate(epoch), 4) for epoch in range(7)]
         [0.0333, 0.0667, 0.1, 0.0854, 0.05, 0.0146, 0.0]
 
-    Reference: section 3 of the paper's training details (cosine, changed once an epoch);
+    Source:
+        Section 3 of the paper's training details (cosine, changed once an epoch);
         `torch.optim.lr_scheduler`, each stepped once an epoch, OneCycleLR too.
     """
 

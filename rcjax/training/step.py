@@ -60,7 +60,7 @@ def train_step(
     # Of both passes the same function of the parameters, dropout included.
     def mean_loss(parameters: Any) -> tuple[jax.Array, tuple[Any, jax.Array]]:
         logits, model_state = apply(parameters, learned.model_state, images, True)
-        loss, correct = loss_and_correct(logits, labels)
+        loss, correct = batch_metrics(logits, labels)
         return loss, (model_state, correct)
 
     gradient_of_loss = jax.value_and_grad(mean_loss, has_aux=True)
@@ -74,14 +74,14 @@ def train_step(
     return Learned(parameters, model_state, optimizer_state), StepMetrics(loss, correct)
 
 
-def loss_and_correct(logits: jax.Array, labels: Labels) -> tuple[jax.Array, jax.Array]:
+def batch_metrics(logits: jax.Array, labels: Labels) -> tuple[jax.Array, jax.Array]:
     """Mean cross-entropy of a batch, and how many it classified correctly.
 
     Where images are mixed, both are means of those of the two labels, weighted by their shares.
     """
     if isinstance(labels, MixedLabels):
-        loss, correct = loss_and_correct(logits, labels.first)
-        other_loss, other_correct = loss_and_correct(logits, labels.second)
+        loss, correct = batch_metrics(logits, labels.first)
+        other_loss, other_correct = batch_metrics(logits, labels.second)
         share, rest = labels.share, 1 - labels.share
         return share * loss + rest * other_loss, share * correct + rest * other_correct
     losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)

@@ -20,7 +20,7 @@ import numpy as np
 from rcjax.config import RunConfig
 from rcjax.data import Dataset, is_streamed, load
 from rcjax.errors import UserError
-from rcjax.runtime import Interrupted, StopRequest, check_devices, replicated
+from rcjax.runtime import Interrupted, StopRequest, replicated, require_devices
 from rcjax.terminal import say
 from rcjax.training.classical import is_classical
 from rcjax.training.epoch import EpochMetrics, epoch_function
@@ -77,7 +77,7 @@ def train_together(
         raise UserError("runs trained together may differ in seed and optimizer's numbers only")
     for config in configs:
         check_config(config)
-    check_devices()
+    require_devices()
     with contextlib.ExitStack() as stack:
         members = list(_members(configs, workdirs, stack))
         for standing in sorted({member.run.completed for member in members}):

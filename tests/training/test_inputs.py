@@ -9,7 +9,7 @@ from rcjax.data.augmentation import MixedLabels
 from rcjax.training import train
 from rcjax.training.finished_run import load_finished_run
 from rcjax.training.inputs import InputKeys, InputSettings, training_inputs
-from rcjax.training.step import loss_and_correct
+from rcjax.training.step import batch_metrics
 
 from .small_runs import small_config
 
@@ -21,7 +21,7 @@ def test_loss_of_mixed_labels_is_that_of_mixed_targets():
     share = np.float32(0.3)
     targets = 0.3 * np.eye(4)[first] + 0.7 * np.eye(4)[second]
     logarithms = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    loss, correct = loss_and_correct(logits, MixedLabels(first, second, share))
+    loss, correct = batch_metrics(logits, MixedLabels(first, second, share))
     assert float(loss) == pytest.approx(-(targets * logarithms).sum(axis=1).mean(), rel=1e-5)
     predicted = logits.argmax(axis=1)
     assert float(correct) == pytest.approx(targets[np.arange(6), predicted].sum(), rel=1e-5)
