@@ -32,7 +32,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rcjax.regions.adaptive.points import Evaluate, Evaluator, coarse_grid, merge
+from rcjax.regions.adaptive.points import Evaluate, PointEvaluator, coarse_grid, merge
 from rcjax.regions.adaptive.refinement import by_labels, by_scores
 from rcjax.regions.adaptive.result import AdaptiveResult, concatenate, summarize
 
@@ -103,7 +103,7 @@ def count_adaptive(
         initial_intervals = (
             INITIAL_INTERVALS_WITH_SCORES if has_scores else INITIAL_INTERVALS_LABELS_ONLY
         )
-    evaluator = Evaluator(evaluate, num_slices, points, has_scores)
+    evaluator = PointEvaluator(evaluate, num_slices, points, has_scores)
     coarse = coarse_grid(points, initial_intervals)
     parts: list[AdaptiveResult] = []
     done, group = 0, SLICES_IN_FIRST_GROUP

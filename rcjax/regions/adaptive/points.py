@@ -32,7 +32,7 @@ def coarse_grid(points: int, intervals: int) -> np.ndarray:
     return np.unique(np.rint(share * (points - 1)).astype(np.int64))
 
 
-class Points(NamedTuple):
+class EvaluatedPoints(NamedTuple):
     """Evaluated points, sorted by segment and then by position.
 
     slice_index and position are int64 [points]; labels int64 [points]; scores float32
@@ -47,7 +47,7 @@ class Points(NamedTuple):
     fresh: np.ndarray
 
 
-class Evaluator:
+class PointEvaluator:
     """Turns grid positions into checked points; knows the grid and which scores are probabilities.
 
     Probabilities saturate: interpolating them says little, whereas their logarithms are logits up
@@ -61,7 +61,7 @@ class Evaluator:
         self.has_scores = has_scores
         self.is_probability = np.zeros(num_slices, bool)
 
-    def first(self, slices: np.ndarray, positions: np.ndarray) -> Points:
+    def first(self, slices: np.ndarray, positions: np.ndarray) -> EvaluatedPoints:
         """The same positions on every one of the given segments."""
         slice_index = np.repeat(slices, len(positions))
         position = np.tile(positions, len(slices))
@@ -72,18 +72,18 @@ class Evaluator:
             self.is_probability[slices] = row_ok.reshape(len(slices), -1).all(axis=1)
         return self._points(slice_index, position, labels, scores)
 
-    def more(self, slice_index: np.ndarray, position: np.ndarray) -> Points:
+    def more(self, slice_index: np.ndarray, position: np.ndarray) -> EvaluatedPoints:
         """Further points, one for each pair of segment and position."""
         labels, scores = self._call(slice_index, position)
         return self._points(slice_index, position, labels, scores)
 
-    def _points(self, slice_index, position, labels, scores) -> Points:
+    def _points(self, slice_index, position, labels, scores) -> EvaluatedPoints:
         saturating = self.is_probability[slice_index]
         if saturating.any():
             smallest = np.finfo(np.float32).tiny
             logarithms = np.log(np.maximum(scores, smallest))
             scores = np.where(saturating[:, None], logarithms, scores)
-        return Points(slice_index, position, labels, scores, np.ones(len(labels), bool))
+        return EvaluatedPoints(slice_index, position, labels, scores, np.ones(len(labels), bool))
 
     def _call(self, slice_index: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         coordinates = self.grid[position][:, None]
@@ -113,15 +113,15 @@ class Evaluator:
         return values.argmax(axis=1), clipped.astype(np.float32, copy=False)
 
 
-def merge(points: Points, new: Points) -> Points:
+def merge(points: EvaluatedPoints, new: EvaluatedPoints) -> EvaluatedPoints:
     """Both sets in order; only the points of `new` are fresh afterwards."""
     aged = points._replace(fresh=np.zeros(len(points.fresh), bool))
     joined = [np.concatenate(pair) for pair in zip(aged, new, strict=True)]
     order = np.lexsort((joined[1], joined[0]))
-    return Points(*(column[order] for column in joined))
+    return EvaluatedPoints(*(column[order] for column in joined))
 
 
-def open_intervals(points: Points) -> np.ndarray:
+def open_intervals(points: EvaluatedPoints) -> np.ndarray:
     """Left ends of the intervals with room inside and news within two points either side."""
     same_slice = points.slice_index[1:] == points.slice_index[:-1]
     roomy = points.position[1:] - points.position[:-1] > 1
@@ -132,7 +132,7 @@ def open_intervals(points: Points) -> np.ndarray:
     return np.flatnonzero(same_slice & roomy & (near_news[1:] | near_news[:-1]))
 
 
-def label_changes(points: Points) -> np.ndarray:
+def label_changes(points: EvaluatedPoints) -> np.ndarray:
     """Left ends of the intervals whose two ends have different labels."""
     same_slice = points.slice_index[1:] == points.slice_index[:-1]
     return np.flatnonzero(same_slice & (points.labels[1:] != points.labels[:-1]))

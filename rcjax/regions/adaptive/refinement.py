@@ -10,10 +10,12 @@ from rcjax.regions.adaptive.doubts import (
     towards_crossing,
 )
 from rcjax.regions.adaptive.interpolation import Intervals, crossing, intervals_of
-from rcjax.regions.adaptive.points import Points, label_changes, open_intervals
+from rcjax.regions.adaptive.points import EvaluatedPoints, label_changes, open_intervals
 
 
-def by_scores(points: Points, safety: float, locate: bool) -> tuple[np.ndarray, np.ndarray]:
+def by_scores(
+    points: EvaluatedPoints, safety: float, locate: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Segments and positions, int64 [new points], of the points that the scores ask for."""
     at = open_intervals(points)
     first, second = points.labels[at], points.labels[at + 1]
@@ -35,7 +37,7 @@ def by_scores(points: Points, safety: float, locate: bool) -> tuple[np.ndarray, 
     return np.concatenate([slice_index, located_slice]), np.concatenate([position, located])
 
 
-def by_labels(points: Points) -> tuple[np.ndarray, np.ndarray]:
+def by_labels(points: EvaluatedPoints) -> tuple[np.ndarray, np.ndarray]:
     """The middles of the intervals whose ends have different labels."""
     at = label_changes(points)
     width = points.position[at + 1] - points.position[at]
@@ -43,7 +45,7 @@ def by_labels(points: Points) -> tuple[np.ndarray, np.ndarray]:
     return points.slice_index[at], points.position[at] + width // 2
 
 
-def gather(points: Points, at: np.ndarray) -> Intervals:
+def gather(points: EvaluatedPoints, at: np.ndarray) -> Intervals:
     """The intervals that begin at the points `at` and end at the next ones.
 
     Their margins are those of the label at the left end.
@@ -55,7 +57,9 @@ def gather(points: Points, at: np.ndarray) -> Intervals:
     return intervals_of(points.position[inside], scores, exists, points.labels[at])
 
 
-def _locate(points: Points, at: np.ndarray, safety: float) -> tuple[np.ndarray, np.ndarray]:
+def _locate(
+    points: EvaluatedPoints, at: np.ndarray, safety: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Segments and positions that close in on the changes of label in the intervals `at`."""
     width = points.position[at + 1] - points.position[at]
     at, width = at[width > 1], width[width > 1]

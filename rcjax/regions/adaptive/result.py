@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rcjax.regions.adaptive.interpolation import crossing
-from rcjax.regions.adaptive.points import Points, label_changes
+from rcjax.regions.adaptive.points import EvaluatedPoints, label_changes
 from rcjax.regions.adaptive.pool import AFTER, LABEL, POSITION, SEGMENT
 from rcjax.regions.adaptive.refinement import gather
 from rcjax.regions.adaptive.rounds import Found
@@ -32,7 +32,7 @@ class AdaptiveResult(NamedTuple):
     evaluations: np.ndarray
 
 
-def summarize(points: Points, slices: np.ndarray, grid: np.ndarray) -> AdaptiveResult:
+def summarize(points: EvaluatedPoints, slices: np.ndarray, grid: np.ndarray) -> AdaptiveResult:
     """The result for `slices` (consecutive, ascending), whose points these are."""
     at = label_changes(points)
     low, high = points.position[at], points.position[at + 1]

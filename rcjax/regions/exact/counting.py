@@ -28,7 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rcjax.regions.classifier import Trace, trace_predict
-from rcjax.regions.exact.evaluation import Points, SegmentEvaluator, check_piecewise_linear
+from rcjax.regions.exact.evaluation import SegmentEvaluator, SegmentPoints, check_piecewise_linear
 from rcjax.regions.exact.pieces import SAME_LINE, SegmentPieces, assemble, label_regions
 from rcjax.regions.exact.search import RESOLUTIONS, Search, search
 
@@ -184,7 +184,7 @@ def _analyse(
             progress(start + len(block), len(anchors))
 
 
-def _by_slice(points: Points, slices: int) -> Iterator[Points]:
+def _by_slice(points: SegmentPoints, slices: int) -> Iterator[SegmentPoints]:
     edges = np.searchsorted(points.slices, np.arange(slices + 1))
     for begin, end in itertools.pairwise(edges):
         yield points.take(np.arange(begin, end))

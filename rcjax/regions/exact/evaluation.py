@@ -24,7 +24,7 @@ _SEEDS = np.array([0x243F6A88, 0xB7E15162], np.uint32)
 
 
 @dataclasses.dataclass
-class Points:
+class SegmentPoints:
     """Evaluated points, in no particular order.
 
     Attributes:
@@ -47,13 +47,13 @@ class Points:
     def __len__(self) -> int:
         return len(self.positions)
 
-    def take(self, which: np.ndarray) -> "Points":
+    def take(self, which: np.ndarray) -> "SegmentPoints":
         """The points at some indices (or under a mask)."""
-        return Points(*(getattr(self, f.name)[which] for f in dataclasses.fields(self)))
+        return SegmentPoints(*(getattr(self, f.name)[which] for f in dataclasses.fields(self)))
 
-    def join(self, other: "Points") -> "Points":
+    def join(self, other: "SegmentPoints") -> "SegmentPoints":
         """These points followed by others."""
-        return Points(
+        return SegmentPoints(
             *(
                 np.concatenate([getattr(self, f.name), getattr(other, f.name)])
                 for f in dataclasses.fields(self)
@@ -78,7 +78,7 @@ class SegmentEvaluator:
         self._batch_size = batch_size or _automatic_batch_size(trace)
         self._small = max(1, self._batch_size // 8)
 
-    def __call__(self, slices: np.ndarray, positions: np.ndarray) -> Points:
+    def __call__(self, slices: np.ndarray, positions: np.ndarray) -> SegmentPoints:
         """Evaluates points; any number of them.
 
         Raises:
@@ -101,7 +101,7 @@ class SegmentEvaluator:
                 f"position {positions[bad[0]]:.6g}: {scores[bad[0]]}; check its parameters"
             )
         words = words.astype(np.uint64)
-        return Points(
+        return SegmentPoints(
             slices=slices,
             positions=positions,
             fingerprints=(words[:, 0] << np.uint64(32)) | words[:, 1],

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from rcjax.regions.exact.evaluation import MASKED, Points
+from rcjax.regions.exact.evaluation import MASKED, SegmentPoints
 
 # Neighbouring pieces whose slopes (and values where they meet) differ by less are one linear piece.
 SAME_LINE = {"float64": 1e-9, "float32": 1e-4}
@@ -28,7 +28,7 @@ class SegmentPieces:
     scores: np.ndarray
 
 
-def assemble(points: Points, rounding: float, same_line: float) -> SegmentPieces:
+def assemble(points: SegmentPoints, rounding: float, same_line: float) -> SegmentPieces:
     """The pieces of one segment from its points in ascending order."""
     points = _without_noise(points, rounding)
     change = points.fingerprints[1:] != points.fingerprints[:-1]
@@ -53,7 +53,7 @@ def assemble(points: Points, rounding: float, same_line: float) -> SegmentPieces
     return SegmentPieces(middle, bends, positions, scores)
 
 
-def _extrapolate(points: Points, positions: np.ndarray) -> np.ndarray:
+def _extrapolate(points: SegmentPoints, positions: np.ndarray) -> np.ndarray:
     return points.scores + points.slopes * (positions - points.positions)[:, None]
 
 
@@ -63,7 +63,7 @@ def _differ(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
     return np.abs(a - b).max(axis=1, initial=0) > tolerance * scale
 
 
-def _without_noise(points: Points, rounding: float) -> Points:
+def _without_noise(points: SegmentPoints, rounding: float) -> SegmentPoints:
     """Drops points that sit on a breakpoint, where rounding decides the pattern.
 
     Such a point predicts a piece of no width, or lies between two points that share a pattern

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rcjax.regions.exact.evaluation import Points
+from rcjax.regions.exact.evaluation import SegmentPoints
 
-Evaluate = Callable[[np.ndarray, np.ndarray], Points]
+Evaluate = Callable[[np.ndarray, np.ndarray], SegmentPoints]
 _STARTS = 5
 _CANDIDATES = 5
 # A gap this many pieces wide gets a point in its middle too, so that rounds grow as a logarithm.
@@ -51,7 +51,7 @@ class Search:
             predictions did not agree on one breakpoint: there may be more than the one counted.
     """
 
-    points: Points
+    points: SegmentPoints
     evaluations: np.ndarray
     complete: np.ndarray
     crowded: np.ndarray
@@ -90,7 +90,7 @@ def search(evaluate: Evaluate, slices: int, budget: int, resolution: Resolution)
     return Search(points, spent, complete, crowded)
 
 
-def _predictions(points: Points, first: np.ndarray, second: np.ndarray) -> tuple:
+def _predictions(points: SegmentPoints, first: np.ndarray, second: np.ndarray) -> tuple:
     """Both ends of every interval, where the piece of the first ends, that of the second begins."""
     a, b = points.positions[first], points.positions[second]
     end, begin = points.right[first], points.left[second]
@@ -98,7 +98,7 @@ def _predictions(points: Points, first: np.ndarray, second: np.ndarray) -> tuple
 
 
 def _classify(
-    points: Points, first: np.ndarray, second: np.ndarray, resolution: Resolution
+    points: SegmentPoints, first: np.ndarray, second: np.ndarray, resolution: Resolution
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which intervals need more points, and which are given up as narrower than rounding."""
     a, b, end, begin = _predictions(points, first, second)
@@ -110,7 +110,7 @@ def _classify(
 
 
 def _candidates(
-    points: Points, first: np.ndarray, second: np.ndarray, resolution: Resolution
+    points: SegmentPoints, first: np.ndarray, second: np.ndarray, resolution: Resolution
 ) -> np.ndarray:
     """Positions to evaluate next in every interval: float64 [intervals, 5], ascending, NaN last."""
     a, b, end, begin = _predictions(points, first, second)
