@@ -11,7 +11,7 @@ from rcjax.regions.anchors import check_anchors
 from rcjax.regions.arguments import check_points
 from rcjax.regions.counting import count_regions
 from rcjax.regions.result import RegionCounts
-from rcjax.regions.types import Anchors, Predict
+from rcjax.regions.types import AnchorsLike, Predict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Convergence:
 
 def convergence(
     predict: Predict,
-    anchors: Anchors,
+    anchors: AnchorsLike,
     points: Sequence[int] | None = None,
     **options: Any,
 ) -> Convergence:

@@ -41,6 +41,7 @@ from rcjax.regions.planes import (
 from rcjax.regions.progress import Progress
 from rcjax.regions.resolution import check_resolved
 from rcjax.regions.result import RegionCounts
+from rcjax.regions.types import Anchors, AnchorsLike, Predict
 
 _POINTS_PER_BLOCK = 2**21
 _SLICES_PER_BATCH = 4
@@ -52,8 +53,8 @@ _SLICES_LOOKED_AT = 64  # of a block, for what float32 can resolve
 class _Request:
     """The checked arguments of one call."""
 
-    predict: Any
-    anchors: Any
+    predict: Predict
+    anchors: Anchors
     points: int
     dim: int
     extent: tuple[float, float]
@@ -71,20 +72,20 @@ class _Request:
 
 @overload
 def count_regions(
-    predict: Any, anchors: Any, *, parameters: None = None, **options: Any
+    predict: Predict, anchors: AnchorsLike, *, parameters: None = None, **options: Any
 ) -> RegionCounts: ...
 
 
 @overload
 def count_regions(
-    predict: Any, anchors: Any, *, parameters: object, **options: Any
+    predict: Predict, anchors: AnchorsLike, *, parameters: object, **options: Any
 ) -> NetworkCounts: ...
 
 
 # The overloads leave the options to the signature below.
 def count_regions(  # type: ignore[misc]
-    predict: Any,
-    anchors: Any,
+    predict: Predict,
+    anchors: AnchorsLike,
     *,
     points: int | None = None,
     extent: tuple[float, float] = (0.0, 1.0),
@@ -164,11 +165,11 @@ def count_regions(  # type: ignore[misc]
 
     Source: definition in section 3, algorithm 1 and appendix of the paper (arXiv 2505.11370).
     """
-    anchors = check_anchors(anchors)
-    dim = anchors.shape[1] - 1
+    checked: Anchors = check_anchors(anchors)
+    dim = checked.shape[1] - 1
     request = _Request(
         predict=predict,
-        anchors=anchors,
+        anchors=checked,
         points=check_points(points, dim, method),
         dim=dim,
         extent=check_extent(extent),
@@ -181,7 +182,7 @@ def count_regions(  # type: ignore[misc]
         initial_intervals=check_positive("initial_intervals", initial_intervals),
         safety=check_safety(PLANE_SAFETY if safety is None and dim == 2 else safety),
         devices=check_devices(devices, predict, method),
-        progress=Progress(progress, anchors.shape[0]),
+        progress=Progress(progress, checked.shape[0]),
     )
     if boundaries and dim != 1:
         raise ValueError(f"boundaries=True needs segments (2 anchors), got {dim + 1} anchors")

@@ -105,7 +105,7 @@ class Networks:
         """The leaves of the networks from `start` to `stop`."""
         return [jnp.asarray(leaf[start:stop]) for leaf in self.leaves]
 
-    def program(self, evaluator: Evaluator, batch: int) -> tuple[ParameterProgram, tuple]:
+    def program(self, evaluator: Evaluator, batch: int) -> tuple[ParameterProgram, tuple[Any, ...]]:
         """`program(arrays, leaves of one network, points [batch, *features])`, and the arrays."""
 
         def predict(leaves: list[Any], points: Any) -> Any:

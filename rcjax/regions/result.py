@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from rcjax.array_types import Bool, Float, Int, Shaped
 from rcjax.regions import intervals, statistics
 from rcjax.regions.adaptive import ScoreKind
 from rcjax.regions.planes import PlaneRegions
@@ -46,22 +47,22 @@ class RegionCounts:
         reevaluated_share: share of the points that mixed precision evaluated again in float32.
     """
 
-    counts: np.ndarray
+    counts: Int[np.ndarray, " slices"]
     method: str
     dim: int
     points: int
     extent: tuple[float, float]
     connectivity: str
     evaluations: int
-    lengths: np.ndarray | None = None
-    boundaries: tuple[np.ndarray, ...] | None = None
-    region_labels: tuple[np.ndarray, ...] | None = None
-    linear_regions: np.ndarray | None = None
-    activation_regions: np.ndarray | None = None
-    complete: np.ndarray | None = None
-    crowded: np.ndarray | None = None
+    lengths: Float[np.ndarray, " slices"] | None = None
+    boundaries: tuple[Float[np.ndarray, " _"], ...] | None = None
+    region_labels: tuple[Shaped[np.ndarray, " _"], ...] | None = None
+    linear_regions: Int[np.ndarray, " slices"] | None = None
+    activation_regions: Int[np.ndarray, " slices"] | None = None
+    complete: Bool[np.ndarray, " slices"] | None = None
+    crowded: Int[np.ndarray, " slices"] | None = None
     score_kind: ScoreKind | None = None
-    uncertain: np.ndarray | None = None
+    uncertain: Bool[np.ndarray, " slices"] | None = None
     plane_regions: tuple[PlaneRegions, ...] | None = None
     precision: str = "float32"
     reevaluated_share: float = 0.0
@@ -95,7 +96,12 @@ class RegionCounts:
         return intervals.mean_interval(self.counts, level, smallest=1)
 
     def images_interval(
-        self, images: np.ndarray, level: float = 0.95, *, resamples: int = 2_000, seed: int = 0
+        self,
+        images: Int[np.ndarray, "slices anchors"],
+        level: float = 0.95,
+        *,
+        resamples: int = 2_000,
+        seed: int = 0,
     ) -> tuple[float, float]:
         """Interval of the mean over slices between new images, by a bootstrap over the images.
 
@@ -118,7 +124,7 @@ class RegionCounts:
         return intervals.slices_needed(self.counts, half_width, level)
 
     @property
-    def first_boundary(self) -> np.ndarray:
+    def first_boundary(self) -> Float[np.ndarray, " slices"]:
         """Distance [slices] along the segment from the first anchor to the first label change.
 
         In units of input space; infinity where the label never changes towards the second anchor.

@@ -12,6 +12,7 @@ import numpy as np
 from rcjax.array_types import Int
 from rcjax.regions.counting import count_regions
 from rcjax.regions.intervals import check_level, mean_interval
+from rcjax.regions.types import AnchorsLike, Predict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,8 +35,8 @@ class CountUntil:
 
 
 def count_until(
-    predict: Any,
-    sampler: Callable[[jax.Array, int], Any],
+    predict: Predict,
+    sampler: Callable[[jax.Array, int], AnchorsLike],
     *,
     half_width: float,
     level: float = 0.95,

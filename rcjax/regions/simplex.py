@@ -4,9 +4,11 @@ import functools
 
 import numpy as np
 
+from rcjax.array_types import Float, Int, Num
+
 
 @functools.lru_cache(maxsize=16)
-def grid_cells(points: int, dim: int, inside_simplex: bool) -> np.ndarray:
+def grid_cells(points: int, dim: int, inside_simplex: bool) -> Int[np.ndarray, "cells dim"]:
     """Integer grid positions of a slice, in C order.
 
     Args:
@@ -32,14 +34,18 @@ def is_simplex(extent: tuple[float, float], dim: int) -> bool:
     return dim > 1 and tuple(extent) == (0.0, 1.0)
 
 
-def coordinates_of(cells: np.ndarray, points: int, extent: tuple[float, float]) -> np.ndarray:
+def coordinates_of(
+    cells: Num[np.ndarray, " *cells"], points: int, extent: tuple[float, float]
+) -> Float[np.ndarray, " *cells"]:
     """Coordinates float64 [cells, dim] of integer grid positions; the ends are met exactly."""
     low, high = extent
     share = cells / (points - 1)
     return (1 - share) * low + share * high
 
 
-def barycentric_weights(coordinates: np.ndarray, dtype: type = np.float32) -> np.ndarray:
+def barycentric_weights(
+    coordinates: Num[np.ndarray, "n dim"], dtype: type = np.float32
+) -> Float[np.ndarray, "n anchors"]:
     """Weights `dtype` [n, dim + 1] of the anchors: (1 - sum t, t_1, ..., t_dim).
 
     The first weight is formed in float64, so that it is exactly 0 on the far face of the simplex

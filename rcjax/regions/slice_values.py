@@ -1,14 +1,17 @@
 """The values of a classifier over one slice: for pictures, and to check a count by eye."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from rcjax.array_types import ArrayLike, Float, Int, Num
 from rcjax.regions import simplex
 from rcjax.regions.anchors import check_anchors, read_block
 from rcjax.regions.arguments import check_extent, check_points
 from rcjax.regions.classifier import Evaluator, labels_of, points_dtype, refuse_invalid
+from rcjax.regions.types import Predict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,14 +24,14 @@ class SliceValues:
         scores: float [points] * dim + [classes], or None for a classifier that returns labels.
     """
 
-    axis: np.ndarray
-    labels: np.ndarray
-    scores: np.ndarray | None
+    axis: Float[np.ndarray, " points"]
+    labels: Int[np.ndarray, "..."]
+    scores: Float[np.ndarray, "..."] | None
 
 
 def slice_values(
-    predict: Any,
-    anchors: Any,
+    predict: Predict,
+    anchors: Num[ArrayLike, " anchors *features"] | Sequence[Any],
     *,
     points: int = 200,
     extent: tuple[float, float] = (0.0, 1.0),

@@ -14,12 +14,13 @@ Source: section 4 of the paper (anchor sources) and its ablation on the generati
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rcjax.array_types import ArrayLike, Num
 from rcjax.regions.anchors import IndexedAnchors, refuse_masked
 from rcjax.regions.classifier import LabelNumbering, is_missing
 
@@ -53,13 +54,17 @@ class LazyPoints:
         return self._gather(needed)[places.reshape(numbers.shape)]
 
 
+# Points [n, *features]: an array, lists of numbers, or what makes them once they are drawn.
+Images: TypeAlias = Num[ArrayLike, " n *features"] | Sequence[Sequence[Any]] | LazyPoints
+
+
 def between_points(
     key: jax.Array,
-    images: Any,
+    images: Images,
     count: int = 100,
     dim: int = 1,
     *,
-    labels: Any = None,
+    labels: Num[ArrayLike, " n"] | Sequence[int] | None = None,
     classes: str = "any",
     subset: Sequence[int] | np.ndarray | None = None,
     lazy: bool = False,
@@ -89,10 +94,10 @@ def between_points(
     """
     _check_key(key)
     _check_sizes(count, dim)
-    images = _as_points(images)
-    eligible = _eligible_points(subset, images.shape[0])
+    points = _as_points(images)
+    eligible = _eligible_points(subset, points.shape[0])
     if not lazy:
-        _check_fits(count, dim, images)
+        _check_fits(count, dim, points)
     if classes == "any":
         if len(eligible) < dim + 1:
             raise ValueError(
@@ -102,17 +107,17 @@ def between_points(
         group = np.zeros(len(eligible), np.int64)
         draws = _draw(key, group, count, dim + 1, same_class=True)
     elif classes in ("same", "different"):
-        group = _eligible_labels(labels, eligible, images.shape[0], classes)
+        group = _eligible_labels(labels, eligible, points.shape[0], classes)
         draws = _draw(key, group, count, dim + 1, same_class=classes == "same")
     else:
         raise ValueError(f"classes must be 'any', 'same' or 'different', got {classes!r}")
-    anchors = IndexedAnchors(images, eligible[draws].astype(np.int32))
+    anchors = IndexedAnchors(points, eligible[draws].astype(np.int32))
     return anchors if lazy else anchors[:]
 
 
 def random_directions(
     key: jax.Array,
-    images: Any,
+    images: Images,
     count: int = 100,
     length: float = 0.1,
     dim: int = 1,
@@ -137,28 +142,28 @@ def random_directions(
     _check_sizes(count, dim)
     if not (np.isfinite(length) and length > 0):
         raise ValueError(f"length must be a positive number, got {length!r}")
-    images = _as_points(images)
-    _check_fits(count, dim, images)
-    eligible = _eligible_points(subset, images.shape[0])
+    points = _as_points(images)
+    _check_fits(count, dim, points)
+    eligible = _eligible_points(subset, points.shape[0])
     if len(eligible) == 0:
         raise ValueError("random directions need at least 1 point, got 0; pass more points")
     key_points, key_directions = jax.random.split(key)
     chosen = eligible[_integers(key_points, count, len(eligible))]
-    shape = (count, dim, *images.shape[1:])
+    shape = (count, dim, *points.shape[1:])
     directions = jax.random.normal(key_directions, shape, jnp.float32)
-    if IndexedAnchors(images, chosen[:, None]).dtype == np.float64:
-        start = np.asarray(images, np.float64)[chosen][:, None]
+    if IndexedAnchors(points, chosen[:, None]).dtype == np.float64:
+        start = np.asarray(points, np.float64)[chosen][:, None]
         return np.concatenate([start, start + length * np.asarray(directions, np.float64)], axis=1)
-    start = jnp.asarray(images[chosen], jnp.float32)[:, None]
+    start = jnp.asarray(points[chosen], jnp.float32)[:, None]
     return jnp.concatenate([start, start + jnp.float32(length) * directions], axis=1)
 
 
 def random_convex_pairs(
     key: jax.Array,
-    images: Any,
+    images: Images,
     count: int = 100,
     *,
-    labels: Any = None,
+    labels: Num[ArrayLike, " n"] | Sequence[int] | None = None,
     classes: str = "any",
     subset: Sequence[int] | np.ndarray | None = None,
 ) -> jax.Array:
@@ -173,11 +178,11 @@ def random_convex_pairs(
     """
     _check_key(key)
     key_pairs, key_positions = jax.random.split(key)
-    choice = {"labels": labels, "classes": classes, "subset": subset}
+    choice: dict[str, Any] = {"labels": labels, "classes": classes, "subset": subset}
     return convex_combinations(key_positions, between_points(key_pairs, images, count, **choice))
 
 
-def convex_combinations(key: jax.Array, pairs: Any) -> jax.Array:
+def convex_combinations(key: jax.Array, pairs: Num[ArrayLike, "count 2 *features"]) -> jax.Array:
     """Two points of the segment of each pair, at positions drawn uniformly from [0, 1].
 
     Args:

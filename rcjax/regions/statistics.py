@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from rcjax.array_types import Num
 from rcjax.regions.intervals import mean_interval, t_probability, with_one_unseen
 
 
-def standard_deviation(counts: np.ndarray) -> float:
+def standard_deviation(counts: Num[np.ndarray, " slices"]) -> float:
     """Standard deviation with n - 1; NaN for fewer than two counts."""
     return float(np.std(counts, ddof=1)) if len(counts) > 1 else float("nan")
 

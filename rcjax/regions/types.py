@@ -4,8 +4,8 @@ The sizes: `slices`, `anchors` (dim + 1), `points` (of all slices together), `cl
 number of axes `*features` of one point.
 """
 
-from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from rcjax.array_types import ArrayLike, Float, Int, Num, Shaped
 
@@ -29,6 +29,7 @@ Weights: TypeAlias = Float[ArrayLike, "points anchors"]
 LabelGrids: TypeAlias = Shaped[ArrayLike, "..."]
 
 
+@runtime_checkable
 class Anchors(Protocol):
     """Anchors [slices, dim + 1, *features]: an array, or what gathers its blocks when asked."""
 
@@ -42,3 +43,7 @@ class Anchors(Protocol):
 
     def __getitem__(self, block: slice, /) -> Any:
         """The anchors of a block of consecutive slices: an array."""
+
+
+# What the public functions take: anchors, or nested lists of numbers, which become an array.
+AnchorsLike: TypeAlias = Anchors | Sequence[Any]

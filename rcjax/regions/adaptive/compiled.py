@@ -233,8 +233,17 @@ def _count(
     locate: bool,
     mesh: Any,
 ) -> Found:
-    def on_device(arrays, anchors, share, weights, coarse, options):
-        def evaluate(slice_index, position):
+    def on_device(
+        arrays: Any,
+        anchors: jax.Array,
+        share: jax.Array,
+        weights: jax.Array,
+        coarse: jax.Array,
+        options: Options,
+    ) -> Any:
+        def evaluate(
+            slice_index: jax.Array, position: jax.Array
+        ) -> tuple[jax.Array, jax.Array, jax.Array]:
             output = program(arrays, interpolate(anchors, slice_index, weights[position]))
             label = labels_of(output)
             scores = output if output.ndim == 2 else jnp.zeros((len(label), 0), jnp.float32)

@@ -21,7 +21,7 @@ from rcjax.regions.classifier import INVALID_LABEL, interpolate, labels_of
 
 
 def count_networks(
-    counter: CompiledCounter, program: Any, arrays: tuple, leaves: list[Any], block: Any
+    counter: CompiledCounter, program: Any, arrays: tuple[Any, ...], leaves: list[Any], block: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Counts a chunk of networks on a block of segments.
 
@@ -66,9 +66,19 @@ def _count_networks(
     sizes: Sizes,
     mesh: Any,
 ) -> tuple[jax.Array, ...]:
-    def on_device(leaves, arrays, anchors, slices, weights, coarse, options):
-        def one(leaves):
-            def evaluate(segment, position):
+    def on_device(
+        leaves: list[Any],
+        arrays: Any,
+        anchors: jax.Array,
+        slices: jax.Array,
+        weights: jax.Array,
+        coarse: jax.Array,
+        options: Options,
+    ) -> Any:
+        def one(leaves: list[Any]) -> tuple[jax.Array, ...]:
+            def evaluate(
+                segment: jax.Array, position: jax.Array
+            ) -> tuple[jax.Array, jax.Array, jax.Array]:
                 points = interpolate(anchors, segment, weights[position])
                 output = program(arrays, *leaves, points)
                 label = labels_of(output)

@@ -77,7 +77,9 @@ class PointEvaluator:
         labels, scores = self._call(slice_index, position)
         return self._points(slice_index, position, labels, scores)
 
-    def _points(self, slice_index, position, labels, scores) -> EvaluatedPoints:
+    def _points(
+        self, slice_index: np.ndarray, position: np.ndarray, labels: np.ndarray, scores: np.ndarray
+    ) -> EvaluatedPoints:
         saturating = self.is_probability[slice_index]
         if saturating.any():
             smallest = np.finfo(np.float32).tiny

@@ -132,7 +132,9 @@ def count_block(
     return Found(end.pool, end.used, end.valid, end.requests.length)
 
 
-def _in_chunks(count: jax.Array, size: int, body: Callable[[jax.Array, Any], Any], value: Any):
+def _in_chunks(
+    count: jax.Array, size: int, body: Callable[[jax.Array, Any], Any], value: Any
+) -> Any:
     """value = body(start, value) for start = 0, size, 2 size, ... below `count`."""
     chunks = jax.lax.div(count + (size - 1), jnp.int32(size))
     return jax.lax.fori_loop(0, chunks, lambda i, value: body(i * size, value), value)

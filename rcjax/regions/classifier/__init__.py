@@ -2,11 +2,14 @@
 
 from rcjax.regions.classifier.evaluator import Evaluator, interpolate
 from rcjax.regions.classifier.host import OnHost, on_host, points_dtype
-from rcjax.regions.classifier.labels import LabelNumbering, is_missing
-from rcjax.regions.classifier.mixed_evaluator import MixedEvaluator
-from rcjax.regions.classifier.outputs import (
+from rcjax.regions.classifier.labels import (
     INVALID_LABEL,
     OVERFLOWING_LABEL,
+    LabelNumbering,
+    is_missing,
+)
+from rcjax.regions.classifier.mixed_evaluator import MixedEvaluator
+from rcjax.regions.classifier.outputs import (
     invalid,
     labels_of,
     refuse_invalid,

@@ -208,7 +208,7 @@ class Evaluator:
             self._report(len(points))
         return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
-    def _make_program(self, size: int) -> tuple[Any, tuple]:
+    def _make_program(self, size: int) -> tuple[Any, tuple[Any, ...]]:
         return programs.split(self.predict, self.feature_shape, size)
 
     def _evaluate_on_device(self, want: str, slice_index: np.ndarray, weights: np.ndarray) -> Any:
@@ -255,7 +255,13 @@ def _batch(values: np.ndarray, start: int, size: int) -> np.ndarray:
 
 @programs.compiled(static_argnames=("program", "want"))
 def _step(
-    arrays: Any, anchors: jax.Array, slice_index: jax.Array, weights: jax.Array, *, program, want
+    arrays: Any,
+    anchors: jax.Array,
+    slice_index: jax.Array,
+    weights: jax.Array,
+    *,
+    program: Any,
+    want: Any,
 ) -> tuple[jax.Array, ...]:
     points = interpolate(anchors, slice_index, weights)
     return _wanted(want, program(arrays, points))

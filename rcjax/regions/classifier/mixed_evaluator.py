@@ -8,6 +8,7 @@ What is guaranteed: a label differs from the float32 label only at a point whose
 `SAFETY` times the largest error measured, on the sample and on every point evaluated again.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -36,7 +37,7 @@ class _LowPrecisionEvaluator(Evaluator):
     def _prove(self, block: np.ndarray) -> None:
         """The classifier proves itself in float32."""
 
-    def _make_program(self, size: int) -> tuple[Any, tuple]:
+    def _make_program(self, size: int) -> tuple[Any, tuple[Any, ...]]:
         closed = programs.trace(self.predict, self.feature_shape, size)
         return _LowPrecisionProgram(closed, size), tuple(closed.consts)
 
@@ -100,7 +101,13 @@ class MixedEvaluator(Evaluator):
         self._correct(labels_of(scores), margins_of(scores), correct, lambda chosen, new: None)
         return corrected
 
-    def _correct(self, low_labels: np.ndarray, low_margins: np.ndarray, correct, keep) -> None:
+    def _correct(
+        self,
+        low_labels: np.ndarray,
+        low_margins: np.ndarray,
+        correct: Callable[..., Any],
+        keep: Callable[..., Any],
+    ) -> None:
         """Evaluates again until every margin left alone exceeds the largest error seen."""
         done = np.zeros(len(low_labels), bool)
         stride = max(1, min(_SAMPLE_STRIDE, len(done) // _SMALLEST_SAMPLE))

@@ -14,7 +14,7 @@ _PRODUCTS = ("dot_general", "conv_general_dilated")
 _CONTROL = {"scan": ("jaxpr",), "while": ("cond_jaxpr", "body_jaxpr"), "cond": ("branches",)}
 
 
-def lower_precision(closed_jaxpr: ClosedJaxpr) -> Callable[..., list]:
+def lower_precision(closed_jaxpr: ClosedJaxpr) -> Callable[..., list[Any]]:
     """A function that computes a traced function with its products in bfloat16.
 
     The operands of every float32 `dot_general` and `conv_general_dilated` are rounded to bfloat16
@@ -38,13 +38,13 @@ def lower_precision(closed_jaxpr: ClosedJaxpr) -> Callable[..., list]:
         dtype('float32')
     """
 
-    def function(consts: Sequence, *arguments: Any) -> list:
+    def function(consts: Sequence[Any], *arguments: Any) -> list[Any]:
         return walk(closed_jaxpr.jaxpr, consts, arguments, _rule)
 
     return function
 
 
-def _rule(equation: Any, inputs: list) -> list:
+def _rule(equation: Any, inputs: list[Any]) -> list[Any]:
     name = equation.primitive.name
     if name in _PRODUCTS and all(value.dtype == jnp.float32 for value in inputs):
         return [_product(equation, inputs)]
@@ -54,7 +54,7 @@ def _rule(equation: Any, inputs: list) -> list:
     return bind(equation, inputs)
 
 
-def _product(equation: Any, inputs: list) -> jax.Array:
+def _product(equation: Any, inputs: list[Any]) -> jax.Array:
     params = {**equation.params, "precision": None, "preferred_element_type": jnp.dtype("float32")}
     if equation.primitive.name == "conv_general_dilated":
         # XLA hands a convolution to the CPU's matrix unit only if its result is bfloat16 as well.

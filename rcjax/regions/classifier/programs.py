@@ -29,13 +29,13 @@ _compiled_functions: list[Any] = []
 _programs: dict["Handle", int] = {}
 
 
-def compiled(**options: Any) -> Callable[[Callable], Any]:
+def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """`jax.jit` for functions that take a `Program`, whose compilations are let go in the end.
 
     JAX keeps what it compiled for good; a process that counts ever new functions would grow.
     """
 
-    def decorate(function: Callable) -> Any:
+    def decorate(function: Callable[..., Any]) -> Any:
         _compiled_functions.append(jax.jit(function, **options))
         return _compiled_functions[-1]
 
@@ -114,7 +114,9 @@ class ParameterProgram(Program):
         return jax.core.eval_jaxpr(self.jaxpr, arrays, *leaves_and_points)[0]
 
 
-def split(predict: Any, feature_shape: tuple[int, ...], batch_size: int) -> tuple[Program, tuple]:
+def split(
+    predict: Any, feature_shape: tuple[int, ...], batch_size: int
+) -> tuple[Program, tuple[Any, ...]]:
     """A hashable program and its arrays: `program(arrays, points [batch_size, *features])`.
 
     `predict` is traced anew at every call: what it holds may have changed since the last one.

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,6 +12,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr
 
 from rcjax.regions.classifier.programs import split
 from rcjax.regions.classifier.walking import call_body
+from rcjax.regions.types import Predict
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,10 +25,10 @@ class Trace:
     """
 
     jaxpr: Jaxpr
-    arrays: tuple
+    arrays: tuple[Any, ...]
 
 
-def trace_predict(predict: Callable, features: tuple[int, ...]) -> Trace:
+def trace_predict(predict: Predict, features: tuple[int, ...]) -> Trace:
     """Traces `predict` on a batch of one float32 point.
 
     A batch of one makes the trace independent of other points by construction.
@@ -43,7 +43,9 @@ def trace_predict(predict: Callable, features: tuple[int, ...]) -> Trace:
 
 
 @functools.lru_cache(maxsize=16)
-def _trace_program(program: Any, kinds: tuple, features: tuple, widest: Any) -> ClosedJaxpr:
+def _trace_program(
+    program: Any, kinds: tuple[Any, ...], features: tuple[Any, ...], widest: Any
+) -> ClosedJaxpr:
     del widest  # float64 if x64 is enabled; part of the key: the setting changes what is traced
     arrays = tuple(jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in kinds)
     point = jax.ShapeDtypeStruct((1, *features), jnp.float32)

@@ -24,16 +24,16 @@ _CALLS = {
     "custom_vjp_call_jaxpr": "fun_jaxpr",
 }
 
-Rule = Callable[[Any, list], Sequence]
+Rule = Callable[[Any, list[Any]], Sequence[Any]]
 
 
 def walk(
     jaxpr: Jaxpr,
-    consts: Sequence,
-    arguments: Sequence,
+    consts: Sequence[Any],
+    arguments: Sequence[Any],
     rule: Rule,
     lift: Callable[[Any], Any] = lambda value: value,
-) -> list:
+) -> list[Any]:
     """Evaluates a jaxpr with `rule` in place of every operation.
 
     Args:
@@ -73,7 +73,7 @@ def call_body(equation: Any) -> ClosedJaxpr | None:
     return ClosedJaxpr(body, ())
 
 
-def bind(equation: Any, inputs: Sequence, params: dict | None = None) -> list:
+def bind(equation: Any, inputs: Sequence[Any], params: dict[str, Any] | None = None) -> list[Any]:
     """Applies an operation as it stands, or with other parameters; always a list of results."""
     params = equation.params if params is None else params
     outputs = equation.primitive.bind(*inputs, **equation.primitive.get_bind_params(params))

@@ -31,6 +31,7 @@ from rcjax.regions.classifier import Trace, trace_predict
 from rcjax.regions.exact.evaluation import SegmentEvaluator, SegmentPoints, check_piecewise_linear
 from rcjax.regions.exact.pieces import SAME_LINE, SegmentPieces, assemble, label_regions
 from rcjax.regions.exact.search import RESOLUTIONS, Search, search
+from rcjax.regions.types import Anchors, Predict
 
 DEFAULT_BUDGET = 20_000
 _SLICES_AT_ONCE = 128
@@ -69,8 +70,8 @@ class ExactResult:
 
 
 def count_exact(
-    predict: Callable,
-    anchors: Any,
+    predict: Predict,
+    anchors: Anchors,
     *,
     budget: int = DEFAULT_BUDGET,
     batch_size: int | None = None,
@@ -107,7 +108,9 @@ def count_exact(
         >>> int(result.counts[0]), int(result.linear_regions[0]), result.boundaries[0].tolist()
         (3, 2, [0.25, 0.75])
     """
-    found: dict[str, list] = {name: [] for name in ("counts", "linear", "active", "where", "label")}
+    found: dict[str, list[Any]] = {
+        name: [] for name in ("counts", "linear", "active", "where", "label")
+    }
     searches = []
     for pieces, searched in _analyse(predict, anchors, budget, batch_size, progress, precision):
         searches.append(searched)
@@ -132,8 +135,8 @@ def count_exact(
 
 
 def linear_pieces(
-    predict: Callable,
-    anchors: Any,
+    predict: Predict,
+    anchors: Anchors,
     *,
     budget: int = DEFAULT_BUDGET,
     batch_size: int | None = None,
@@ -156,8 +159,8 @@ def linear_pieces(
 
 
 def _analyse(
-    predict: Callable,
-    anchors: Any,
+    predict: Predict,
+    anchors: Anchors,
     budget: int,
     batch_size: int | None,
     progress: Callable[[int, int], None] | None,
@@ -190,7 +193,7 @@ def _by_slice(points: SegmentPoints, slices: int) -> Iterator[SegmentPoints]:
         yield points.take(np.arange(begin, end))
 
 
-def trace_scores(predict: Callable, features: tuple[int, ...]) -> Trace:
+def trace_scores(predict: Predict, features: tuple[int, ...]) -> Trace:
     """The trace of a piecewise linear network that returns scores; refuses any other."""
     trace = trace_predict(predict, features)
     check_piecewise_linear(trace, features)

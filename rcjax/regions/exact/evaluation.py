@@ -140,8 +140,10 @@ def _automatic_batch_size(trace: Trace) -> int:
 
 @functools.lru_cache(maxsize=16)
 def _compiled(jaxpr: Jaxpr, precision: str) -> Any:
-    def evaluate(arrays: tuple, ends: jax.Array, seeds: Any, slices: Any, positions: Any) -> tuple:
-        def one(index: jax.Array, position: jax.Array) -> tuple:
+    def evaluate(
+        arrays: tuple[Any, ...], ends: jax.Array, seeds: Any, slices: Any, positions: Any
+    ) -> tuple[Any, ...]:
+        def one(index: jax.Array, position: jax.Array) -> tuple[Any, ...]:
             return _evaluate_point(
                 jaxpr, precision, arrays, ends[index], jnp.asarray(seeds), position
             )
@@ -152,13 +154,18 @@ def _compiled(jaxpr: Jaxpr, precision: str) -> Any:
 
 
 def _evaluate_point(
-    jaxpr: Jaxpr, precision: str, arrays: tuple, ends: jax.Array, seeds: jax.Array, position: Any
-) -> tuple:
+    jaxpr: Jaxpr,
+    precision: str,
+    arrays: tuple[Any, ...],
+    ends: jax.Array,
+    seeds: jax.Array,
+    position: Any,
+) -> tuple[Any, ...]:
     """Scores, slopes, fingerprint, and distances to the ends of the linear piece."""
     ends = ends.astype(precision)
     direction = ends[1] - ends[0]
 
-    def along(position: jax.Array) -> tuple:
+    def along(position: jax.Array) -> tuple[Any, ...]:
         rule = PiecewiseLinearRule(precision)
         # A feature that is equal at both ends is computed without rounding at every position.
         point = Value((ends[0] + position * direction)[None], Kind.LINEAR)
@@ -184,7 +191,7 @@ def check_piecewise_linear(trace: Trace, features: tuple[int, ...]) -> None:
     shapes = [jax.ShapeDtypeStruct(np.shape(a), a.dtype) for a in trace.arrays]
     point = jax.ShapeDtypeStruct((1, *features), jnp.float32)
 
-    def run(arrays: list, point: jax.Array) -> Any:
+    def run(arrays: list[Any], point: jax.Array) -> Any:
         arguments = [*map(constant, arrays), Value(point, Kind.LINEAR)]
         return walk(trace.jaxpr, [], arguments, PiecewiseLinearRule("float32"), constant)[0].array
 

@@ -52,7 +52,7 @@ def _sign(switches: list[Switches], equation: Any, inputs: list[Value]) -> list[
     return [Value(not_negative.astype(x.dtype) - not_positive.astype(x.dtype), Kind.STEP)]
 
 
-def _comparison(name: str) -> Callable:
+def _comparison(name: str) -> Callable[..., Any]:
     def apply(switches: list[Switches], equation: Any, inputs: list[Value]) -> list[Value]:
         x, y = (value.array for value in inputs)
         if name in ("eq", "ne"):
@@ -64,7 +64,7 @@ def _comparison(name: str) -> Callable:
     return apply
 
 
-def _extremum(sign: int, positions: bool) -> Callable:
+def _extremum(sign: int, positions: bool) -> Callable[..., Any]:
     """reduce_max, reduce_min, argmax and argmin, by the sign that turns them into a maximum."""
 
     def apply(switches: list[Switches], equation: Any, inputs: list[Value]) -> list[Value]:
@@ -84,7 +84,7 @@ def _extremum(sign: int, positions: bool) -> Callable:
     return apply
 
 
-def _pooling(sign: int) -> Callable:
+def _pooling(sign: int) -> Callable[..., Any]:
     """reduce_window_max and reduce_window_min: the maximum over shifted strided slices."""
 
     def apply(switches: list[Switches], equation: Any, inputs: list[Value]) -> list[Value]:
@@ -98,7 +98,7 @@ def _pooling(sign: int) -> Callable:
     return apply
 
 
-def _windows(operand: jax.Array, params: dict) -> list[jax.Array]:
+def _windows(operand: jax.Array, params: dict[str, Any]) -> list[jax.Array]:
     """For every position within the window, the operand's values at that position."""
     sizes, strides = params["window_dimensions"], params["window_strides"]
     dilation = params["window_dilation"]

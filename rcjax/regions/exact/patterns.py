@@ -5,7 +5,7 @@ h >= 0 to the other side, in the units of the value it compares; along a segment
 piece, h is linear in the position, so its rate of change predicts where the bit will flip.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -65,7 +65,12 @@ def largest_magnitude(*values: jax.Array) -> jax.Array:
 
 
 def summarize(
-    distances: list, rates: list, bits: list, scales: list, tolerance: float, seed: jax.Array
+    distances: list[Any],
+    rates: list[Any],
+    bits: list[Any],
+    scales: list[Any],
+    tolerance: float,
+    seed: jax.Array,
 ) -> Pattern:
     """Folds the switches of a point into a fingerprint and two distances.
 

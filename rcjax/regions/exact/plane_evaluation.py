@@ -75,8 +75,10 @@ class PlaneEvaluator:
 
 @functools.lru_cache(maxsize=16)
 def _compiled(jaxpr: Jaxpr) -> Any:
-    def evaluate(arrays: tuple, anchors: jax.Array, seeds: Any, planes: Any, places: Any) -> tuple:
-        def one(plane: jax.Array, place: jax.Array) -> tuple:
+    def evaluate(
+        arrays: tuple[Any, ...], anchors: jax.Array, seeds: Any, planes: Any, places: Any
+    ) -> tuple[Any, ...]:
+        def one(plane: jax.Array, place: jax.Array) -> tuple[Any, ...]:
             return _evaluate_point(jaxpr, arrays, anchors[plane], jnp.asarray(seeds), place)
 
         return jax.vmap(one)(planes, places)
@@ -85,12 +87,12 @@ def _compiled(jaxpr: Jaxpr) -> Any:
 
 
 def _evaluate_point(
-    jaxpr: Jaxpr, arrays: tuple, anchors: jax.Array, seeds: jax.Array, place: jax.Array
-) -> tuple:
+    jaxpr: Jaxpr, arrays: tuple[Any, ...], anchors: jax.Array, seeds: jax.Array, place: jax.Array
+) -> tuple[Any, ...]:
     anchors = anchors.astype("float64")
     across, up = anchors[1] - anchors[0], anchors[2] - anchors[0]
 
-    def at(place: jax.Array) -> tuple:
+    def at(place: jax.Array) -> tuple[Any, ...]:
         rule = PiecewiseLinearRule("float64")
         point = Value((anchors[0] + place[0] * across + place[1] * up)[None], Kind.LINEAR)
         output = walk(jaxpr, [], [*map(constant, arrays), point], rule, constant)[0].array

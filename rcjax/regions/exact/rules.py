@@ -80,7 +80,7 @@ class PiecewiseLinearRule:
             return array
         return jnp.asarray(array, self.dtype)
 
-    def bind(self, equation: Any, inputs: Sequence[Value]) -> list:
+    def bind(self, equation: Any, inputs: Sequence[Value]) -> list[Any]:
         """Applies the operation with the dtypes among its parameters replaced, too."""
         params = {
             key: self.dtype if _is_floating(param) else param
@@ -135,7 +135,7 @@ def _is_floating(param: Any) -> bool:
     return isinstance(param, np.dtype) and jnp.issubdtype(param, jnp.floating)
 
 
-def _cast(equation: Any, inputs: list[Value]) -> list:
+def _cast(equation: Any, inputs: list[Value]) -> list[Any]:
     dtype = np.dtype(equation.params["new_dtype"])
     if not _is_floating(dtype):
         raise refusal("convert_element_type", "values that depend on the input become integers")
@@ -147,13 +147,13 @@ def _cast(equation: Any, inputs: list[Value]) -> list:
     return [inputs[0].array]
 
 
-def _reduce_precision(equation: Any, inputs: list[Value]) -> list:
+def _reduce_precision(equation: Any, inputs: list[Value]) -> list[Any]:
     if equation.params["mantissa_bits"] < 23:
         raise refusal("reduce_precision", "rounding to few bits makes steps; evaluate in float32")
     return [inputs[0].array]
 
 
-def _integer_power(equation: Any, inputs: list[Value]) -> list:
+def _integer_power(equation: Any, inputs: list[Value]) -> list[Any]:
     power = equation.params["y"]
     if power == 2:
         raise refusal("square")
@@ -163,10 +163,10 @@ def _integer_power(equation: Any, inputs: list[Value]) -> list:
     return [inputs[0].array]
 
 
-def _scatter(function: Callable) -> Callable:
+def _scatter(function: Callable[..., Any]) -> Callable[..., Any]:
     """Scatters carry a body typed for the traced dtype; the public function makes a fresh one."""
 
-    def apply(equation: Any, inputs: list[Value]) -> list:
+    def apply(equation: Any, inputs: list[Value]) -> list[Any]:
         params = equation.params
         names = ("dimension_numbers", "indices_are_sorted", "unique_indices", "mode")
         arrays = [value.array for value in inputs]
@@ -175,7 +175,7 @@ def _scatter(function: Callable) -> Callable:
     return apply
 
 
-_SPECIAL: dict[str, Callable[[Any, list[Value]], list]] = {
+_SPECIAL: dict[str, Callable[[Any, list[Value]], list[Any]]] = {
     "convert_element_type": _cast,
     "integer_pow": _integer_power,
     "reduce_precision": _reduce_precision,

@@ -8,6 +8,7 @@ one linear piece between them) or enclose one predicted breakpoint narrowly.
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -90,7 +91,7 @@ def search(evaluate: Evaluate, slices: int, budget: int, resolution: Resolution)
     return Search(points, spent, complete, crowded)
 
 
-def _predictions(points: SegmentPoints, first: np.ndarray, second: np.ndarray) -> tuple:
+def _predictions(points: SegmentPoints, first: np.ndarray, second: np.ndarray) -> tuple[Any, ...]:
     """Both ends of every interval, where the piece of the first ends, that of the second begins."""
     a, b = points.positions[first], points.positions[second]
     end, begin = points.right[first], points.left[second]

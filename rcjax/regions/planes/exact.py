@@ -11,7 +11,7 @@ on the host.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from rcjax.regions.exact import MASKED, PlaneEvaluator, trace_scores
 from rcjax.regions.planes.joined import components
 from rcjax.regions.planes.polygons import shared_edges
 from rcjax.regions.planes.subdivision import Cell, LabelledPolygon, by_label, subdivide
+from rcjax.regions.types import Anchors, Predict
 
 # Neighbouring pieces whose scores and slopes differ by less, relatively, are one linear piece.
 _SAME_PLANE = 1e-9
@@ -61,8 +62,8 @@ class ExactPlanes(NamedTuple):
 
 
 def count_exact_planes(
-    predict: Callable,
-    anchors: Any,
+    predict: Predict,
+    anchors: Anchors,
     rim: np.ndarray,
     *,
     budget: int,

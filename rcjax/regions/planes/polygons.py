@@ -7,7 +7,7 @@ coordinates of vertices.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -64,7 +64,7 @@ def cut(polygon: Polygon, values: np.ndarray, least: float, number: int) -> tupl
         number: of the cut.
     """
     sides = np.where(values > least, 1, np.where(values < -least, -1, 0))
-    parts: dict[int, tuple[list, list]] = {1: ([], []), -1: ([], [])}
+    parts: dict[int, tuple[list[Any], list[Any]]] = {1: ([], []), -1: ([], [])}
     count = len(values)
     for i in range(count):
         after = (i + 1) % count
@@ -93,7 +93,7 @@ def shared_edges(polygons: list[Polygon]) -> tuple[np.ndarray, np.ndarray, np.nd
         pairs int64 [edges, 2] of polygons, with -1 as the second where the edge is on the rim of
         the plane, and float64 [edges, 2] the beginnings and ends.
     """
-    by_cut: dict[int, list[list]] = {}
+    by_cut: dict[int, list[list[Any]]] = {}
     pairs, begins, ends = [], [], []
     for index, polygon in enumerate(polygons):
         following = np.roll(polygon.vertices, -1, axis=0)
@@ -109,7 +109,7 @@ def shared_edges(polygons: list[Polygon]) -> tuple[np.ndarray, np.ndarray, np.nd
         for _, begin, end, _ in edges:
             far = max((far, begin, end), key=lambda p: float(((p - origin) ** 2).sum()))
         along = (far - origin) / max(float(np.hypot(*(far - origin))), 1e-300)
-        sides: tuple[list, list] = ([], [])
+        sides: tuple[list[Any], list[Any]] = ([], [])
         for side, begin, end, index in edges:
             low, high = sorted((float((begin - origin) @ along), float((end - origin) @ along)))
             sides[side].append((low, high, index))
@@ -120,7 +120,7 @@ def shared_edges(polygons: list[Polygon]) -> tuple[np.ndarray, np.ndarray, np.nd
     return np.array(pairs).reshape(-1, 2), np.array(begins), np.array(ends)
 
 
-def _overlaps(first: list[tuple], second: list[tuple]) -> list[tuple]:
+def _overlaps(first: list[tuple[Any, ...]], second: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Common parts, longer than `NARROWEST`, of two ascending lists of (low, high, polygon)."""
     found, i, j = [], 0, 0
     while i < len(first) and j < len(second):
