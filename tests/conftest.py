@@ -19,5 +19,11 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 # Rooms in which every call is held against the shapes and dtypes of its signature.
-CHECKED_ROOMS = ["rcjax.array_types", "rcjax.regions.components", "rcjax.statistics"]
+CHECKED_ROOMS = [
+    "rcjax.array_types",
+    "rcjax.regions.components",
+    "rcjax.regions.statistics",
+    "rcjax.regions.simplex",
+    "rcjax.statistics",
+]
 jaxtyping.install_import_hook(CHECKED_ROOMS, "beartype.beartype")
