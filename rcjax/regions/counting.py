@@ -25,7 +25,7 @@ from rcjax.regions.arguments import (
     check_precision,
     check_safety,
 )
-from rcjax.regions.classifier import Evaluator, MixedEvaluator, points_dtype
+from rcjax.regions.classifier import Evaluator, MixedEvaluator, points_dtype, warn_of_precision
 from rcjax.regions.counting_networks import count_many
 from rcjax.regions.exact import DEFAULT_BUDGET, count_exact
 from rcjax.regions.grid import GridCounter
@@ -405,7 +405,9 @@ def _lengths(block: Any) -> np.ndarray:
 
 
 def _result(request: _Request, evaluator: Evaluator, **found: Any) -> RegionCounts:
+    warn_of_precision(evaluator.low_precision)
     return RegionCounts(
+        low_precision=evaluator.low_precision or None,
         method=request.method,
         dim=request.dim,
         points=request.points,

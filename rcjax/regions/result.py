@@ -44,6 +44,8 @@ class RegionCounts:
         plane_regions: for each plane its regions with label, area, perimeter, neighbours and true
             edges (method "exact" on planes).
         precision: "float32" or "mixed".
+        low_precision: the dtype of 16 or 8 bits in which the classifier was seen to compute, whose
+            rounding the count holds; None where there is none.
         reevaluated_share: share of the points that mixed precision evaluated again in float32.
     """
 
@@ -65,6 +67,7 @@ class RegionCounts:
     uncertain: Bool[np.ndarray, " slices"] | None = None
     plane_regions: tuple[PlaneRegions, ...] | None = None
     precision: str = "float32"
+    low_precision: str | None = None
     reevaluated_share: float = 0.0
 
     @property

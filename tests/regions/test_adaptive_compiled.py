@@ -92,6 +92,7 @@ CONTINUOUS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:predict computes in")
 @pytest.mark.parametrize("name", IN_STEPS)
 def test_scores_that_move_in_steps_are_noticed_and_start_finer(name):
     predict = on_host(IN_STEPS[name], batch_size=65_536)

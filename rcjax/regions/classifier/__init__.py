@@ -8,12 +8,9 @@ from rcjax.regions.classifier.labels import (
     LabelNumbering,
     is_missing,
 )
+from rcjax.regions.classifier.low_precision import LowPrecision, warn_of_precision
 from rcjax.regions.classifier.mixed_evaluator import MixedEvaluator
-from rcjax.regions.classifier.outputs import (
-    invalid,
-    labels_of,
-    refuse_invalid,
-)
+from rcjax.regions.classifier.outputs import invalid, labels_of, refuse_invalid
 from rcjax.regions.classifier.programs import ParameterProgram, compiled
 from rcjax.regions.classifier.tracing import Trace, trace_predict, values_per_point
 from rcjax.regions.classifier.walking import bind, walk
@@ -23,6 +20,7 @@ __all__ = [
     "OVERFLOWING_LABEL",
     "Evaluator",
     "LabelNumbering",
+    "LowPrecision",
     "MixedEvaluator",
     "OnHost",
     "ParameterProgram",
@@ -39,4 +37,5 @@ __all__ = [
     "trace_predict",
     "values_per_point",
     "walk",
+    "warn_of_precision",
 ]

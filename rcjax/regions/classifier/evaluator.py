@@ -16,6 +16,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from rcjax.regions.classifier import programs
 from rcjax.regions.classifier.host import OnHost
+from rcjax.regions.classifier.low_precision import precision_of_scores, precision_of_trace
 from rcjax.regions.classifier.outputs import labels_of, margins_of
 from rcjax.regions.classifier.probe import POINTS, check_is_function, mixes_points
 
@@ -45,6 +46,7 @@ class Evaluator:
     Attributes:
         classes: number of scores per point, or None where `predict` returns labels.
         evaluations: points evaluated so far, without the padding of batches.
+        low_precision: name of the dtype of 16 or 8 bits in which the classifier computes, or "".
         batch_size: points per step; halved for good after running out of memory.
     """
 
@@ -63,6 +65,7 @@ class Evaluator:
         self.evaluations = 0
         self._callback: Callable[[int], None] | None = None
         self._is_proven = False
+        self.low_precision = ""
         self._unit = 1  # batches are multiples of it
         if self.on_host:
             self.batch_size = batch_size or predict.batch_size or _HOST_BATCH_SIZE
@@ -78,6 +81,7 @@ class Evaluator:
         program, _ = programs.split(predict, self.feature_shape, _TRACED_BATCH)
         self.classes = program.classes
         self._is_proven = not mixes_points(program.jaxpr, _TRACED_BATCH)
+        self.low_precision = precision_of_trace(program.jaxpr)
         chosen = batch_size or self._automatic(program.bytes_per_point)
         if in_rounds and batch_size is None:
             chosen = max(_BATCH_SIZES[0], chosen // 4)
@@ -132,7 +136,9 @@ class Evaluator:
         weights = np.random.default_rng(0).dirichlet(np.ones(block.shape[1]), count)
         if self.on_host:
             points = interpolate(self._anchors, index, weights.astype(self._anchors.dtype))
-            check_is_function(self.predict, points)
+            answers = check_is_function(self.predict, points)
+            if answers.ndim == 2:
+                self.low_precision = precision_of_scores(answers)
             return
         size = _round_up(POINTS, self._unit)
 

@@ -22,12 +22,17 @@ _MIXING = (
 _RANDOM = ("random_", "threefry", "rng_")
 
 
-def check_is_function(predict: Callable[[np.ndarray], np.ndarray], points: np.ndarray) -> None:
+def check_is_function(
+    predict: Callable[[np.ndarray], np.ndarray], points: np.ndarray
+) -> np.ndarray:
     """Evaluates some points together, once more, and in two parts.
 
     Args:
         predict: labels [n] or scores [n, classes] of points.
         points: [n, *features].
+
+    Returns:
+        The answers.
 
     Raises:
         ValueError: the answers differ.
@@ -38,6 +43,7 @@ def check_is_function(predict: Callable[[np.ndarray], np.ndarray], points: np.nd
         cut = -(-len(points) // 3)
         parts = np.concatenate([predict(points[:cut]), predict(points[cut:])])
         _compare(together, parts, "in a batch of other points")
+    return together
 
 
 def _compare(one: np.ndarray, other: np.ndarray, when: str) -> None:
