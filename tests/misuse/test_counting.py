@@ -29,6 +29,11 @@ def host(function):
     return count(on_host(function))
 
 
+def of_one_size(x):
+    assert x.shape[0] == 50
+    return x
+
+
 def masked(array):
     return np.ma.masked_array(array, np.zeros(array.shape, bool) | (array == array.flat[0]))
 
@@ -98,6 +103,15 @@ SITUATIONS = {
         count(lambda x: jnp.ones((3, 4)) @ x),
         "needs jax.vmap",
     ),
+    "under jit": (
+        lambda: jax.jit(lambda anchors: count_regions(network, anchors).counts)(SEGMENTS),
+        "outside of jax.jit",
+    ),
+    "under vmap": (
+        lambda: jax.vmap(lambda anchors: count_regions(network, anchors[None]).counts)(SEGMENTS),
+        "outside of jax.jit",
+    ),
+    "batches of one size alone": (count(of_one_size), "must take others"),
     "not a function": (count("network"), "must be a function"),
     "a NumPy function": (count(lambda x: np.asarray(x)), "on_host"),
     "scores of one column": (host(lambda x: x[:, :1]), "one column"),

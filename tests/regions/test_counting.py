@@ -282,3 +282,17 @@ def scores_of(value):
 def test_bad_input_says_what_is_wrong_and_how_to_mend_it(predict, anchors, options, message):
     with pytest.raises(ValueError, match=message):
         count_regions(predict, anchors, **options)
+
+
+@pytest.mark.parametrize("method", ["grid", "adaptive", "exact"])
+@pytest.mark.parametrize("setting", [jax.transfer_guard, jax.disable_jit])
+def test_what_a_caller_forbids_itself_does_not_matter(method, setting):
+    def predict(x):
+        return jnp.concatenate([x, -x], axis=1)
+
+    expected = count_regions(predict, segments(3), method=method).counts
+    anchors = segments(3)
+    with setting("disallow" if setting is jax.transfer_guard else True):
+        np.testing.assert_array_equal(
+            count_regions(predict, anchors, method=method).counts, expected
+        )

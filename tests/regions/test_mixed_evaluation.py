@@ -66,3 +66,22 @@ def test_labels_alone_have_no_margin():
 def test_nan_is_reported():
     with pytest.raises(ValueError, match="NaN"):
         count_regions(lambda x: x[:, :3] * jnp.nan, SEGMENTS, precision="mixed")
+
+
+@pytest.mark.filterwarnings("ignore:the scores stay the same")
+@pytest.mark.parametrize("method", ["grid", "adaptive"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_scores_of_minus_infinity_count_as_in_float32(method, masked):
+    """An error that cannot be measured is an infinite one."""
+    sharp = network(0, 1, 0)
+
+    def predict(points):
+        scores = sharp(points)
+        if masked:
+            return jnp.where(scores == scores.max(axis=1, keepdims=True), scores, -jnp.inf)
+        return jnp.log(jax.nn.softmax(1000 * scores, axis=1))
+
+    mixed = count_regions(predict, SEGMENTS, precision="mixed", method=method)
+    np.testing.assert_array_equal(
+        mixed.counts, count_regions(predict, SEGMENTS, method=method).counts
+    )

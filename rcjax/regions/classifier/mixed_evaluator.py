@@ -119,7 +119,8 @@ class MixedEvaluator(Evaluator):
             self._reevaluated += len(chosen)
             same = labels == low_labels[chosen]
             sign = np.where(same, -1.0, 1.0)
-            errors = np.abs(low_margins[chosen] + sign * margins)
+            with np.errstate(invalid="ignore"):
+                errors = np.abs(low_margins[chosen] + sign * margins)
             # Infinite scores have no difference: an error that cannot be measured is infinite.
             largest = float(np.max(np.where(np.isnan(errors), np.inf, errors)))
             self._largest_error = max(self._largest_error, largest)

@@ -154,13 +154,14 @@ def trace(predict: Any, feature_shape: tuple[int, ...], batch_size: int) -> jex.
             "predict is not a JAX function (it turned a traced array into numpy or Python "
             "values); wrap it: count_regions(on_host(predict), ...)"
         ) from error
-    except (TypeError, ValueError, AttributeError) as error:
+    except Exception as error:
         shape = ", ".join(map(str, ("n", *feature_shape)))
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         raise ValueError(
             f"predict failed on points [{shape}], the shape of a point by the anchors, n = "
-            f"{batch_size} ({' '.join(str(error).split())[:300]}); give the anchors the shape that "
-            "predict takes (a network of single points needs jax.vmap), and wrap what is not a JAX "
-            "function in on_host"
+            f"{batch_size} ({reason}); give the anchors the shape that predict takes (a network of "
+            "single points needs jax.vmap, one of batches of one size must take others), and wrap "
+            "what is not a JAX function in on_host"
         ) from error
     if not hasattr(output, "shape"):
         raise ValueError(
