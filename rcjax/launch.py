@@ -73,6 +73,8 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 def _run(argv: list[str]) -> int:
+    # A notebook names its own backend to every command, whether it is installed here or not.
+    os.environ.pop("MPLBACKEND", None)
     arguments, overrides = split_overrides(argv)
     config_argument, workdir = _parse_flags(arguments)
     config = load_config(config_argument)

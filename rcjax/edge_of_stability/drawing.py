@@ -10,12 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
+from rcjax.plotting import own_settings
+
 _POSITIVE, _NEGATIVE = "#1f77b4", "#d95f02"
 _COLOURS = ("#4c4c9d", "#1b9e77", "#d95f02", "#7570b3", "#66a61e")
 _OUTCOMES = {"fitted": "#1b9e77", "step limit": "#bbbbbb", "diverged": "#c0392b"}
 _DOTS_PER_INCH = 110
 
 
+@own_settings()
 def plot_counts(
     rates: np.ndarray,
     curves: dict[str, np.ndarray],
@@ -75,6 +78,7 @@ def _bars(axes: Axes, rates: np.ndarray, outcomes: dict[str, np.ndarray]) -> Non
     axes.legend(frameon=False, fontsize=8, ncols=1, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
+@own_settings()
 def plot_sharpness(
     steps: np.ndarray,
     panels: Sequence[tuple[str, float, np.ndarray]],
@@ -109,6 +113,7 @@ def plot_sharpness(
     _save(figure, path)
 
 
+@own_settings()
 def plot_variation(
     rates: np.ndarray,
     variation: np.ndarray,
@@ -145,6 +150,7 @@ def plot_variation(
     _save(figure, path)
 
 
+@own_settings()
 def plot_functions(
     panels: Sequence[tuple[str, np.ndarray, np.ndarray]],
     points: np.ndarray,
@@ -180,6 +186,7 @@ def plot_functions(
     _save(figure, path)
 
 
+@own_settings()
 def plot_boundaries(
     panels: Sequence[tuple[str, Sequence[np.ndarray]]],
     reach: float,

@@ -1,5 +1,6 @@
 """What the measures are given: a trained network with its training data, and settings."""
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,13 +28,13 @@ class TrainedNetwork:
         model_state: nested dict of running statistics.
         initial_parameters: the parameters before training, same structure as `parameters`.
         images: float `[n, height, width, channels]`, the normalised training images.
-        labels: int `[n]`.
+        labels: int `[n]`, from 0 to classes - 1.
         batch_size: with which the network was trained; only the gradient noise needs it, and is not
             defined where it is None.
 
     Raises:
         UserError: images and labels do not belong together, or the two sets of parameters do not;
-            the batch size is not positive.
+            labels are no classes of the network; the batch size is not positive.
     """
 
     apply: Apply
@@ -56,6 +57,7 @@ class TrainedNetwork:
                 f"images must be floating-point, but are {jnp.result_type(self.images)}: "
                 "normalise them first"
             )
+        self._check_labels()
         if self.batch_size is not None and self.batch_size < 1:
             raise UserError(f"batch_size must be at least 1, but is {self.batch_size}")
         shapes = [
@@ -66,6 +68,37 @@ class TrainedNetwork:
                 "initial_parameters must have the names and shapes of parameters; "
                 "create both with the same network and width"
             )
+
+    def _check_labels(self) -> None:
+        """Refuses labels that the network has no output for; they would be counted as others."""
+        labels = np.asarray(self.labels)
+        if labels.dtype.kind not in "iu":
+            raise UserError(f"labels must be integers, but are {labels.dtype}")
+        shapes = jax.tree.map(_shape_of, (self.parameters, self.model_state, self.images[:1]))
+        leaves, structure = jax.tree.flatten(shapes)
+        classes = _classes_of(self.apply, tuple(leaves), structure)
+        wrong = labels[(labels < 0) | (labels >= classes)]
+        if wrong.size:
+            raise UserError(
+                f"labels must lie between 0 and {classes - 1}, the network's outputs, but "
+                f"{wrong.size} of {labels.size} do not, such as {wrong[0]}; leave these examples "
+                "out, or number the classes from 0"
+            )
+
+
+def _shape_of(array: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(np.shape(array), jnp.result_type(array))
+
+
+@functools.lru_cache(maxsize=64)
+def _classes_of(apply: Apply, leaves: tuple, structure: Any) -> int:
+    """Outputs of a network; traced once for all networks of one shape."""
+    parameters, state, images = jax.tree.unflatten(structure, leaves)
+    logits, _ = jax.eval_shape(
+        lambda *arguments: apply(arguments[0], arguments[1], arguments[2], False),
+        parameters, state, images,
+    )  # fmt: skip
+    return int(logits.shape[-1])
 
 
 @dataclass(frozen=True)

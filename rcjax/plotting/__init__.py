@@ -1,5 +1,6 @@
 """Pictures, drawn with matplotlib; importing this package does not import it."""
 
+from rcjax.plotting.classes import colour_of
 from rcjax.plotting.publication import (
     FAINT,
     INK,
@@ -14,6 +15,7 @@ from rcjax.plotting.publication import (
     style,
     to_svg,
 )
+from rcjax.plotting.settings import own_settings
 from rcjax.plotting.slices import draw_slice
 
 __all__ = [
@@ -25,7 +27,9 @@ __all__ = [
     "Key",
     "Legend",
     "add_legends",
+    "colour_of",
     "draw_slice",
+    "own_settings",
     "panels",
     "save_figure",
     "style",

@@ -16,6 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from rcjax.plotting.settings import own_settings
+
 COLUMN_WIDTH, TEXT_WIDTH = 3.3, 6.8  # inches: one column of a two-column paper, and both
 INK, QUIET, FAINT = "#222222", "#767676", "#c9c9c9"
 REGIONS, TRIVIAL = "#2f4b8f", "#c05a1a"
@@ -54,7 +56,7 @@ _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 @contextlib.contextmanager
 def style() -> Iterator[None]:
     """The style holds for everything that is drawn and saved inside the `with` block."""
-    with matplotlib.rc_context(_STYLE):
+    with own_settings(_STYLE):
         yield
 
 

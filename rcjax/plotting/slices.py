@@ -3,17 +3,15 @@
 Needs matplotlib. Works for every classifier that `count_regions` takes.
 """
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from rcjax.plotting.classes import ClassNames, add_legend, colour_of, names_of
+from rcjax.plotting.settings import own_settings
 from rcjax.regions import SliceValues, slice_values
-
-_COLOURS = (
-    "#4c78a8", "#f58518", "#54a24b", "#e45756", "#72b7b2",
-    "#eeca3b", "#b279a2", "#ff9da6", "#9d755d", "#bab0ac",
-)  # fmt: skip
 
 
 def draw_slice(
@@ -22,7 +20,7 @@ def draw_slice(
     *,
     points: int | None = None,
     margin: float | None = None,
-    class_names: Sequence[str] | None = None,
+    class_names: ClassNames | None = None,
     batch_size: int | None = None,
     path: Any = None,
 ) -> Any:
@@ -34,9 +32,10 @@ def draw_slice(
         points: grid points per axis; 300 on a plane and 1,000 on a segment when None.
         margin: how far to look beyond the anchors, as a share of their extension; 0.2 on a plane
             and 0 on a segment when None.
-        class_names: names for the legend; the labels themselves when None.
+        class_names: names for the legend: of the labels 0 .. K - 1 in their order, or
+            {label: name}; what the classifier calls them when None.
         batch_size: points per device step.
-        path: where to save the picture (.png, .pdf, ...); not saved when None.
+        path: where to save the picture (.png, .pdf, ...); "~" is the home; not saved when None.
 
     Returns:
         A matplotlib Figure. Distances within a plane are those of input space.
@@ -49,14 +48,22 @@ def draw_slice(
         >>> corners = jnp.asarray([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
         >>> figure = draw_slice(lambda x: jnp.sin(9 * x), corners, points=50)
     """
-    from matplotlib.figure import Figure
-
-    anchors = np.asarray(anchors, np.float32)
+    anchors = np.asarray(anchors)
     if anchors.ndim < 2 or len(anchors) not in (2, 3):
         raise ValueError(
             "a picture shows one slice: pass anchors of shape [2, *features] (a segment) or "
             f"[3, *features] (a plane), got {anchors.shape}"
         )
+    with own_settings():
+        return _draw(predict, anchors, points, margin, class_names, batch_size, path)
+
+
+def _draw(
+    predict: Any, anchors: np.ndarray, points: int | None, margin: float | None,
+    class_names: ClassNames | None, batch_size: int | None, path: Any,
+) -> Any:  # fmt: skip
+    from matplotlib.figure import Figure
+
     if len(anchors) == 2:
         margin = margin or 0.0
         values = slice_values(
@@ -67,20 +74,23 @@ def draw_slice(
             batch_size=batch_size,
         )
         figure = Figure(figsize=(7.0, 4.2), layout="constrained")
-        draw_segment(figure.add_subplot(), values, _names(predict, class_names))
+        names = _names(predict, values, class_names)
+        draw_segment(figure.add_subplot(), values, names)
     else:
         plane = Plane(anchors, 0.2 if margin is None else margin)
         values = slice_values(predict, plane.frame, points=points or 300, batch_size=batch_size)
         figure = Figure(figsize=(6.4, 4.8), layout="constrained")
-        draw_plane(figure.add_subplot(), values, plane, _names(predict, class_names))
+        names = _names(predict, values, class_names)
+        draw_plane(figure.add_subplot(), values, plane, names)
     if path is not None:
-        figure.savefig(path, dpi=150, bbox_inches="tight")
+        figure.savefig(os.path.expanduser(path), dpi=150, bbox_inches="tight")
     return figure
 
 
-def _names(predict: Any, class_names: Sequence[str] | None) -> Sequence[str] | None:
-    """The names given, or else those that a classifier on the host returns as labels."""
-    return class_names if class_names is not None else getattr(predict, "label_names", None)
+def _names(predict: Any, values: SliceValues, class_names: ClassNames | None) -> Sequence[str]:
+    """The names of the labels of a picture, in ascending order of the labels."""
+    own = getattr(predict, "label_names", None)
+    return names_of(np.unique(values.labels), class_names, own)
 
 
 class Plane:
@@ -111,16 +121,14 @@ class Plane:
         self.frame = (flat[0] + frame @ np.stack([right, up])).reshape(anchors.shape)
 
 
-def draw_plane(
-    axes: Any, values: SliceValues, plane: Plane, class_names: Sequence[str] | None = None
-) -> None:
+def draw_plane(axes: Any, values: SliceValues, plane: Plane, names: Sequence[str]) -> None:
     """Colours the regions of a plane, outlines them, and marks the anchors and their triangle.
 
     Args:
         axes: matplotlib axes.
         values: of the slice whose anchors are `plane.frame`, on the extent (0, 1).
         plane: the geometry.
-        class_names: names for the legend.
+        names: of the labels that occur, ascending.
     """
     from matplotlib.collections import LineCollection
     from matplotlib.colors import ListedColormap
@@ -152,7 +160,7 @@ def draw_plane(
     axes.set_aspect("equal")
     axes.set_xlabel("distance in input space")
     axes.set_ylabel("distance in input space")
-    _legend(axes, present, class_names)
+    add_legend(axes, present, names)
 
 
 def region_edges(labels: np.ndarray) -> np.ndarray:
@@ -164,7 +172,7 @@ def region_edges(labels: np.ndarray) -> np.ndarray:
     return np.concatenate([upright, level], axis=2).transpose(2, 0, 1)
 
 
-def draw_segment(axes: Any, values: SliceValues, class_names: Sequence[str] | None = None) -> None:
+def draw_segment(axes: Any, values: SliceValues, names: Sequence[str]) -> None:
     """Draws the logits along a segment over its regions, coloured by label."""
     edges = np.flatnonzero(values.labels[1:] != values.labels[:-1])
     borders = np.concatenate(
@@ -200,22 +208,4 @@ def draw_segment(axes: Any, values: SliceValues, class_names: Sequence[str] | No
     axes.set_title(
         f"{count} region{'s' if count > 1 else ''} of equal predicted label", fontsize=11
     )
-    _legend(axes, present, class_names)
-
-
-def colour_of(label: int) -> str:
-    """The colour of a class: the same in every picture."""
-    return _COLOURS[int(label) % len(_COLOURS)]
-
-
-def _legend(axes: Any, labels: np.ndarray, class_names: Sequence[str] | None) -> None:
-    from matplotlib.patches import Patch
-
-    def name(label: int) -> str:
-        named = class_names is not None and 0 <= label < len(class_names)
-        return str(class_names[label] if named and class_names is not None else label)
-
-    patches = [Patch(color=colour_of(label), label=name(label)) for label in labels[:20]]
-    axes.legend(
-        handles=patches, title="label", loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False
-    )
+    add_legend(axes, present, names)

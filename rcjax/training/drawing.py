@@ -10,10 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from rcjax.plotting import colour_of, own_settings
+
 _TRAIN, _TEST, _REGIONS = "#1f77b4", "#d95f02", "#4c4c9d"
 _DOTS_PER_INCH = 150
 
 
+@own_settings()
 def plot_learning(
     epochs: Sequence[dict[str, Any]], history: Sequence[dict[str, Any]], path: Path
 ) -> None:
@@ -53,6 +56,7 @@ def _plot_both(axes: Axes, history: Sequence[dict[str, Any]], quantity: str) -> 
     _epoch_axis(axes)
 
 
+@own_settings()
 def plot_region_count(history: Sequence[dict[str, Any]], path: Path) -> None:
     """Draws the mean region count by epoch, in a band of one standard error on both sides.
 
@@ -88,6 +92,7 @@ def _epoch_axis(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
+@own_settings()
 def plot_segment(
     positions: np.ndarray, logits: np.ndarray, images: np.ndarray, caption: str, path: Path
 ) -> None:
@@ -148,8 +153,25 @@ def _draw_images(axes: Axes, images: np.ndarray, count: int = 9) -> None:
     for position in np.linspace(half, 1 - half, count):
         image = images[round(position * (len(images) - 1))]
         inset = axes.inset_axes((position - half, 0.0, 2 * half, 1.0))
-        inset.imshow(image.clip(0, 1).squeeze(), cmap="gray_r", vmin=0, vmax=1)
+        inset.imshow(
+            _as_picture(image),
+            cmap="gray_r",
+            vmin=0,
+            vmax=1,
+            aspect="auto" if min(image.shape[:2]) == 1 else None,
+        )
         inset.axis("off")
+
+
+def _as_picture(image: np.ndarray) -> np.ndarray:
+    """An image `[height, width, channels]` as colours, or as grey where it has not three channels.
+
+    A vector is one row of pixels.
+    """
+    if image.ndim == 1:
+        image = image[None, :, None]
+    channels = image.shape[-1]
+    return image.clip(0, 1) if channels == 3 else image.clip(0, 1).mean(axis=-1)
 
 
 def _bare(axes: Axes, name: str) -> None:
@@ -162,7 +184,7 @@ def _class_colours(classes: int) -> list[Any]:
     # Grey is for the classes that are predicted nowhere on the segment.
     tab10 = matplotlib.color_sequences["tab10"]
     table = [*tab10[:7], "#1f2a6b", *tab10[8:]]
-    return [table[label % len(table)] for label in range(classes)]
+    return [*table, *map(colour_of, range(len(table), classes))][:classes]
 
 
 def _save(figure: Figure, path: Path) -> None:

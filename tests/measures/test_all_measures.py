@@ -105,3 +105,22 @@ def test_bad_input_is_refused():
         Settings(noise_samples=0)
     with pytest.raises(UserError, match=r"examples must be a positive integer, but is 1\.5"):
         Settings(examples=1.5)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (lambda y: y + 1, "between 0 and"),
+        (lambda y: np.where(y == y[0], -1, y), "such as -1"),
+        (lambda y: np.where(y == y[0], 255, y), "such as 255"),
+        (lambda y: y.astype(np.int64) + 2**32, "between 0 and"),
+        (lambda y: y + 0.7, "must be integers"),
+        (lambda y: np.where(y == y[0], np.nan, y), "must be integers"),
+        (lambda y: y > 0, "must be integers"),
+    ],
+)
+def test_labels_that_are_no_classes_are_refused(labels, message):
+    network = tiny_network()
+    wrong = labels(np.asarray(network.labels))
+    with pytest.raises(UserError, match=message):
+        type(network)(**{**vars(network), "labels": wrong})
