@@ -302,7 +302,7 @@ def test_percentage_has_the_decimals_of_its_interval():
         (
             {},
             {"dim": 1, "connectivity": "full"},
-            "4 segments between 2 inputs of the training set, coordinates from 0 to 1 (0 and 1: "
+            "100 segments between 2 inputs of the training set, coordinates from 0 to 1 (0 and 1: "
             "the inputs themselves), 10 points on each axis. Method: labels on a regular grid, "
             "equal neighbours linked, connected components counted. Connectivity: points next to "
             "each other on the segment are neighbours.",
@@ -310,18 +310,22 @@ def test_percentage_has_the_decimals_of_its_interval():
         (
             {"regions.dim": 2},
             {"connectivity": "full"},
-            "4 triangles between 3 inputs of the training set",
+            "100 triangles between 3 inputs of the training set",
         ),
         (
             {"regions.dim": 3, "regions.connectivity": "face"},
             {"connectivity": "face"},
             "next to each other along one axis are",
         ),
-        ({"grid.regions.dim": (3,)}, {"dim": 3, "connectivity": "full"}, "4 tetrahedra between 4"),
+        (
+            {"grid.regions.dim": (3,)},
+            {"dim": 3, "connectivity": "full"},
+            "100 tetrahedra between 4",
+        ),
         (
             {"grid.regions.dim": (1, 3)},
-            {"dim": "varied", "connectivity": "full", "slices": 4},
-            "4 slices of varied dimension between inputs of the training set",
+            {"dim": "varied", "connectivity": "full", "slices": 100},
+            "100 slices of varied dimension between inputs of the training set",
         ),
         (
             {"grid.regions.points": (10, 20), "grid.regions.extent": ((0.0, 1.0), (-1.0, 2.0))},
@@ -331,7 +335,7 @@ def test_percentage_has_the_decimals_of_its_interval():
         (
             {"regions.sampling": "random_directions", "regions.length": 0.5},
             {"length": 0.5},
-            "4 segments from inputs of the training set in random directions",
+            "100 segments from inputs of the training set in random directions",
         ),
     ],
 )
