@@ -101,10 +101,11 @@ def convolutional_network(classes: int, image_size: int, width: int, init_scale:
         maps = points
         for layer in range(len(channels)):
             name = f"convolution{layer}"
-            maps = _neighbourhoods(maps) @ parameters[name] + parameters[f"{name}_bias"]
+            bias = parameters[f"{name}_bias"]
+            maps = _neighbourhoods(maps) @ parameters[name] + bias[None, None, None]
             maps = _pool(jax.nn.relu(maps))
         flat = maps.reshape(len(maps), -1)
-        return flat @ parameters["linear"] + parameters["linear_bias"]
+        return flat @ parameters["linear"] + parameters["linear_bias"][None]
 
     # Neighbourhoods at both convolutions; the second sees a quarter of the places.
     return Network(init, outputs, None, 9 * image_size**2 * (4 + width) // 4)

@@ -146,7 +146,7 @@ def test_many_turns_are_followed_to_the_end(connectivity):
     np.testing.assert_array_equal(found, expected)
     counts = count_components(np.stack(turned), dim=2, connectivity=connectivity)
     assert counts.tolist() == [len(np.unique(grid)) for grid in expected]
-    check_against_scipy(winding_corridor(9), True, connectivity)
+    check_against_scipy(winding_corridor(9), np.ones((9, 9, 9), bool), connectivity)
 
 
 def test_grids_of_more_cells_than_two_bytes_can_number():
