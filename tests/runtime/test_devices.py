@@ -37,7 +37,7 @@ def losses(network):
 @pytest.mark.parametrize("network", ["mlp", "resnet18"])
 def test_four_devices_equal_one(network):
     program = (
-        "import json; from tests.training.test_devices import losses; "
+        "import json; from tests.runtime.test_devices import losses; "
         f"print(json.dumps(losses({network!r})))"
     )
     flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
