@@ -170,11 +170,16 @@ def test_files_that_may_not_grow(tmp_path, most_bytes):
     """Orbax and tensorstore write in threads of their own, and complain there as well."""
 
     def launch(limit=resource.RLIM_INFINITY):
+        # Set by the process itself: a fork of this one, which may have used JAX, would warn.
+        program = (
+            "import os, resource, sys; "
+            f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); "
+            "os.execv(sys.executable, [sys.executable, 'launch.py', *sys.argv[1:]])"
+        )
         return subprocess.run(
-            [sys.executable, "launch.py", *small_arguments(tmp_path / "run", width=100)[1:]],
+            [sys.executable, "-c", program, *small_arguments(tmp_path / "run", width=100)[1:]],
             cwd=REPOSITORY,
             env={**os.environ, "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache")},
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
