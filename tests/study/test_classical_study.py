@@ -17,7 +17,7 @@ STUDY = {
     "train_examples": 60,
     "network": "decision_tree",
     "regions": {"slices": 5, "points": 20},
-    "grid": {"classifier": {"max_depth": (2, 4, 8)}, "seed": (0, 1)},
+    "grid": {"classifier": {"max_depth": (4, 6, 8)}, "seed": (0, 1)},
     "variants": {"planes": {"dim": 2, "points": 5}},
     "report": {"bootstrap_samples": 20},
 }
@@ -36,7 +36,7 @@ def test_trees_from_grid_to_report(tmp_path):
     assert report["networks"]["decision_tree"]["settings"] == 3
     assert report["networks"]["decision_tree"]["runs"] == 6
     first = report["runs"][0]
-    assert first["settings"] == {"classifier.max_depth": 2}  # and no learning rate
+    assert first["settings"] == {"classifier.max_depth": 4}  # and no learning rate
     assert set(first["measures"]) == {"region_count", "region_count: planes"}
     variants = tmp_path / "runs" / first["name"] / "variants.json"
     assert len(json.loads(variants.read_text())["planes"]["counts"]) == 5
