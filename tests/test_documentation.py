@@ -12,6 +12,7 @@ import pytest
 import rcjax
 
 ROOT = Path(__file__).parent.parent
+PACKAGE = Path(rcjax.__file__).parent  # in the checkout, or where a plain install put it
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     ROOT / "benchmarks" / "README.md",
@@ -23,8 +24,8 @@ FORMER_NAMES = {"rcjax.study.statistics", "rcjax.study.table.read_table", "rcjax
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#([^)]+))?\)")
 # Found in the text, since importing every module to look for examples takes seconds.
 MODULES = sorted(
-    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-    for path in Path(rcjax.__file__).parent.rglob("*.py")
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
     if ">>> " in path.read_text(encoding="utf-8")
 )
 
