@@ -13,7 +13,7 @@ from rcjax.runtime.devices import (
 from rcjax.runtime.files import finite, is_finite_number, json_line, read_json, write_json
 from rcjax.runtime.interruption import Interrupted, StopRequest, stop_requests
 from rcjax.runtime.set_aside import set_aside
-from rcjax.runtime.storage import local_folder
+from rcjax.runtime.storage import check_readable, local_folder
 from rcjax.runtime.versions import versions
 from rcjax.runtime.workdir import RecordRules, Workdir, config_differences
 
@@ -22,6 +22,7 @@ __all__ = [
     "RecordRules",
     "StopRequest",
     "Workdir",
+    "check_readable",
     "config_differences",
     "describe_devices",
     "divide_batch",

@@ -16,6 +16,7 @@ _REFUSALS = (
     *_DISK_FULL, errno.EACCES, errno.EBUSY, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE,
     errno.ENODEV, errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.EPERM, errno.EROFS, errno.ESTALE,
 )  # fmt: skip
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
 # Tensorstore, below orbax, passes on the number in this form, or the words alone.
 _NUMBER = re.compile(r"os_error_code='(\d+)'|OS error (\d+)")
 _WORDS = {os.strerror(number): number for number in _REFUSALS}
@@ -72,6 +73,24 @@ def storage_errors(folder: Path, deed: str = "written") -> Iterator[None]:
             f"workdir {folder} cannot be {deed} ({refusal.strerror}{where}); mend that and run the "
             "same command again, which loses nothing, or choose another one"
         ) from error
+
+
+def check_readable(error: BaseException, folder: Path) -> None:
+    """Tells files that cannot be read now from files that are damaged or missing.
+
+    Args:
+        error: that reading raised.
+        folder: that was read.
+
+    Raises:
+        UserError: the file system or the memory refused.
+    """
+    if isinstance(error, MemoryError):
+        raise error
+    refusal = _refusal(error, folder)
+    if refusal is not None and refusal.errno not in _NOT_THERE:
+        with storage_errors(folder, "read"):
+            raise refusal from error
 
 
 def _refusal(error: BaseException, folder: Path) -> OSError | None:

@@ -22,10 +22,16 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from rcjax.errors import UserError
+from rcjax.outside import one_line
+from rcjax.runtime import check_readable, set_aside
 from rcjax.training.state import TrainState
 
 # What a checkpoint holds beside its arrays, generously.
 _BYTES_OF_NOTES = 2**20
+
+
+class _DiffersError(Exception):
+    """What was read is not what was saved."""
 
 
 class Restored(NamedTuple):
@@ -103,6 +109,9 @@ class Checkpoints:
             The checkpoint, or None when there is none to continue from; and one message for each
             damaged checkpoint. When every checkpoint is damaged nothing is removed: their folder is
             set aside under another name, which the message tells.
+
+        Raises:
+            UserError: the file system does not let it be read, which says nothing about damage.
         """
         target = jax.tree.map(_abstract, like)
         damaged: list[int] = []
@@ -113,8 +122,9 @@ class Checkpoints:
                     restored = self._read(number, target)
             # Orbax lets any kind of exception through: JSON, key, value and storage errors.
             except Exception as error:
+                check_readable(error, self._folder)
                 damaged.append(number)
-                messages.append(f"checkpoint {number} is damaged ({_first_line(error)})")
+                messages.append(f"checkpoint {number} is damaged ({_reason(error)})")
                 continue
             with _quiet():
                 for bad in damaged:
@@ -135,18 +145,15 @@ class Checkpoints:
         )
         state, notes = read["state"], read["notes"]
         if checksum(state) != notes["checksum"]:
-            raise ValueError("its arrays differ from those that were saved")
+            raise _DiffersError("its arrays differ from those that were saved")
         noted = notes.get("progress_checksum")  # absent in checkpoints of earlier versions
         if noted is not None and noted != _checksum_of_progress(notes["progress"]):
-            raise ValueError("its notes differ from those that were saved")
+            raise _DiffersError("its notes differ from those that were saved")
         return Restored(state, notes["progress"])
 
     def _set_aside(self) -> Path:
         self._manager.close()
-        number = 1
-        while (aside := self._folder.with_name(f"{self._folder.name}.damaged{number}")).exists():
-            number += 1
-        self._folder.rename(aside)
+        aside = set_aside(self._folder)
         self._manager = self._open()
         return aside
 
@@ -183,7 +190,8 @@ def newest_network(folder: Path) -> tuple[dict[str, np.ndarray], str]:
                 return _read_network(checkpoint)
         # Orbax lets any kind of exception through: JSON, key, value and storage errors.
         except Exception as error:
-            messages.append(f"checkpoint {checkpoint.name}: {_first_line(error)}")
+            check_readable(error, folder)
+            messages.append(f"checkpoint {checkpoint.name}: {_reason(error)}")
     raise UserError(f"{folder} holds no checkpoint that can be read ({'; '.join(messages)})")
 
 
@@ -201,7 +209,7 @@ def _read_network(checkpoint: Path) -> tuple[dict[str, np.ndarray], str]:
         notes = reader.restore(checkpoint / "notes", args=ocp.args.JsonRestore())
     found = checksum(_network(arrays))
     if found != notes["network"]:
-        raise ValueError("its arrays differ from those that were saved")
+        raise _DiffersError("its arrays differ from those that were saved")
     return _network(arrays), found
 
 
@@ -258,5 +266,11 @@ def _abstract(leaf: jax.Array) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding)
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+def _reason(error: BaseException) -> str:
+    """What is wrong with a checkpoint, for the user; libraries answer in words of their own."""
+    if isinstance(error, _DiffersError):
+        return str(error)
+    # What the file system or tensorstore said, and not what orbax made of it.
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return f"its files are cut short, changed or missing; {one_line(error)}"

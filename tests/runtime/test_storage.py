@@ -10,7 +10,7 @@ import pytest
 
 from rcjax.errors import InUseError, UserError
 from rcjax.runtime import Workdir, local_folder
-from rcjax.runtime.storage import storage_errors
+from rcjax.runtime.storage import check_readable, storage_errors
 
 from ..training.small_runs import REPOSITORY, small_arguments
 
@@ -86,6 +86,22 @@ def test_other_errors_pass(tmp_path, error):
     with pytest.raises(type(error)) as passed, storage_errors(tmp_path):
         raise error
     assert passed.value is error
+
+
+@pytest.mark.parametrize(
+    "refuse", [as_the_system_says_it, as_write_says_it, as_tensorstore_says_it]
+)
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.EMFILE, errno.ESTALE])
+def test_files_that_cannot_be_read_now_are_not_damaged(tmp_path, refuse, number):
+    with pytest.raises((OSError, ValueError)) as raised:
+        refuse(number, tmp_path)
+    with pytest.raises(UserError, match="cannot be read"):
+        check_readable(raised.value, tmp_path)
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyError("y"), FileNotFoundError(2, "No", "a")])
+def test_files_that_are_damaged_or_missing_can_be_read(tmp_path, error):
+    check_readable(error, tmp_path)
 
 
 def refuse_after_making(folder, raised=UserError, file=None):
