@@ -27,6 +27,10 @@ _KNOWN = (
     *sorted(HYPERPARAMETERS),
 )
 _COUNT_AT_EPOCH = re.compile(r"regions_epoch_([0-9]{1,9})")
+# What numbers the lines of a table, written as `_letters` leaves it; "unnamed" by pandas.
+_INDEX = re.compile(
+    r"(unnamed:|level|index|idx|id|#|no|nr|(row|line)(s|id|no|names?|numbers?)?)\d*"
+)
 _NEARLY_COUNT_AT_EPOCH = re.compile(r"regions?(at)?epochs?\w*")
 # Other words for a column, written as `_letters` leaves them.
 _ALIASES = {
@@ -119,6 +123,30 @@ def check_header(path: Path, header: Sequence[str]) -> None:
     if missing:
         raise UserError(
             f"{path} lacks the columns {', '.join(missing)}; it has {', '.join(header)}"
+        )
+
+
+def check_no_index(path: Path, name: str, cells: Sequence[str]) -> None:
+    """Refuses a first column that numbers the lines, by its name or its cells.
+
+    Args:
+        path: of the table.
+        name: of its first column.
+        cells: of that column.
+
+    Raises:
+        UserError: read as a measure, it would stand in the report beside the others.
+    """
+    if name in _KNOWN or is_hyperparameter(name) or _COUNT_AT_EPOCH.fullmatch(name):
+        return
+    counted = any(
+        [cell.strip() for cell in cells] == [str(start + i) for i in range(len(cells))]
+        for start in (0, 1)
+    )
+    if _INDEX.fullmatch(_letters(name)) or (counted and len(cells) > 2):
+        raise UserError(
+            f'the first column of {path}, "{name}", numbers its lines and would be read as a '
+            "measure; remove it (pandas leaves it out with to_csv(index=False)), or call it name"
         )
 
 

@@ -1,6 +1,7 @@
 """An external table of runs, a CSV file, as the rows of a study."""
 
 import csv
+import io
 import math
 import os
 from collections.abc import Iterable, Sequence
@@ -8,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from rcjax.errors import UserError
+from rcjax.outside import expanded, open_regular
 from rcjax.statistics.csv_columns import (
     check_header,
+    check_no_index,
     count_columns,
     is_hyperparameter,
     measure_columns,
@@ -20,7 +23,8 @@ from rcjax.statistics.rows import Row
 # Percentage points that rounded columns may differ from the accuracies.
 _ROUNDING = 0.1
 _MOST_SHOWN = 60  # characters of a cell
-_MOST_COLUMNS, _MOST_RUNS = 2000, 1_000_000
+_MOST_COLUMNS, _MOST_RUNS, _MOST_BYTES = 2000, 1_000_000, 2**28
+_EXCEL_SEPARATOR = ["sep=", ""]  # its first line "sep=,", which says what separates the cells
 
 
 def read_table(path: str | os.PathLike[str]) -> tuple[Row, ...]:
@@ -59,9 +63,10 @@ def read_table(path: str | os.PathLike[str]) -> tuple[Row, ...]:
         >>> row.name, row.settings, row.generalization_gap, row.measures
         ('row 2', {'learning_rate': 0.1}, 4.5, {'region_count': 2.5})
     """
-    path = Path(path)
+    path = expanded(path)
     header, lines = _read_cells(path)
     check_header(path, header)
+    check_no_index(path, header[0], [line[0] for _, line in lines])
     cells = [_Cells(path, number, header, line) for number, line in lines]
     if not cells:
         raise UserError(f"the table {path} has a header but no runs; add a line per run")
@@ -105,8 +110,11 @@ class _Cells:
 def _read_cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The header, and the lines that are not empty with their numbers (the header is row 1)."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            filled = _filled_lines(path, csv.reader(file, strict=True))
+        with open_regular(path) as file:
+            if os.fstat(file.fileno()).st_size > _MOST_BYTES:
+                raise UserError(f"{path} has more than {_MOST_BYTES:,} bytes; split it")
+            text = io.TextIOWrapper(file, newline="", encoding="utf-8-sig")
+            filled = _filled_lines(path, csv.reader(text, strict=True))
     except OSError as error:
         raise UserError(f"cannot read the table {path}: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
@@ -128,7 +136,7 @@ def _filled_lines(path: Path, lines: Iterable[list[str]]) -> list[tuple[int, lis
     """Lines that are not empty, with their numbers, one at a time: the file may be anything."""
     filled: list[tuple[int, list[str]]] = []
     for number, line in enumerate(lines, start=1):
-        if not any(map(str.strip, line)):
+        if not any(map(str.strip, line)) or (number == 1 and line == _EXCEL_SEPARATOR):
             continue
         if not filled and len(line) > _MOST_COLUMNS:
             raise UserError(

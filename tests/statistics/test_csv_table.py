@@ -1,5 +1,6 @@
 """External tables: what is read, and one clear line for what cannot be."""
 
+import os
 from math import nan
 
 import pytest
@@ -155,11 +156,53 @@ def test_bad_tables_are_refused_in_one_line(tmp_path, lines, words):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("column", "cells"),
+    [
+        ("Unnamed: 0", "531"), ("index", "987"), ("id", "abc"), ("level_0", "222"), ("#", "745"),
+        ("Row", "111"), ("line number", "321"), ("trial", "012"), ("whatever", "123"),
+    ],
+)  # fmt: skip
+def test_columns_that_number_the_lines_are_no_measures(tmp_path, column, cells):
+    lines = [f"{cell},{LINE}" for cell in cells]
+    with pytest.raises(UserError, match=r"numbers its lines .* to_csv\(index=False\)"):
+        read(tmp_path, f"{column},{HEADER}", *lines)
+
+
+@pytest.mark.parametrize(
+    ("column", "cells"),
+    [("seed", "012"), ("name", "123"), ("epochs", "123"), ("rank", "021"), ("depth", "01")],
+)
+def test_first_columns_that_mean_something_stay(tmp_path, column, cells):
+    header = HEADER.replace("seed", "momentum")
+    rows = read(tmp_path, f"{column},{header}", *(f"{cell},{LINE}" for cell in cells))
+    assert len(rows) == len(cells)
+
+
+def test_line_of_excel_that_names_the_separator(tmp_path):
+    assert read(tmp_path, "sep=,", HEADER, LINE)[0].network == "mlp"
+    assert read(tmp_path, "\ufeffsep=,", HEADER, LINE)[0].network == "mlp"
+    with pytest.raises(UserError, match="separate the columns with commas"):
+        read(tmp_path, "sep=;", HEADER.replace(",", ";"), LINE.replace(",", ";"))
+
+
 def test_what_is_no_table_at_all(tmp_path):
+    read(tmp_path, HEADER, LINE)
     with pytest.raises(UserError, match="No such file"):
         read_table(tmp_path / "none.csv")
     with pytest.raises(UserError, match="Is a directory"):
         read_table(tmp_path)
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(UserError, match="a FIFO instead of a file"):
+        read_table(tmp_path / "fifo")
+    with pytest.raises(UserError, match="a device instead of a file"):
+        read_table("/dev/zero")
+    os.truncate(tmp_path / "runs.csv", 2**28 + 1)  # takes no room
+    with pytest.raises(UserError, match="more than 268,435,456 bytes"):
+        read_table(tmp_path / "runs.csv")
+    (tmp_path / "wide.csv").write_text(f"{HEADER}\n{LINE}\n", encoding="utf-16")
+    with pytest.raises(UserError, match="not a table of comma-separated values in UTF-8"):
+        read_table(tmp_path / "wide.csv")
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x00\xff\xfe")
     with pytest.raises(UserError, match="not a table"):
         read_table(tmp_path / "picture.png")
