@@ -57,6 +57,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "statistics": {
         "config": "columns of a table bear the names of config fields",
         "errors": "a table that cannot be read is the user's to mend",
+        "outside": "tables come in files of other programs",
     },
     "report": {
         "statistics": "the report shows statistics",
