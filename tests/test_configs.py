@@ -22,7 +22,7 @@ from rcjax.errors import UserError
 from rcjax.experiments import run_experiment
 from rcjax.models.classical import CLASSICAL_NAMES
 from rcjax.study.analyze import check_analysis
-from rcjax.study.validation import check_study
+from rcjax.study.plan import plan_study
 from rcjax.training import train
 from rcjax.training.counting import sample_slices
 from rcjax.training.optimizer import OPTIMIZER_FIELDS, optimizer_of
@@ -38,7 +38,7 @@ LISTING = {"to_dict", "_asdict_inner", "_replaced", "replace", "__eq__"}
 # How the fields of each kind of config are checked.
 CHECKS = {
     "training": lambda fields: check_config(run_config(fields)),
-    "study": check_study,
+    "study": plan_study,
     "analyze": check_analysis,
     "edge_of_stability": check_edge_of_stability,
 }
@@ -209,7 +209,7 @@ def test_values_of_numpy_and_ranges_are_pythons(tmp_path):
     )
     config = load_config(str(path)).to_dict()
     assert config["grid"] == {"weight_decay": (0.001, 0.01, 0.1), "seed": (0, 1)}
-    runs = check_study(config)
+    runs = plan_study(config).runs
     assert len(runs) == 6
     assert {(run.config.learning_rate, run.config.epochs) for run in runs} == {(0.1, 3)}
     with pytest.raises(UserError, match="names the home folder of an unknown"):

@@ -18,11 +18,20 @@ from rcjax.config.loading import (
 )
 from rcjax.config.nesting import flatten, nested
 from rcjax.config.overrides import apply_overrides, unknown_axis
+from rcjax.config.ranges import check_ranges
 from rcjax.config.run_config import (
     CLASSIFIER_SECTION,
     RegionsSection,
     RunConfig,
+    replaced,
     run_config,
+)
+from rcjax.config.study_config import (
+    AnalysisConfig,
+    ExecutorSection,
+    ReportSection,
+    StudyConfig,
+    study_config,
 )
 
 __all__ = [
@@ -30,10 +39,15 @@ __all__ = [
     "FREE_SECTIONS",
     "RUN_FIELDS",
     "STUDY_FIELDS",
+    "AnalysisConfig",
+    "ExecutorSection",
     "Field",
     "RegionsSection",
+    "ReportSection",
     "RunConfig",
+    "StudyConfig",
     "apply_overrides",
+    "check_ranges",
     "complete",
     "find_config",
     "find_file",
@@ -42,8 +56,10 @@ __all__ = [
     "known_configs",
     "load_config",
     "nested",
+    "replaced",
     "run_config",
     "run_kind",
+    "study_config",
     "unknown_axis",
     "with_defaults",
 ]

@@ -10,6 +10,7 @@ import typing
 from typing import Any, NamedTuple
 
 from rcjax.config.run_config import CLASSIFIER_SECTION, RunConfig
+from rcjax.config.study_config import StudyConfig
 
 
 class Field(NamedTuple):
@@ -35,24 +36,7 @@ def _fields_of(section: type, prefix: str = "") -> dict[str, Field]:
 RUN_FIELDS: dict[str, Field] = _fields_of(RunConfig)
 
 # Of a study, a grid of runs, besides those of its runs and the free sections grid and variants.
-STUDY_FIELDS: dict[str, Field] = {
-    "experiment": Field(str, "study"),
-    "run": Field(str, ""),
-    "rerun_damaged": Field(bool, False),
-    "executor.name": Field(str, "in_process"),
-    "executor.workers": Field(int, 0),
-    "executor.retries": Field(int, 3),
-    "executor.runs_together": Field(int, 1),
-    "executor.cpus_per_run": Field(float, 1.0),
-    "executor.gpus_per_run": Field(float, 0.0),
-    "executor.ray_address": Field(str, ""),
-    "measures.names": Field(str, ""),
-    "measures.examples": Field(int, 1000),
-    "report.bootstrap_samples": Field(int, 2000),
-    "report.confidence": Field(float, 0.95),
-    "report.fitted_accuracy": Field(float, 99.0),
-    "report.seed": Field(int, 0),
-}
+STUDY_FIELDS: dict[str, Field] = _fields_of(StudyConfig)
 
 FREE_SECTIONS = ("grid", "variants")  # of a study: their fields are those of a run
 

@@ -26,10 +26,6 @@ class StreamingSection:
     checkpoint_steps: int = 1000
     evaluated_examples: int = 0
 
-    def replaced(self, changes: Mapping[str, Any]) -> "StreamingSection":
-        """The section with some fields changed; errors as in `RunConfig.replaced`."""
-        return _replaced(self, changes, "streaming.")
-
 
 @dataclass(frozen=True)
 class RegionsSection:
@@ -49,7 +45,7 @@ class RegionsSection:
 
     def replaced(self, changes: Mapping[str, Any]) -> "RegionsSection":
         """The section with some fields changed; errors as in `RunConfig.replaced`."""
-        return _replaced(self, changes, "regions.")
+        return replaced(self, changes, "regions.")
 
 
 @dataclass(frozen=True)
@@ -138,7 +134,7 @@ class RunConfig:
             >>> RunConfig().replaced({"epochs": 3, "regions.dim": 2}).regions.dim
             2
         """
-        return _replaced(self, changes, "")
+        return replaced(self, changes)
 
 
 def run_config(given: ConfigDict | Mapping[str, Any] | RunConfig) -> RunConfig:
@@ -161,11 +157,17 @@ anchors='train', sampling='between_points', length=0.1, method='grid', batch_siz
     return RunConfig().replaced(flatten(values))
 
 
-_Section = TypeVar("_Section", RunConfig, RegionsSection, StreamingSection)
+_Fields = TypeVar("_Fields")  # a frozen dataclass
 
 
-def _replaced(section: _Section, changes: Mapping[str, Any], prefix: str) -> _Section:
-    """`section`, whose fields' dotted names begin with `prefix`, with some fields changed."""
+def replaced(section: _Fields, changes: Mapping[str, Any], prefix: str = "") -> _Fields:
+    """A section of a config with some fields changed.
+
+    Args:
+        section: the whole config, or a section of it.
+        changes: {dotted name within the section: value}; errors as in `RunConfig.replaced`.
+        prefix: of the section's dotted names.
+    """
     kinds = typing.get_type_hints(type(section))
     tree = nested(changes)
     unknown = [prefix + name for name in flatten({n: v for n, v in tree.items() if n not in kinds})]
@@ -178,11 +180,11 @@ def _replaced(section: _Section, changes: Mapping[str, Any], prefix: str) -> _Se
         present = getattr(section, name)
         if name == CLASSIFIER_SECTION and not prefix:
             values[name] = tuple((dict(present) | plain(dict(value))).items())
-        elif isinstance(present, StreamingSection | RegionsSection):
-            values[name] = present.replaced(_section(name, value))
+        elif dataclasses.is_dataclass(present):
+            values[name] = replaced(present, _section(name, value), f"{name}.")
         else:
             values[name] = _converted(prefix + name, value, kinds[name])
-    return dataclasses.replace(section, **values)
+    return dataclasses.replace(typing.cast(Any, section), **values)
 
 
 def _section(name: str, value: Any) -> Mapping[str, Any]:

@@ -11,178 +11,119 @@ from typing import Any
 
 import numpy as np
 
-from rcjax import measures
 from rcjax.config import RegionsSection, RunConfig
-from rcjax.data import ImageStream, normalize
-from rcjax.errors import DamagedError, UserError
+from rcjax.errors import DamagedError
 from rcjax.runtime import StopRequest, finite, is_finite_number, read_json, set_aside, write_json
+from rcjax.study.requested import Requested
+from rcjax.study.tools import Tools
 from rcjax.terminal import say
-from rcjax.training import (
-    FinishedRun,
-    FittedClassifier,
-    Interrupted,
-    fit_classical,
-    is_classical,
-    load_finished_run,
-    measures_key,
-    run_workdir,
-)
-
-
-class Requested:
-    """What a study asks to compute of every trained network.
-
-    Args:
-        study: sections `measures` and `variants` of the study's config, nested.
-    """
-
-    def __init__(self, study: Mapping[str, Any]):
-        self.measures = measure_names(study["measures"]["names"])
-        self.settings = {"examples": study["measures"]["examples"]}
-        self._variants = study["variants"]
-
-    @property
-    def variants(self) -> list[str]:
-        """Names of the further definitions of the count."""
-        return list(self._variants)
-
-    def regions(self, config: RunConfig) -> dict[str, RegionsSection]:
-        """{variant: section `regions`}: the run's with what the variant changes."""
-        found = {}
-        for name, changes in self._variants.items():
-            try:
-                found[name] = config.regions.replaced(changes)
-            except UserError as error:
-                raise UserError(f"variant {name}: {error}") from error
-        return found
-
-
-def measure_names(text: str) -> tuple[str, ...]:
-    """The measures that the field `measures.names` asks for.
-
-    Raises:
-        UserError: a name is unknown or given twice.
-
-    >>> measure_names(""), measure_names("path_norm, hessian_trace"), len(measure_names("all")) > 9
-    ((), ('path_norm', 'hessian_trace'), True)
-    """
-    if text.strip() == "all":
-        return tuple(measures.NAMES)
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    for position, name in enumerate(names):
-        if name not in measures.NAMES:
-            raise UserError(
-                f"config field measures.names: unknown measure {name!r}; known: all, "
-                f"{', '.join(measures.NAMES)}"
-            )
-        if name in names[:position]:
-            raise UserError(f"config field measures.names: {name} is given twice")
-    return names
+from rcjax.training import FinishedRun, FittedClassifier, Interrupted, run_workdir
 
 
 class Measurements:
     """The files of what was measured after a run's training, and what they lack.
 
     Args:
-        config: of the run.
         folder: of the run.
-        wanted: what the study asks for.
+        requested: what the study asks for.
     """
 
-    def __init__(self, config: RunConfig, folder: Path, wanted: Requested):
-        self.measures_file = folder / "measures.json"
-        self.variants_file = folder / "variants.json"
-        self._wanted = wanted
-        self._regions = wanted.regions(config)
+    def __init__(self, folder: Path, requested: Requested):
+        self.folder = folder
+        self._measures_file = folder / "measures.json"
+        self._variants_file = folder / "variants.json"
+        self._requested = requested
+        self._settings = {"examples": requested.examples}
 
     def measures(self) -> dict[str, float | None]:
-        """Those wanted that are known with the wanted settings; None where one is undefined."""
+        """Those requested that are known with the same settings; None where one is undefined."""
         found = self._known_measures()
-        return {name: found[name] for name in self._wanted.measures if name in found}
+        return {name: found[name] for name in self._requested.measures if name in found}
 
     def _known_measures(self) -> dict[str, float | None]:
-        """All in the file, if they were computed with the wanted settings."""
-        content = _read(self.measures_file, _check_measures)
-        return content["measures"] if content.get("settings") == self._wanted.settings else {}
+        """All in the file, if they were computed with the settings requested."""
+        content = _read(self._measures_file, _check_measures)
+        return content["measures"] if content.get("settings") == self._settings else {}
 
-    def variants(self) -> dict[str, dict[str, Any]]:
-        """Those wanted that are known with the wanted definition of the count."""
-        content = _read(self.variants_file, _check_variants)
+    def variants(self) -> dict[str, float]:
+        """Mean counts of the variants requested that are known with the same definition."""
+        content = _read(self._variants_file, _check_variants)
         return {
-            name: content[name]
-            for name in self._wanted.variants
-            if name in content and _same_count(content[name]["regions"], self._regions[name])
+            name: content[name]["mean"]
+            for name, regions in self._requested.variants.items()
+            if name in content and _same_count(content[name]["regions"], regions)
         }
 
     def complete(self) -> bool:
         """Whether nothing is left to compute."""
-        return len(self.measures()) == len(self._wanted.measures) and len(self.variants()) == len(
-            self._wanted.variants
+        requested = self._requested
+        return self.measures().keys() >= set(requested.measures) and (
+            self.variants().keys() >= requested.variants.keys()
         )
 
-    def compute(self, trained: FinishedRun | FittedClassifier, stop: StopRequest) -> None:
-        """Computes what is missing. Measures are of networks; a study checks that none is asked for
-        of a classical classifier.
+    def compute(
+        self, trained: FinishedRun | FittedClassifier, stop: StopRequest, tools: Tools
+    ) -> None:
+        """Computes what is missing.
+
+        Args:
+            trained: a network; a classical classifier where no measures are requested.
+            stop: asks to leave early.
+            tools: what computes measures.
 
         Raises:
             Interrupted: `stop` was set; what was computed until then is kept.
         """
-        _keep_damaged(self.measures_file, _check_measures)
-        _keep_damaged(self.variants_file, _check_variants)
-        missing = [name for name in self._wanted.measures if name not in self.measures()]
-        if missing and isinstance(trained, FinishedRun):
+        _keep_damaged(self._measures_file, _check_measures)
+        _keep_damaged(self._variants_file, _check_variants)
+        missing = [name for name in self._requested.measures if name not in self.measures()]
+        if missing:
             say(f"computing {len(missing)} measures")
-            _measure(trained, missing, self._wanted.settings, self._noting(stop))
-        variants = self.variants()
-        for name, regions in self._regions.items():
-            if name in variants:
+            tools.measure(trained, missing, self._requested.examples, self._noting(stop))
+        known = self.variants()
+        for name, regions in self._requested.variants.items():
+            if name in known:
                 continue
             _leave_if(stop)
             say(f"counting regions: {name}")
-            variants[name] = _count(trained, regions)
+            count = _count(trained, regions)
             # Others, of an earlier config, are kept: they may be wanted again.
-            others = _read(self.variants_file, _check_variants)
-            write_json(self.variants_file, {**others, **variants})
+            others = _read(self._variants_file, _check_variants)
+            write_json(self._variants_file, {**others, name: count})
 
     def _noting(self, stop: StopRequest) -> Callable[[str, float], None]:
         """Writes every measure as soon as it is known, and then leaves if asked to."""
 
         def note(name: str, value: float) -> None:
             known = {**self._known_measures(), name: value}
-            write_json(self.measures_file, {"measures": known, "settings": self._wanted.settings})
+            write_json(self._measures_file, {"measures": known, "settings": self._settings})
             _leave_if(stop)
 
         return note
 
 
 def measure_run(
-    config: RunConfig, folder: Path, study: Mapping[str, Any], stop: StopRequest
+    config: RunConfig, measurements: Measurements, stop: StopRequest, tools: Tools
 ) -> None:
     """Computes what is missing of a finished run's measures and variants, from its checkpoint.
 
-    A classical classifier, which has none, is fitted again.
-
     Args:
         config: of the run.
-        folder: of the run.
-        study: sections `measures` and `variants` of the study's config.
+        measurements: of the run.
         stop: asks to leave early.
+        tools: what reads the network back and computes measures.
 
     Raises:
         UserError: the trained network cannot be read back.
         InUseError: another process works in the folder.
         Interrupted: `stop` was set; what was computed until then is kept.
     """
-    measurements = Measurements(config, folder, Requested(study))
     if measurements.complete():
         return
     # Two processes that add to the same files would lose what the other one wrote.
-    with run_workdir(folder, config).claimed():
+    with run_workdir(measurements.folder, config).claimed():
         if not measurements.complete():
-            fitted = is_classical(config)
-            measurements.compute(
-                fit_classical(config) if fitted else load_finished_run(config, folder), stop
-            )
+            measurements.compute(tools.read_back(config, measurements.folder), stop, tools)
 
 
 def _same_count(noted: Mapping[str, Any], regions: RegionsSection) -> bool:
@@ -241,31 +182,6 @@ def _check_variants(content: dict[str, Any]) -> str:
         if not is_finite_number(count.get("mean")):
             return f"the mean of {name} is no number"
     return ""
-
-
-def _measure(
-    trained: FinishedRun,
-    names: list[str],
-    settings: Mapping[str, Any],
-    note: Callable[[str, float], None],
-) -> None:
-    data, state = trained.dataset, trained.state
-    if isinstance(data, ImageStream):
-        raise UserError(
-            f"the measures need all training images in memory, but {data.name} stays on the disk; "
-            "leave measures.names empty"
-        )
-    network = measures.TrainedNetwork(
-        trained.experiment.apply,
-        state["parameters"],
-        state["model_state"],
-        trained.initial_state["parameters"],
-        images=normalize(data.train_images, data.mean, data.std),
-        labels=data.train_labels,
-        batch_size=trained.config.batch_size,
-    )
-    key = measures_key(trained.config.seed)
-    measures.compute(network, names, key=key, settings=measures.Settings(**settings), note=note)
 
 
 def _count(trained: FinishedRun | FittedClassifier, regions: RegionsSection) -> dict[str, Any]:

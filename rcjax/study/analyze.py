@@ -4,16 +4,14 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rcjax.config import STUDY_FIELDS, find_file, flatten
+from rcjax.config import AnalysisConfig, find_file, flatten, replaced
 from rcjax.errors import UserError
 from rcjax.report import About
 from rcjax.runtime import Workdir
 from rcjax.statistics import Row, read_table
+from rcjax.study.plan import check_report
 from rcjax.study.reporting import report_rows
-from rcjax.study.validation import check_report
 from rcjax.terminal import say
-
-_REPORT = {name: field for name, field in STUDY_FIELDS.items() if name.startswith("report.")}
 
 
 def run_analysis(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
@@ -33,15 +31,15 @@ def run_analysis(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
         UserError: the config, the table or the folder cannot be used; the line says how to mend it.
     """
     plain = config.to_dict()
-    check_analysis(plain)
-    rows = read_table(find_file(plain["table"], "table"))
+    checked = check_analysis(plain)
+    rows = read_table(find_file(checked.table, "table"))
     # The section report may change, as that of a study may: the report is made anew.
     folder = Workdir(workdir, {name: plain[name] for name in ("experiment", "table")})
     folder.finished_record()  # refuses a folder that is not this analysis's
     say(_columns_read(rows))
     with folder.claimed():
         folder.claim_for_good()
-        report = report_rows(rows, About(plain), folder.path)
+        report = report_rows(rows, About(plain), checked.report, folder.path)
     return {**report, "status": "completed"}
 
 
@@ -52,25 +50,20 @@ def _columns_read(rows: Sequence[Row]) -> str:
     return f"read as hyperparameters: {hyperparameters or 'none'}; as measures: {measures}"
 
 
-def check_analysis(config: Mapping[str, Any]) -> None:
+def check_analysis(config: Mapping[str, Any]) -> AnalysisConfig:
     """Checks all fields of an analysis.
+
+    Args:
+        config: nested dicts; fields left out take the defaults of a study.
 
     Raises:
         UserError: the first field that is wrong, what it holds and what it may hold.
     """
-    fields = flatten(config)
-    known = ["experiment", "table", *_REPORT]
-    missing = [name for name in known if name not in fields]
-    if missing:
-        raise UserError(f"the config lacks {', '.join(missing)}; see configs/analyze.py")
-    unknown = [name for name in fields if name not in known]
-    if unknown:
-        raise UserError(
-            f"the config has fields that nothing reads: {', '.join(unknown)}; remove them"
-        )
-    if not isinstance(fields["table"], str) or not fields["table"]:
+    checked = replaced(AnalysisConfig(), flatten(config))
+    if not checked.table:
         raise UserError(
             "config field table names no file; set --config.table=FILE.csv, a table with a line "
             "for each run"
         )
-    check_report(fields)
+    check_report(checked.report)
+    return checked

@@ -7,18 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rcjax.config import (
-    FREE_SECTIONS,
     RUN_FIELDS,
-    STUDY_FIELDS,
     RunConfig,
     flatten,
     is_run_field,
-    nested,
-    run_config,
     run_kind,
     unknown_axis,
 )
 from rcjax.errors import UserError
+from rcjax.study.requested import Requested
 from rcjax.training import check_config
 
 MOST_RUNS = 100_000  # beyond there is only a slip of the keys
@@ -35,20 +32,22 @@ class PlannedRun(NamedTuple):
     name: folder below runs/, such as `network=mlp,learning_rate=0.1,seed=0`; says all axes.
     axes: {field: value}, what the grid sets.
     config: of the run.
+    requested: what is computed of its network after training.
     """
 
     number: int
     name: str
     axes: dict[str, Any]
     config: RunConfig
+    requested: Requested = Requested()
 
 
-def expand(config: Mapping[str, Any]) -> list[PlannedRun]:
+def expand(base: RunConfig, grid: Mapping[str, Any]) -> list[PlannedRun]:
     """Lists the runs of a study.
 
     Args:
-        config: of the study as nested dicts; its section `grid` holds a tuple of values for each
-            axis, nested as the fields are. All other fields of a run are the same in all runs.
+        base: the fields that are the same in all runs.
+        grid: a tuple of values for each axis, nested as the fields are.
 
     Returns:
         All combinations of the values, the last axis (the seed) varying fastest. Axes are ordered
@@ -61,27 +60,15 @@ def expand(config: Mapping[str, Any]) -> list[PlannedRun]:
             runs; a run whose config is wrong.
 
     Example:
-        >>> from ml_collections import ConfigDict
-        >>> from rcjax.config import complete
-        >>> study = {"experiment": "study", "grid": {"seed": (0, 1), "learning_rate": (0.1,)}}
-        >>> [run.name for run in expand(complete(ConfigDict(study)).to_dict())]
+        >>> [run.name for run in expand(RunConfig(), {"seed": (0, 1), "learning_rate": (0.1,)})]
         ['learning_rate=0.1,seed=0', 'learning_rate=0.1,seed=1']
     """
-    given = _axes(config.get("grid", {}))
+    given = _axes(grid)
     count = math.prod(len(values) for values in given.values())
     if count > MOST_RUNS:
         sizes = " x ".join(f"{len(values)} {name}" for name, values in given.items())
         raise UserError(f"the grid has {count} runs ({sizes}); at most {MOST_RUNS} are possible")
     axes = {name: _distinct(name, values) for name, values in given.items()}
-    base = run_config(
-        nested(
-            {
-                name: value
-                for name, value in flatten(config).items()
-                if name not in STUDY_FIELDS and name.partition(".")[0] not in FREE_SECTIONS
-            }
-        )
-    )
     runs = []
     for number, values in enumerate(itertools.product(*axes.values())):
         settings = dict(zip(axes, values, strict=True))

@@ -4,24 +4,23 @@ import contextlib
 import json
 import time
 import traceback
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rcjax.config import RunConfig, run_config
 from rcjax.errors import InUseError, UserError
 from rcjax.runtime import StopRequest
-from rcjax.study.after_training import Measurements, Requested, measure_run
+from rcjax.study.after_training import Measurements, measure_run
 from rcjax.study.grid import PlannedRun
+from rcjax.study.requested import Requested
+from rcjax.study.tools import TOOLS, Tools
 from rcjax.terminal import say
-from rcjax.training import Interrupted, train
+from rcjax.training import Interrupted
 
 # How a run may end in a worker.
 COMPLETED, DIVERGED, FAILED, IN_USE, INTERRUPTED, LOST = (
     "completed", "diverged", "failed", "in use", "interrupted", "lost",
 )  # fmt: skip
-# A worker whose driver was killed lets go of its run within this time.
-LOCK_WAIT = 20.0  # seconds
 
 
 class Job(NamedTuple):
@@ -30,23 +29,25 @@ class Job(NamedTuple):
     name: of the run.
     config: of the run.
     workdir: folder of the study.
-    study: the sections `measures` and `variants` of the study's config.
+    requested: what is computed of its network after training.
     """
 
     name: str
     config: RunConfig
     workdir: str
-    study: dict[str, Any]
+    requested: Requested = Requested()
 
     def to_json(self) -> str:
         """The job as a line of JSON, without its end."""
-        return json.dumps({**self._asdict(), "config": self.config.to_dict()})
+        typed = {"config": self.config.to_dict(), "requested": self.requested.to_dict()}
+        return json.dumps(self._asdict() | typed)
 
     @classmethod
     def from_json(cls, line: str) -> "Job":
         """The job that `to_json` wrote."""
         values = json.loads(line)
-        return cls(**{**values, "config": run_config(values["config"])})
+        requested = Requested.from_dict(values["requested"])
+        return cls(values["name"], run_config(values["config"]), values["workdir"], requested)
 
     @property
     def folder(self) -> Path:
@@ -78,29 +79,30 @@ def run_folder(workdir: str | Path, name: str) -> Path:
     return Path(workdir) / "runs" / name
 
 
-def make_job(run: PlannedRun, workdir: str | Path, study: Mapping[str, Any]) -> Job:
-    """The job of a run; `study` is the study's config as nested dicts."""
-    where = str(Path(workdir).absolute())
-    requested = {section: study[section] for section in ("measures", "variants")}
-    return Job(run.name, run.config, where, requested)
+def make_job(run: PlannedRun, workdir: str | Path) -> Job:
+    """The job of a run of the study in `workdir`."""
+    return Job(run.name, run.config, str(Path(workdir).absolute()), run.requested)
 
 
 class LockWait:
-    """Time for waiting for folders in use, `LOCK_WAIT` in all: a process has it once, not for each
-    of its runs, since what a killed driver left behind lets go of all runs at the same time.
+    """How long a process waits for folders in use, over all its runs: workers of a killed driver
+    release them all at once.
     """
 
-    def __init__(self) -> None:
-        self.left = LOCK_WAIT
+    def __init__(self, tools: Tools = TOOLS) -> None:
+        self.most = self.left = tools.lock_wait
 
 
-def train_and_measure(job: Job, stop: StopRequest, lock_wait: LockWait) -> dict[str, Any]:
+def train_and_measure(
+    job: Job, stop: StopRequest, lock_wait: LockWait, tools: Tools = TOOLS
+) -> dict[str, Any]:
     """Trains a run unless it is over, computes what is missing, and returns its record.
 
     Args:
         job: the run.
         stop: set when the run should end at the next occasion, with a checkpoint.
         lock_wait: how long to wait while another process makes the run.
+        tools: what does the work.
 
     Raises:
         UserError, Interrupted: as `rcjax.training.train`.
@@ -109,42 +111,41 @@ def train_and_measure(job: Job, stop: StopRequest, lock_wait: LockWait) -> dict[
     while True:
         began = time.monotonic()
         try:
-            return _train_and_measure(job, stop)
+            return _train_and_measure(job, stop, tools)
         except InUseError:
             if lock_wait.left <= 0:
                 raise
-            if lock_wait.left == LOCK_WAIT:
-                say(f"in use by another process; waiting {LOCK_WAIT:g} s at most")
+            if lock_wait.left == lock_wait.most:
+                say(f"in use by another process; waiting {lock_wait.most:g} s at most")
             if stop.wait(0.5):
                 raise
         lock_wait.left -= time.monotonic() - began
 
 
-def _train_and_measure(job: Job, stop: StopRequest) -> dict[str, Any]:
-    record = train(job.config, job.folder)
+def _train_and_measure(job: Job, stop: StopRequest, tools: Tools) -> dict[str, Any]:
+    record = tools.train(job.config, job.folder)
     if record["status"] == COMPLETED:
+        measurements = Measurements(job.folder, job.requested)
         # Measures may take as long as the training did.
-        if (
-            stop.is_set()
-            and not Measurements(job.config, job.folder, Requested(job.study)).complete()
-        ):
+        if stop.is_set() and not measurements.complete():
             raise Interrupted("interrupted after training, all saved")
-        measure_run(job.config, job.folder, job.study, stop)
+        measure_run(job.config, measurements, stop, tools)
     return record
 
 
-def do_job(job: Job, stop: StopRequest, lock_wait: LockWait) -> Outcome:
+def do_job(job: Job, stop: StopRequest, lock_wait: LockWait, tools: Tools = TOOLS) -> Outcome:
     """Does a job and says how it ended; what it prints goes to the job's log.
 
     Args:
         job: the run.
         stop: set when the run should end at the next occasion, with a checkpoint.
         lock_wait: how long to wait while another process makes the run.
+        tools: what does the work.
     """
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with open(job.log, "a", encoding="utf-8") as log, contextlib.redirect_stdout(log):
         try:
-            return _summary(job, train_and_measure(job, stop, lock_wait))
+            return _summary(job, train_and_measure(job, stop, lock_wait, tools))
         except Interrupted as interrupted:
             return Outcome(job.name, INTERRUPTED, str(interrupted))
         except InUseError as error:

@@ -1,23 +1,26 @@
-"""The order in which a study does things."""
+"""Runs one study: plan it, see what is done, have the rest done, report."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ml_collections import ConfigDict
+
+from rcjax.config import complete
 from rcjax.errors import UserError
 from rcjax.runtime import (
     Interrupted,
+    StopRequest,
     Workdir,
     local_folder,
     require_devices,
     shared_compilations,
     stop_requests,
 )
-from rcjax.study import run_folders
 from rcjax.study.executors import batch_commands, executor_of
 from rcjax.study.foreign_runs import foreign_runs
-from rcjax.study.grid import PlannedRun, find
+from rcjax.study.grid import find
 from rcjax.study.jobs import (
     FAILED,
     IN_USE,
@@ -28,15 +31,30 @@ from rcjax.study.jobs import (
     make_job,
     train_and_measure,
 )
+from rcjax.study.plan import StudyPlan, plan_study
 from rcjax.study.progress import StudyDisplay
-from rcjax.study.reporting import report_study
-from rcjax.study.run_folders import COMPLETED, DAMAGED, MISSING, RunStatus
-from rcjax.study.validation import check_study
+from rcjax.study.reporting import about_study, report_rows
+from rcjax.study.run_folders import (
+    COMPLETED,
+    DAMAGED,
+    MISSING,
+    RunStatus,
+    is_pending,
+    make_row,
+    read_runs,
+    set_damaged_aside,
+    version_messages,
+)
+from rcjax.study.tools import TOOLS, Tools
 from rcjax.terminal import say
 
 
 def run_study(
-    config: Any, workdir: str | os.PathLike, command: Sequence[str] = ()
+    config: ConfigDict,
+    workdir: str | os.PathLike,
+    command: Sequence[str] = (),
+    *,
+    tools: Tools = TOOLS,
 ) -> dict[str, Any]:
     """Makes the runs of a grid that are missing, then the report.
 
@@ -44,10 +62,11 @@ def run_study(
     continued, and one whose config asks for further measures or variants gets those alone.
 
     Args:
-        config: an `ml_collections.ConfigDict` with `experiment = "study"`; docs/study.md explains
-            its fields. With a field `run`, that run alone is made, and no report.
+        config: with `experiment = "study"`; docs/study.md explains its fields. With a field `run`,
+            that run alone is made, and no report.
         workdir: folder of the study; made if need be.
         command: the words of the command line, for the executor that prints commands.
+        tools: what trains, measures and reports in this process.
 
     Returns:
         The report, as `report.json` holds it, with "status" "completed"; the record of the run when
@@ -58,23 +77,24 @@ def run_study(
             others were made and the report was written. The line says how to mend it.
         Interrupted: the user asked to stop; the runs at hand saved checkpoints.
     """
-    plain = config.to_dict()
-    runs = check_study(plain)
+    plan = plan_study(complete(config).to_dict())
+    settings = plan.settings
     path = local_folder(workdir)
     _check_is_no_run(path)
-    others = foreign_runs(runs, path)
-    executor = plain["executor"]["name"]
+    others = foreign_runs(plan.runs, path)
     # Where workers have the devices, the driver must not reserve their memory.
-    if config.run or executor == "in_process":
+    if settings.run or settings.executor.name == "in_process":
         require_devices()
-    if config.run:
-        return _single(find(runs, config.run), path, plain)
-    if executor == "commands":
-        return _print_commands(runs, path, plain, command)
+    if settings.run:
+        job = make_job(find(plan.runs, settings.run), path)
+        with shared_compilations(path), stop_requests() as stop:
+            return train_and_measure(job, stop, LockWait(tools), tools)
+    if settings.executor.name == "commands":
+        return _print_commands(plan, path, command)
     if others:
         say(f"{len(others)} more runs lie in {path}; they are not of this grid")
     with Workdir(path, {}).claimed(), stop_requests() as stop:
-        return Study(runs, path, plain).run(stop)
+        return Study(plan, path, tools).run(stop)
 
 
 def _check_is_no_run(path: Path) -> None:
@@ -88,26 +108,14 @@ def _check_is_no_run(path: Path) -> None:
             )
 
 
-def _single(run: PlannedRun, path: Path, study: Mapping[str, Any]) -> dict[str, Any]:
-    with shared_compilations(path), stop_requests() as stop:
-        return train_and_measure(make_job(run, path, study), stop, LockWait())
-
-
-def _print_commands(
-    runs: Sequence[PlannedRun], path: Path, study: Mapping[str, Any], command: Sequence[str]
-) -> dict[str, Any]:
-    found = run_folders.read_runs(runs, path)
-    pending = [each.run for each in found if is_pending(each, path, study)]
-    lines = batch_commands(pending, len(runs), command)
+def _print_commands(plan: StudyPlan, path: Path, command: Sequence[str]) -> dict[str, Any]:
+    found = read_runs(plan.runs, path)
+    pending = [each.run for each in found if is_pending(each, path)]
+    lines = batch_commands(pending, len(found), command)
     say("\n".join(lines))
     if damaged := damaged_runs(found, "another executor with "):
         raise UserError(damaged[0])
     return {"status": COMPLETED, "commands": lines}
-
-
-def is_pending(found: RunStatus, path: Path, study: Mapping[str, Any]) -> bool:
-    """Whether a run is still to be trained, or something to be computed of its network."""
-    return found.status == MISSING or run_folders.is_unmeasured(found, path, study)
 
 
 def damaged_runs(found: Sequence[RunStatus], means: str = "") -> list[str]:
@@ -131,37 +139,41 @@ class Study:
     """A study whose folder is claimed.
 
     Args:
-        runs: of the grid.
-        path: folder of the study.
-        config: of the study, nested and checked.
+        plan: of the study.
+        path: its folder.
+        tools: what does the runs in this process, and the report.
     """
 
-    def __init__(self, runs: Sequence[PlannedRun], path: Path, config: Mapping[str, Any]):
-        self._runs = runs
+    def __init__(self, plan: StudyPlan, path: Path, tools: Tools = TOOLS):
+        self._plan = plan
+        self._settings = plan.settings
         self._path = path
-        self._config = config
+        self._tools = tools
         self._failures: dict[str, Outcome] = {}
         self._stopped: list[Outcome] = []
 
-    def run(self, stop: Any) -> dict[str, Any]:
+    def run(self, stop: StopRequest) -> dict[str, Any]:
         """Makes what is missing, then the report.
 
         Args:
-            stop: an event; once it is set the study stops with its runs' checkpoints saved.
+            stop: once it is set the study stops with its runs' checkpoints saved.
         """
-        found = self._mend(run_folders.read_runs(self._runs, self._path))
+        found = self._mend(self._read())
         pending = [each for each in found if self._is_pending(each)]
         self._announce(found, pending)
         if pending:
             self._execute(pending, stop)
             if stop.is_set():
                 raise Interrupted(self._interruption())
-        return self._report(run_folders.read_runs(self._runs, self._path))
+        return self._report(self._read())
+
+    def _read(self) -> list[RunStatus]:
+        return read_runs(self._plan.runs, self._path)
 
     def _interruption(self) -> str:
         """What became of the runs when the user asked to stop."""
-        done = sum(each.status != MISSING for each in run_folders.read_runs(self._runs, self._path))
-        text = f"interrupted with {done} of {len(self._runs)} runs done"
+        done = sum(each.status != MISSING for each in self._read())
+        text = f"interrupted with {done} of {len(self._plan.runs)} runs done"
         if saved := sum(outcome.status == INTERRUPTED for outcome in self._stopped):
             text += f", {saved} stopped with all saved"
         for outcome in self._stopped:
@@ -175,26 +187,27 @@ class Study:
             say(f"run {each.run.name}: {each.message}")
         if not damaged:
             return found
-        if not self._config["rerun_damaged"]:
+        if not self._settings.rerun_damaged:
             say("--config.rerun_damaged=true makes them again, keeping what is there")
             return found
         for each in damaged:
-            say(run_folders.set_damaged_aside(each, self._path))
-        return run_folders.read_runs(self._runs, self._path)
+            say(set_damaged_aside(each, self._path))
+        return self._read()
 
     def _is_pending(self, found: RunStatus) -> bool:
-        return is_pending(found, self._path, self._config)
+        return is_pending(found, self._path)
 
     def _announce(self, found: Sequence[RunStatus], pending: Sequence[RunStatus]) -> None:
         missing = sum(each.status == MISSING for each in pending)
         text = f"{len(found)} runs, {missing} to train"
         if len(pending) > missing:
             text += f", {len(pending) - missing} to measure"
-        say(f"{text}; executor {self._config['executor']['name']}")
+        say(f"{text}; executor {self._settings.executor.name}")
 
-    def _execute(self, pending: Sequence[RunStatus], stop: Any) -> None:
-        execute = executor_of(self._config["executor"]["name"])
-        display = StudyDisplay(len(self._runs), len(self._runs) - len(pending))
+    def _execute(self, pending: Sequence[RunStatus], stop: StopRequest) -> None:
+        executor = self._settings.executor
+        execute = executor_of(executor.name, self._tools)
+        display = StudyDisplay(len(self._plan.runs), len(self._plan.runs) - len(pending))
         (self._path / "logs").mkdir(exist_ok=True)
 
         def report(outcome: Outcome) -> None:
@@ -204,10 +217,10 @@ class Study:
                 self._stopped.append(outcome)
             display.outcome(outcome)
 
-        jobs = [make_job(each.run, self._path, self._config) for each in pending]
+        jobs = [make_job(each.run, self._path) for each in pending]
         try:
             with shared_compilations(self._path):
-                execute(jobs, self._config["executor"], report, stop)
+                execute(jobs, executor, report, stop)
         finally:
             display.close()
 
@@ -218,10 +231,11 @@ class Study:
             # Another process may have made the run in the meantime.
             if failure is not None and not each.message and self._is_pending(each):
                 each = each._replace(message=failure.message)
-            rows.append(run_folders.make_row(each, self._path, self._config))
-        for message in run_folders.version_messages(rows):
+            rows.append(make_row(each, self._path))
+        for message in version_messages(rows):
             say(message)
-        report = report_study(rows, self._config, self._path)
+        about, options = about_study(self._plan), self._settings.report
+        report = report_rows(rows, about, options, self._path, self._tools)
         problems = [*self._incomplete(found), *damaged_runs(found)]
         if problems:
             raise UserError("; ".join(problems))

@@ -1,13 +1,13 @@
 """What the folders of a study's runs hold: which runs are over, damaged, or still to be made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rcjax.errors import DamagedError, UserError
 from rcjax.runtime import read_json, set_aside
 from rcjax.statistics import Row, names, variant_name
-from rcjax.study.after_training import Measurements, Requested
+from rcjax.study.after_training import Measurements
 from rcjax.study.grid import PlannedRun
 from rcjax.study.jobs import run_folder
 from rcjax.training import is_classical, run_workdir
@@ -64,24 +64,23 @@ def set_damaged_aside(found: RunStatus, workdir: Path) -> str:
     return f"{folder / 'record.json'} is now {set_aside(folder / 'record.json')}"
 
 
-def is_unmeasured(found: RunStatus, workdir: Path, study: Mapping[str, Any]) -> bool:
-    """Whether something is still to be computed of a run that is over."""
-    if found.status != COMPLETED:
-        return False
-    return not _measurements(found, workdir, study).complete()
+def is_pending(found: RunStatus, workdir: Path) -> bool:
+    """Whether a run is still to be trained, or something to be computed of its network."""
+    if found.status == COMPLETED:
+        return not _measurements(found.run, workdir).complete()
+    return found.status == MISSING
 
 
-def _measurements(found: RunStatus, workdir: Path, study: Mapping[str, Any]) -> Measurements:
-    return Measurements(found.run.config, run_folder(workdir, found.run.name), Requested(study))
+def _measurements(run: PlannedRun, workdir: Path) -> Measurements:
+    return Measurements(run_folder(workdir, run.name), run.requested)
 
 
-def make_row(found: RunStatus, workdir: Path, study: Mapping[str, Any]) -> Row:
+def make_row(found: RunStatus, workdir: Path) -> Row:
     """The row of a run for statistics and report.
 
     Args:
         found: the run.
         workdir: folder of the study.
-        study: the study's config as nested dicts; says which measures and variants to read.
     """
     config, record = found.run.config, found.record or {}
     axes = {name: value for name, value in found.run.axes.items() if name not in _NOT_SETTINGS}
@@ -89,9 +88,9 @@ def make_row(found: RunStatus, workdir: Path, study: Mapping[str, Any]) -> Row:
     regions = record.get("region_count", {})
     measures = {} if regions.get("mean") is None else {names.COUNT: regions["mean"]}
     if found.status == COMPLETED:
-        measurements = _measurements(found, workdir, study)
+        measurements = _measurements(found.run, workdir)
         competing = measurements.measures()
-        variants = {variant_name(n): v["mean"] for n, v in measurements.variants().items()}
+        variants = {variant_name(n): mean for n, mean in measurements.variants().items()}
         measures |= {n: v for n, v in {**competing, **variants}.items() if v is not None}
     return Row(
         name=found.run.name,

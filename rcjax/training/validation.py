@@ -6,7 +6,7 @@ from typing import Any
 
 import rcjax.data
 import rcjax.models
-from rcjax.config import RUN_FIELDS, RunConfig
+from rcjax.config import RUN_FIELDS, RunConfig, check_ranges
 from rcjax.data import AnyDataset, ImageStream, check_spread
 from rcjax.errors import UserError
 from rcjax.models import CLASSICAL_NAMES
@@ -77,10 +77,7 @@ def check_config(config: RunConfig) -> None:
     for name, choices in _CHOICES.items():
         if fields[name] not in choices:
             raise UserError(f"unknown {name} {fields[name]!r}; known: {', '.join(choices)}")
-    for name, (smallest, largest) in _RANGES.items():
-        if not smallest <= fields[name] <= largest:
-            bounds = f"at least {smallest}" + (f", at most {largest}" * (largest < math.inf))
-            raise UserError(f"config field {name} must be {bounds}, got {fields[name]}")
+    check_ranges(fields, _RANGES)
     for name in ("learning_rate", "regions.length"):
         if fields[name] <= 0:
             raise UserError(f"config field {name} must be positive, got {fields[name]}")

@@ -18,6 +18,7 @@ from rcjax.report.words import MINUS
 from rcjax.report.writing import charts_of
 from rcjax.statistics import Chance, Estimate, Interval, Options, read_table
 from rcjax.study import reporting
+from rcjax.study.plan import plan_study
 
 from ..study.small_studies import small_study
 from .report_studies import (
@@ -340,7 +341,7 @@ def test_percentage_has_the_decimals_of_its_interval():
     ],
 )
 def test_definition_of_the_count_is_complete_and_in_words(fields, definition, said):
-    found = reporting.definition(small_study(**fields).to_dict())
+    found = reporting.about_study(plan_study(small_study(**fields).to_dict())).definition
     assert found.items() >= definition.items()
     assert ("length" in found) == ("length" in definition)
     assert not {"", None} & {str(value) for value in found.values()}

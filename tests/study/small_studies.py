@@ -9,6 +9,8 @@ from rcjax.config import RunConfig
 from rcjax.config.loading import complete
 from rcjax.config.nesting import nested
 from rcjax.runtime.files import write_json
+from rcjax.study.grid import PlannedRun
+from rcjax.study.plan import plan_study
 from rcjax.training.record import run_workdir
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -34,6 +36,11 @@ def small_study(**fields: Any) -> ConfigDict:
     """Two learning rates, two seeds; a field that is None is left out."""
     given = {name: v for name, v in {**_FIELDS, **fields}.items() if v is not None}
     return complete(ConfigDict(nested(given)))
+
+
+def planned(config: ConfigDict) -> list[PlannedRun]:
+    """The runs of a study."""
+    return plan_study(config.to_dict()).runs
 
 
 def write_config(path: Path, config: ConfigDict) -> str:

@@ -9,7 +9,8 @@ from rcjax.config.loading import complete
 from rcjax.config.overrides import apply_overrides
 from rcjax.errors import UserError
 from rcjax.experiments import run_experiment
-from rcjax.study.validation import check_study
+
+from .small_studies import planned
 
 STUDY = {
     "experiment": "study",
@@ -45,7 +46,7 @@ def test_trees_from_grid_to_report(tmp_path):
 
 def test_axes_of_the_command_line_and_their_order():
     fields = {"grid.classifier.criterion": "gini,entropy", "grid.classifier.max_depth": "3,none"}
-    runs = check_study(study(**fields).to_dict())
+    runs = planned(study(**fields))
     assert [run.name for run in runs][:2] == [
         "classifier.criterion=gini,classifier.max_depth=3,seed=0",
         "classifier.criterion=gini,classifier.max_depth=3,seed=1",
@@ -66,4 +67,4 @@ def test_axes_of_the_command_line_and_their_order():
 )
 def test_refusals(fields, message):
     with pytest.raises(UserError, match=message):
-        check_study(study(**fields).to_dict())
+        planned(study(**fields))

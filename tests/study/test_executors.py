@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from rcjax.config import ExecutorSection, RunConfig
 from rcjax.errors import UserError
 from rcjax.runtime import StopRequest
 from rcjax.runtime.workdir import Workdir
@@ -21,38 +23,32 @@ from rcjax.study.jobs import Job, Outcome
 
 from .small_studies import REPOSITORY, small_study, write_config
 
-SETTINGS = {
-    "workers": 0,
-    "retries": 2,
-    "cpus_per_run": 1.0,
-    "gpus_per_run": 0.0,
-    "ray_address": "",
-}
+SETTINGS = ExecutorSection(retries=2)
 
 
 def test_cores_are_divided_among_workers(monkeypatch):
     monkeypatch.setattr(resources, "usable_cores", lambda: [0, 2, 4, 5, 6])
     assert [share.cores for share in worker_resources(SETTINGS)] == [(0,), (2,), (4,), (5,), (6,)]
-    two = [share.cores for share in worker_resources({**SETTINGS, "workers": 2})]
+    two = [share.cores for share in worker_resources(replace(SETTINGS, workers=2))]
     assert two == [(0, 2), (4, 5)]
-    assert [share.cores for share in worker_resources({**SETTINGS, "cpus_per_run": 2.0})] == two
-    seven = [share.cores for share in worker_resources({**SETTINGS, "workers": 7})]
+    assert [share.cores for share in worker_resources(replace(SETTINGS, cpus_per_run=2.0))] == two
+    seven = [share.cores for share in worker_resources(replace(SETTINGS, workers=7))]
     assert seven[5:] == [(0,), (2,)]
-    assert len(worker_resources({**SETTINGS, "cpus_per_run": 64.0})) == 1
+    assert len(worker_resources(replace(SETTINGS, cpus_per_run=64.0))) == 1
 
 
 def test_gpus_are_divided_among_workers(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,3,GPU-7")
 
     def devices(**settings):
-        found = [share.environment for share in worker_resources({**SETTINGS, **settings})]
+        found = [share.environment for share in worker_resources(replace(SETTINGS, **settings))]
         return [environment.get("CUDA_VISIBLE_DEVICES") for environment in found]
 
     assert devices(gpus_per_run=1.0) == ["1", "3", "GPU-7"]
     assert devices(gpus_per_run=2.0) == ["1,3"]
     assert devices(gpus_per_run=0.5, workers=4) == ["1", "1", "3", "3"]
     with pytest.raises(UserError, match=r"4 workers with executor.gpus_per_run = 1 need more GPUs"):
-        worker_resources({**SETTINGS, "gpus_per_run": 1.0, "workers": 4})
+        worker_resources(replace(SETTINGS, gpus_per_run=1.0, workers=4))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +82,7 @@ HIDDEN = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
 def test_gpus_nobody_asked_for_are_hidden_and_told_of(monkeypatch, capsys):
     monkeypatch.delenv("JAX_PLATFORMS")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    assert worker_resources({**SETTINGS, "workers": 1})[0].environment == HIDDEN
+    assert worker_resources(replace(SETTINGS, workers=1))[0].environment == HIDDEN
     told = "GPUs are there (2), but executor.gpus_per_run = 0, so the runs use none; --config.exec"
     assert told in capsys.readouterr().out
     given = ray.task_environment([{"CPU": 8, "GPU": 2}, {"CPU": 8}], SETTINGS)
@@ -94,7 +90,7 @@ def test_gpus_nobody_asked_for_are_hidden_and_told_of(monkeypatch, capsys):
     assert told in capsys.readouterr().out
     # Where there is none, JAX may find a device of another kind.
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    assert not HIDDEN.keys() & worker_resources({**SETTINGS, "workers": 1})[0].environment.keys()
+    assert not HIDDEN.keys() & worker_resources(replace(SETTINGS, workers=1))[0].environment.keys()
     assert not HIDDEN.keys() & ray.task_environment([{"CPU": 8}], SETTINGS).keys()
     assert not capsys.readouterr().out
 
@@ -102,17 +98,17 @@ def test_gpus_nobody_asked_for_are_hidden_and_told_of(monkeypatch, capsys):
 def test_tasks_compute_as_the_driver_would(monkeypatch):
     monkeypatch.setenv("JAX_ENABLE_X64", "1")
     monkeypatch.setenv("TFDS_DATA_DIR", "/data")
-    given = ray.task_environment([], {**SETTINGS, "gpus_per_run": 0.25, "cpus_per_run": 1.5})
+    given = ray.task_environment([], replace(SETTINGS, gpus_per_run=0.25, cpus_per_run=1.5))
     expected = {"JAX_ENABLE_X64": "1", "TFDS_DATA_DIR": "/data", "NPROC": "2"}
     assert (expected | {"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.225"}).items() <= given.items()
 
 
 def test_one_node_must_have_room_for_a_run():
     nodes = [{"CPU": 16.0}, {"CPU": 1.0, "GPU": 8.0}]
-    ray.check_resources(nodes, {**SETTINGS, "cpus_per_run": 16.0})
-    ray.check_resources(nodes, {**SETTINGS, "gpus_per_run": 1.0})
+    ray.check_resources(nodes, replace(SETTINGS, cpus_per_run=16.0))
+    ray.check_resources(nodes, replace(SETTINGS, gpus_per_run=1.0))
     with pytest.raises(UserError, match=r"no node .*\(there are nodes with 1 and 8, 16 and 0\)"):
-        ray.check_resources(nodes, {**SETTINGS, "cpus_per_run": 2.0, "gpus_per_run": 1.0})
+        ray.check_resources(nodes, replace(SETTINGS, cpus_per_run=2.0, gpus_per_run=1.0))
 
 
 def test_installed_packages_stay_behind_the_standard_library(monkeypatch):
@@ -141,16 +137,16 @@ class Mortal:
 @pytest.mark.parametrize(("deaths", "status"), [(0, "completed"), (2, "completed"), (3, "failed")])
 def test_a_run_is_tried_again_so_many_times(deaths, status):
     pool = processes._Pool([], [], retries=2, stop=StopRequest())
-    outcome = pool._attempt(Mortal(deaths), Job("one", {}, ".", {}))
+    outcome = pool._attempt(Mortal(deaths), Job("one", RunConfig(), "."))
     assert outcome.status == status
     if status == "failed":
         assert outcome.message == "its worker was killed by signal 9 (SIGKILL), 3 times; see log"
 
 
 def test_jobs_without_a_worker_fail_with_the_reason(tmp_path):
-    jobs = [Job(name, {}, str(tmp_path / "nowhere"), {}) for name in ("one", "two", "three")]
+    jobs = [Job(name, RunConfig(), str(tmp_path / "nowhere")) for name in ("one", "two", "three")]
     outcomes = []
-    processes.execute(jobs, {**SETTINGS, "workers": 2}, outcomes.append, StopRequest())
+    processes.execute(jobs, replace(SETTINGS, workers=2), outcomes.append, StopRequest())
     assert sorted(outcome.name for outcome in outcomes) == ["one", "three", "two"]
     for outcome in outcomes:
         assert outcome.status == "failed"
@@ -191,7 +187,9 @@ def test_a_task_that_was_interrupted_is_submitted_again(interruptions, stopping,
     if stopping:
         stop.set()
     tasks = TasksAtOnce(["interrupted"] * interruptions + ["completed"])
-    ray._Tasks(tasks, tasks.start_task, 2, stop).work([Job("one", {}, ".", {})], outcomes.append)
+    ray._Tasks(tasks, tasks.start_task, 2, stop).work(
+        [Job("one", RunConfig(), ".")], outcomes.append
+    )
     assert [outcome.status for outcome in outcomes] == [status]
     assert tasks.submitted == submitted
 

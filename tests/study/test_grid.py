@@ -6,10 +6,9 @@ import pytest
 
 from rcjax.config.overrides import apply_overrides
 from rcjax.errors import UserError
-from rcjax.study.grid import expand, find
-from rcjax.study.validation import check_study
+from rcjax.study.grid import find
 
-from .small_studies import small_study
+from .small_studies import planned, small_study
 
 TABLE1 = {
     "grid.network": ("resnet18", "mlp"),
@@ -21,11 +20,11 @@ TABLE1 = {
 
 
 def names(config):
-    return [run.name for run in expand(config.to_dict())]
+    return [run.name for run in planned(config)]
 
 
 def test_all_combinations_in_order_with_readable_names():
-    runs = expand(small_study(**TABLE1).to_dict())
+    runs = planned(small_study(**TABLE1))
     assert len(runs) == 2 * 3 * 2 * 3 * 3
     assert [run.number for run in runs] == list(range(len(runs)))
     first = "network=resnet18,learning_rate=0.1,batch_size=20,weight_decay=1e-05,seed="
@@ -51,13 +50,13 @@ def test_an_axis_may_be_any_field():
     config = small_study(
         **{"grid.regions.extent": ((0.0, 1.0), (-1.0, 2.0)), "grid.random_flip": (False, True)}
     )
-    runs = expand(config.to_dict())
+    runs = planned(config)
     assert runs[-1].name == "learning_rate=0.01,random_flip=True,regions.extent=-1.0_2.0,seed=1"
     assert runs[-1].config.regions.extent == (-1.0, 2.0)
 
 
 def test_a_run_is_found_by_number_or_name():
-    runs = expand(small_study().to_dict())
+    runs = planned(small_study())
     assert find(runs, "3") is runs[3]
     assert find(runs, runs[2].name) is runs[2]
     with pytest.raises(UserError, match=r"no run '4'; give a number from 0 to 3, or a name such"):
@@ -125,5 +124,5 @@ def test_words_that_no_study_takes(field, text, message):
 )
 def test_bad_studies_are_one_clear_line(fields, message):
     with pytest.raises(UserError, match=message) as raised:
-        check_study(small_study(**fields).to_dict())
+        planned(small_study(**fields))
     assert "\n" not in str(raised.value)

@@ -8,18 +8,16 @@ import pytest
 from rcjax.errors import UserError
 from rcjax.experiments import run_experiment
 from rcjax.study.executors.in_process import groups
-from rcjax.study.grid import expand
 from rcjax.study.jobs import make_job
 
-from .small_studies import small_study
+from .small_studies import planned, small_study
 
 TOGETHER = {"executor.runs_together": 3}
 GRID = {"grid.batch_size": (16, 32), "grid.learning_rate": (0.1, 0.01), "grid.seed": (0, 1)}
 
 
 def test_runs_of_equal_batch_size_go_together():
-    study = small_study(**GRID).to_dict()
-    jobs = [make_job(run, "nowhere", study) for run in expand(study)]
+    jobs = [make_job(run, "nowhere") for run in planned(small_study(**GRID))]
     sizes = [[job.config.batch_size for job in group] for group in groups(jobs, 3)]
     assert sorted(sizes) == [[16], [16, 16, 16], [32], [32, 32, 32]]
     assert [job for group in groups(jobs, 1) for job in group] == jobs

@@ -14,9 +14,8 @@ from rcjax.report.definition import sentences
 from rcjax.statistics import analyze
 from rcjax.statistics.csv_table import read_table
 from rcjax.statistics.rows import Row
-from rcjax.study.after_training import Requested
-from rcjax.study.reporting import definition
-from rcjax.study.validation import check_study
+from rcjax.study.plan import plan_study
+from rcjax.study.reporting import about_study
 
 from ..data.tiny_imagenet import make_folder
 from ..report.report_json import report_json
@@ -53,7 +52,7 @@ def test_all_runs_of_every_size_are_valid(argument):
         # The first and last value of each: scikit-learn takes its time over hundreds of forests.
         values = config["grid"]["classifier"][axis]
         config["grid"]["classifier"][axis] = values[:1] + values[1:][-1:]
-    runs = check_study(config)
+    runs = plan_study(config).runs
     assert len({run.name for run in runs}) == len(runs)
     if ":quick" in argument:
         assert len(runs) <= 12
@@ -71,7 +70,7 @@ def test_all_runs_of_every_size_are_valid(argument):
     ],
 )
 def test_grids_of_the_paper_have_its_numbers_of_runs(argument, runs):
-    assert len(check_study(load_config(argument).to_dict())) == runs
+    assert len(plan_study(load_config(argument).to_dict()).runs) == runs
 
 
 ABLATIONS = [argument for argument in SIZES if argument.startswith("configs/ablations.py")]
@@ -80,8 +79,8 @@ ABLATIONS = [argument for argument in SIZES if argument.startswith("configs/abla
 @pytest.mark.parametrize("argument", ABLATIONS)
 def test_ablations_count_as_they_say(argument):
     config = load_config(argument).to_dict()
-    run = check_study(config)[0]
-    variants = Requested(config).regions(run.config)
+    run = plan_study(config).runs[0]
+    variants = run.requested.variants
     if "adaptive" in variants:
         # The limit of finer grids has the resolution of its own, not that of the main count.
         assert variants["adaptive"].points == ADAPTIVE_POINTS[1]
@@ -101,7 +100,7 @@ def test_ablations_count_as_they_say(argument):
 def test_the_report_says_where_slices_come_from():
     config = load_config("configs/ablations.py:anchors")
     config.regions.sampling = "random_convex_pairs"
-    text = " ".join(sentences(definition(config.to_dict())))
+    text = " ".join(sentences(about_study(plan_study(config.to_dict())).definition))
     assert "100 segments between two random points of the segment that joins two inputs" in text
 
 

@@ -1,23 +1,29 @@
 """A study as a whole: what is missing is made, what is damaged is named, nothing is lost."""
 
-import dataclasses
+import functools
 import json
 import math
 import shlex
 import signal
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
-import rcjax.training.loop as training_loop
+from rcjax.config import ReportSection
 from rcjax.errors import InUseError, UserError
 from rcjax.experiments import run_experiment
 from rcjax.launch import main
+from rcjax.report import About
 from rcjax.runtime.files import write_json
 from rcjax.runtime.interruption import Interrupted
 from rcjax.runtime.workdir import Workdir
-from rcjax.study import after_training, jobs, reporting
-from rcjax.training.finished_run import FinishedRun
+from rcjax.statistics import read_table
+from rcjax.study import run_study
+from rcjax.study.reporting import report_rows
+from rcjax.study.tools import TOOLS
+from rcjax.training import train
+from rcjax.training.experiment import Experiment
 
 from ..report.report_json import report_json
 from .small_studies import (
@@ -37,22 +43,29 @@ def write_only_numbers(analysis, about, folder):
     return report
 
 
-@pytest.fixture
-def no_figures(monkeypatch):
-    monkeypatch.setattr(reporting, "write_report", write_only_numbers)
+QUICK = TOOLS._replace(train=pretend_to_train, write_report=write_only_numbers)
+
+
+def run_quick(config, folder, command=(), **tools):
+    """A study in which nothing is trained or drawn, unless by the tools that are given."""
+    return run_study(config, folder, command, tools=QUICK._replace(**tools))
 
 
 @pytest.fixture
-def trained(monkeypatch, no_figures):
-    """Nothing is trained or drawn; the names of the runs that would have been trained."""
-    names = []
+def trained():
+    """The names of the runs that `run` would have trained."""
+    return []
+
+
+@pytest.fixture
+def run(trained):
+    """Runs a study in which nothing is trained or drawn, and notes the runs in `trained`."""
 
     def train(config, folder):
-        names.append(folder.name)
+        trained.append(folder.name)
         return pretend_to_train(config, folder)
 
-    monkeypatch.setattr(jobs, "train", train)
-    return names
+    return functools.partial(run_quick, train=train)
 
 
 def records(workdir):
@@ -102,53 +115,53 @@ def test_real_runs_and_their_variants(tmp_path):
     assert all(more >= fewer for more, fewer in finer)
 
 
-def test_only_gaps_are_filled(tmp_path, trained):
-    run_experiment(small_study(**{"grid.seed": (1,)}), tmp_path)
+def test_only_gaps_are_filled(tmp_path, run, trained):
+    run(small_study(**{"grid.seed": (1,)}), tmp_path)
     assert len(trained) == 2
     before = records(tmp_path)
-    run_experiment(small_study(), tmp_path)
+    run(small_study(), tmp_path)
     assert len(trained) == 4
     assert before.items() < records(tmp_path).items()
     assert len(records(tmp_path)) == 4
-    run_experiment(small_study(), tmp_path)
+    run(small_study(), tmp_path)
     assert len(trained) == 4
-    run_experiment(small_study(**{"grid.seed": (0,)}), tmp_path)
+    run(small_study(**{"grid.seed": (0,)}), tmp_path)
     assert len(trained) == 4
     assert len(statuses(tmp_path)) == 2
 
 
-def test_a_single_run_and_no_report(tmp_path, trained):
-    record = run_experiment(small_study(run="2"), tmp_path)
+def test_a_single_run_and_no_report(tmp_path, run, trained):
+    record = run(small_study(run="2"), tmp_path)
     assert record["config"]["learning_rate"] == 0.01
     assert trained == ["learning_rate=0.01,seed=0"]
     assert not (tmp_path / "report.json").exists()
 
 
-def test_another_config_is_refused_before_anything_runs(tmp_path, trained):
-    run_experiment(small_study(run="3"), tmp_path)
+def test_another_config_is_refused_before_anything_runs(tmp_path, run, trained):
+    run(small_study(run="3"), tmp_path)
     with pytest.raises(UserError, match=r"0.01,seed=1 was made with another.*epochs: 2 -> 3"):
-        run_experiment(small_study(epochs=3), tmp_path)
+        run(small_study(epochs=3), tmp_path)
     assert len(trained) == 1
 
 
 def test_runs_of_another_study_are_refused_and_those_of_a_wider_grid_told(
-    tmp_path, trained, capsys
+    tmp_path, run, trained, capsys
 ):
-    run_experiment(small_study(), tmp_path)
+    run(small_study(), tmp_path)
     del trained[:]
     # Another axis changes all names; without the check, two recipes would lie side by side.
     other = {"grid.momentum": (0.9, 0.5), "grid.seed": (0,)}
     with pytest.raises(UserError, match=r"runs of another study, such as \S+ \(epochs: 2 -> 7\)"):
-        run_experiment(small_study(epochs=7, **other), tmp_path)
+        run(small_study(epochs=7, **other), tmp_path)
     assert not trained
     capsys.readouterr()
-    run_experiment(small_study(**other), tmp_path)
+    run(small_study(**other), tmp_path)
     assert f"4 more runs lie in {tmp_path}; they are not of this grid" in capsys.readouterr().out
     assert len(trained) == 4
 
 
-def test_damaged_records_are_named_and_made_again_on_request(tmp_path, trained, capsys):
-    run_experiment(small_study(), tmp_path)
+def test_damaged_records_are_named_and_made_again_on_request(tmp_path, run, capsys):
+    run(small_study(), tmp_path)
     whole = records(tmp_path)
     name = "learning_rate=0.1,seed=1"
     file = tmp_path / "runs" / name / "record.json"
@@ -156,7 +169,7 @@ def test_damaged_records_are_named_and_made_again_on_request(tmp_path, trained, 
     capsys.readouterr()
     damaged = rf"^1 of 4 runs is damaged, {name}; --config.rerun_damaged=true makes it again"
     with pytest.raises(UserError, match=damaged):  # exit code 2: a batch driver can tell
-        run_experiment(small_study(), tmp_path)
+        run(small_study(), tmp_path)
     out = capsys.readouterr().out
     assert f"run {name}: " in out
     assert "is damaged" in out
@@ -164,33 +177,33 @@ def test_damaged_records_are_named_and_made_again_on_request(tmp_path, trained, 
     assert statuses(tmp_path)[name] == "damaged"
     assert file.read_bytes() == whole[name][:100]
 
-    run_experiment(small_study(rerun_damaged=True), tmp_path)
+    run(small_study(rerun_damaged=True), tmp_path)
     assert records(tmp_path) == whole
     assert file.with_name("record.json.damaged1").read_bytes() == whole[name][:100]
     assert set(statuses(tmp_path).values()) == {"completed"}
 
 
-def test_record_of_another_run_is_damaged(tmp_path, trained):
-    run_experiment(small_study(), tmp_path)
+def test_record_of_another_run_is_damaged(tmp_path, run):
+    run(small_study(), tmp_path)
     whole = records(tmp_path)
     name, other = "learning_rate=0.01,seed=1", "learning_rate=0.1,seed=1"
     (tmp_path / "runs" / name / "record.json").write_bytes(whole[other])
     with pytest.raises(UserError, match=f"1 of 4 runs is damaged, {name}"):
-        run_experiment(small_study(), tmp_path)
+        run(small_study(), tmp_path)
     assert statuses(tmp_path)[name] == "damaged"
     said = "(it is the record of another run, learning_rate: 0.1 there, 0.01 here)"
     assert messages(tmp_path)[name].endswith(said)
-    run_experiment(small_study(rerun_damaged=True), tmp_path)
+    run(small_study(rerun_damaged=True), tmp_path)
     assert records(tmp_path) == whole
 
 
-def test_older_record_lacks_a_field_that_came_into_being_since(tmp_path, trained):
-    report = run_experiment(small_study(), tmp_path)
+def test_older_record_lacks_a_field_that_came_into_being_since(tmp_path, run):
+    report = run(small_study(), tmp_path)
     for file in tmp_path.glob("runs/*/record.json"):
         content = json.loads(file.read_text())
         del content["config"]["regions"]["connectivity"], content["config"]["mixup"]
         file.write_text(json.dumps(content))
-    assert run_experiment(small_study(), tmp_path)["runs"] == report["runs"]
+    assert run(small_study(), tmp_path)["runs"] == report["runs"]
 
 
 @pytest.mark.parametrize(
@@ -214,23 +227,23 @@ def test_older_record_lacks_a_field_that_came_into_being_since(tmp_path, trained
         (["test_accuracy"], None, "test_accuracy is null, but the status is completed"),
     ],
 )
-def test_record_with_wrong_content_is_damaged(tmp_path, trained, names, value, reason):
+def test_record_with_wrong_content_is_damaged(tmp_path, run, names, value, reason):
     study = small_study(**{"grid.learning_rate": (0.1,)})
-    run_experiment(study, tmp_path)
+    run(study, tmp_path)
     name = "learning_rate=0.1,seed=0"
     change(tmp_path / "runs" / name / "record.json", *names, value=value)
     with pytest.raises(UserError, match=f"1 of 2 runs is damaged, {name}"):
-        run_experiment(study, tmp_path)
+        run(study, tmp_path)
     assert f"record.json is damaged ({reason}" in messages(tmp_path)[name]
     assert list(statuses(tmp_path).values()) == ["damaged", "completed"]
 
 
-def test_damaged_config_of_a_run_sets_its_folder_aside(tmp_path, trained):
-    run_experiment(small_study(), tmp_path)
+def test_damaged_config_of_a_run_sets_its_folder_aside(tmp_path, run, trained):
+    run(small_study(), tmp_path)
     whole = records(tmp_path)
     folder = tmp_path / "runs" / "learning_rate=0.1,seed=1"
     (folder / "config.json").write_text("{")
-    run_experiment(small_study(rerun_damaged=True), tmp_path)
+    run(small_study(rerun_damaged=True), tmp_path)
     assert (folder.with_name(folder.name + ".damaged1") / "record.json").exists()
     assert len(trained) == 5
     assert {name: whole[name] for name in whole} == {
@@ -238,7 +251,7 @@ def test_damaged_config_of_a_run_sets_its_folder_aside(tmp_path, trained):
     }
 
 
-def test_one_failing_run_does_not_stop_the_others(tmp_path, monkeypatch, no_figures):
+def test_one_failing_run_does_not_stop_the_others(tmp_path):
     def train(config, folder):
         if config.learning_rate == 0.1 and config.seed == 0:
             raise UserError("data set cifar10 is missing; prepare it")
@@ -246,17 +259,15 @@ def test_one_failing_run_does_not_stop_the_others(tmp_path, monkeypatch, no_figu
             raise MemoryError("no room\nfor more")
         return pretend_to_train(config, folder)
 
-    monkeypatch.setattr(jobs, "train", train)
     with pytest.raises(UserError, match=r"2 of 4 runs are incomplete, the first .*cifar10 is miss"):
-        run_experiment(small_study(), tmp_path)
+        run_quick(small_study(), tmp_path, train=train)
     assert list(statuses(tmp_path).values()) == ["missing"] * 2 + ["completed"] * 2
     assert len(records(tmp_path)) == 2
     assert "for more" in (tmp_path / "logs" / "learning_rate=0.1,seed=1.txt").read_text()
-    monkeypatch.setattr(jobs, "train", pretend_to_train)
-    assert run_experiment(small_study(), tmp_path)["status"] == "completed"
+    assert run_quick(small_study(), tmp_path)["status"] == "completed"
 
 
-def test_diverged_runs_are_listed_and_have_no_numbers(tmp_path, monkeypatch, no_figures):
+def test_diverged_runs_are_listed_and_have_no_numbers(tmp_path):
     nothing = {
         "status": "diverged",
         **dict.fromkeys(("train_accuracy", "test_accuracy", "generalization_gap")),
@@ -268,158 +279,151 @@ def test_diverged_runs_are_listed_and_have_no_numbers(tmp_path, monkeypatch, no_
             return leave_record(config, folder, make_record(config, **nothing))
         return pretend_to_train(config, folder)
 
-    monkeypatch.setattr(jobs, "train", train)
-    report = run_experiment(small_study(**{"variants.finer.points": 20}, run="0"), tmp_path)
+    finer = small_study(**{"variants.finer.points": 20}, run="0")
+    report = run_quick(finer, tmp_path, train=train)
     assert report["status"] == "diverged"
     assert not list(tmp_path.glob("runs/*/variants.json"))
-    report = run_experiment(small_study(), tmp_path)
+    report = run_quick(small_study(), tmp_path, train=train)
     assert report["status"] == "completed"
     assert list(statuses(tmp_path).values()) == ["diverged"] * 2 + ["completed"] * 2
     assert report["runs"][0]["measures"] == {}
 
 
-def test_versions_that_differ_are_told(tmp_path, monkeypatch, capsys, no_figures):
+def test_versions_that_differ_are_told(tmp_path, capsys):
     def train(config, folder):
         versions = {"jax": f"1.{config.seed}", "numpy": "2.0"}
         return leave_record(config, folder, make_record(config, versions=versions))
 
-    monkeypatch.setattr(jobs, "train", train)
-    run_experiment(small_study(), tmp_path)
+    run_quick(small_study(), tmp_path, train=train)
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "different" in line]
     assert line.startswith("the runs were made with different jax: 1.0 (2 runs, among them lea")
     assert "1.1 (2 runs" in line
 
 
-def test_interrupted_study_says_how_to_go_on(tmp_path, monkeypatch, capsys, no_figures):
+def test_interrupted_study_goes_on_where_it_was(tmp_path):
     def train(config, folder):
         if config.seed == 1:
             raise Interrupted("interrupted after 1 epochs, all saved")
         return pretend_to_train(config, folder)
 
-    monkeypatch.setattr(jobs, "train", train)
-    file = write_config(tmp_path / "own.py", small_study())
-    command = ["launch.py", f"--config={file}", f"--workdir={tmp_path / 'study'}"]
-    assert main(command) == 130
-    assert (
-        "interrupted with 1 of 4 runs done, 1 stopped with all saved; to res"
-        in capsys.readouterr().err
-    )
-    assert not (tmp_path / "study" / "report.json").exists()
-    monkeypatch.setattr(jobs, "train", pretend_to_train)
-    assert main(command) == 0
-    assert len(records(tmp_path / "study")) == 4
+    with pytest.raises(Interrupted, match="with 1 of 4 runs done, 1 stopped with all saved"):
+        run_quick(small_study(), tmp_path, train=train)
+    assert not (tmp_path / "report.json").exists()
+    assert run_quick(small_study(), tmp_path)["status"] == "completed"
+    assert len(records(tmp_path)) == 4
+
+
+class Signalled(Experiment):
+    """An experiment that gets a signal after its last epoch, while its figures are drawn."""
+
+    def logits(self, *arguments):
+        signal.raise_signal(signal.SIGTERM)
+        return super().logits(*arguments)
+
+
+def signalled_before(config, dataset):
+    signal.raise_signal(signal.SIGTERM)
+    return Experiment(config, dataset)
 
 
 @pytest.mark.parametrize(
-    ("moment", "made"),
+    ("make", "made"),
     [
-        pytest.param("load_or_open", 0, id="while the data set is read"),
-        pytest.param("draw_figures", 1, id="after the last epoch"),
+        pytest.param(signalled_before, 0, id="while the data set is read"),
+        pytest.param(Signalled, 1, id="after the last epoch"),
     ],
 )
-def test_a_signal_at_any_moment_stops_the_study(tmp_path, monkeypatch, no_figures, moment, made):
-    real = getattr(training_loop, moment)
-
-    def signalled(*arguments, **choices):
-        monkeypatch.setattr(training_loop, moment, real)
-        signal.raise_signal(signal.SIGTERM)
-        return real(*arguments, **choices)
-
-    monkeypatch.setattr(training_loop, moment, signalled)
+def test_a_signal_at_any_moment_stops_the_study(tmp_path, make, made):
     with pytest.raises(Interrupted, match=f"interrupted with {made} of 4 runs done"):
-        run_experiment(small_study(), tmp_path)
+        run_quick(small_study(), tmp_path, train=functools.partial(train, make=make))
     assert len(records(tmp_path)) == made
     assert len(list(tmp_path.glob("runs/*/checkpoints/*"))) == 2 * made  # of its two epochs
 
 
-def test_measures_are_left_for_later_when_asked_to_stop(tmp_path, monkeypatch, no_figures):
+def test_measures_are_left_for_later_when_asked_to_stop(tmp_path):
     def train(config, folder):
         signal.raise_signal(signal.SIGTERM)
         return pretend_to_train(config, folder)
 
-    monkeypatch.setattr(jobs, "train", train)
+    study = small_study(**{"measures.names": "parameter_norm"})
     with pytest.raises(Interrupted, match="with 1 of 4 runs done, 1 stopped with all saved"):
-        run_experiment(small_study(**{"measures.names": "parameter_norm"}), tmp_path)
+        run_quick(study, tmp_path, train=train)
 
 
-def test_measures_are_kept_one_by_one(tmp_path, trained, monkeypatch):
+def nothing_read_back(config, folder):
+    return None
+
+
+def test_measures_are_kept_one_by_one(tmp_path):
     computed = []
 
-    def measure(network, names, settings, note):
+    def measure(network, names, examples, note):
         for name in names:
             computed.append(name)
             if computed == ["path_norm", "hessian_trace"]:
                 signal.raise_signal(signal.SIGTERM)
             note(name, 7.0)
 
-    network = FinishedRun(*[None] * len(dataclasses.fields(FinishedRun)))
-    monkeypatch.setattr(after_training, "load_finished_run", lambda config, folder: network)
-    monkeypatch.setattr(after_training, "_measure", measure)
     study = small_study(
         **{"grid.seed": (0,), "grid.learning_rate": (0.1,)},
         **{"measures.names": "path_norm,hessian_trace,sam_sharpness"},
     )
+    tools = {"read_back": nothing_read_back, "measure": measure}
     with pytest.raises(Interrupted):
-        run_experiment(study, tmp_path)
-    (run,) = run_experiment(study, tmp_path)["runs"]
+        run_quick(study, tmp_path, **tools)
+    (found,) = run_quick(study, tmp_path, **tools)["runs"]
     assert computed == ["path_norm", "hessian_trace", "sam_sharpness"]
-    assert run["measures"].keys() >= set(computed)
+    assert found["measures"].keys() >= set(computed)
 
 
-def test_a_run_in_use_is_left_to_the_other_process(tmp_path, monkeypatch, trained):
-    monkeypatch.setattr(jobs, "LOCK_WAIT", 0.0)
+def test_a_run_in_use_is_left_to_the_other_process(tmp_path):
     config = small_study()
     name = "learning_rate=0.1,seed=1"
     with Workdir(tmp_path / "runs" / name, {}).claimed():
         with pytest.raises(UserError, match=r"1 of 4 runs are incomplete.*in use by another"):
-            run_experiment(config, tmp_path)
+            run_quick(config, tmp_path, lock_wait=0.0)
         assert statuses(tmp_path)[name] == "missing"
-    run_experiment(config, tmp_path)
+    run_quick(config, tmp_path)
     assert set(statuses(tmp_path).values()) == {"completed"}
 
 
-def test_a_process_waits_once_for_all_its_runs_in_use(tmp_path, monkeypatch, no_figures):
+def test_a_process_waits_once_for_all_its_runs_in_use(tmp_path):
     def train(config, folder):
         attempts[folder.name] += 1
         if lets_go[folder.name] >= attempts[folder.name]:
             raise InUseError("in use")
         return pretend_to_train(config, folder)
 
-    monkeypatch.setattr(jobs, "train", train)
     first, *others = (
         f"learning_rate={rate},seed={seed}" for rate in (0.1, 0.01) for seed in (0, 1)
     )
     # The process that is just ending lets go of the run in a moment.
     attempts, lets_go = Counter(), Counter({first: 1})
-    assert run_experiment(small_study(run="0"), tmp_path / "single")["status"] == "completed"
+    found = run_quick(small_study(run="0"), tmp_path / "single", train=train)
+    assert found["status"] == "completed"
     assert attempts == {first: 2}
 
-    monkeypatch.setattr(jobs, "LOCK_WAIT", 0.4)
     attempts, lets_go = Counter(), Counter(dict.fromkeys((first, *others), 1000))
     with pytest.raises(UserError, match="4 of 4 runs are incomplete"):
-        run_experiment(small_study(), tmp_path / "all")
+        run_quick(small_study(), tmp_path / "all", train=train, lock_wait=0.4)
     assert attempts == {first: 2} | dict.fromkeys(others, 1)
 
 
-def test_measures_are_computed_when_they_are_missing_and_only_then(
-    tmp_path, trained, monkeypatch, capsys
-):
+def test_measures_are_computed_when_they_are_missing_and_only_then(tmp_path, run, trained):
     computed = []
 
-    def measure(network, names, settings, note):
-        computed.append((tuple(names), settings["examples"]))
+    def measure(network, names, examples, note):
+        computed.append((tuple(names), examples))
         for name in names:
             note(name, math.nan if name == "path_norm" else 7.0)
 
-    network = FinishedRun(*[None] * len(dataclasses.fields(FinishedRun)))
-    monkeypatch.setattr(after_training, "load_finished_run", lambda config, folder: network)
-    monkeypatch.setattr(after_training, "_measure", measure)
     one = {"grid.seed": (0,), "grid.learning_rate": (0.1,)}
 
     def study(**fields):
         computed.clear()
-        (run,) = run_experiment(small_study(**one, **fields), tmp_path)["runs"]
-        return run["measures"].keys() - {"region_count"}
+        config = small_study(**one, **fields)
+        (found,) = run(config, tmp_path, read_back=nothing_read_back, measure=measure)["runs"]
+        return found["measures"].keys() - {"region_count"}
 
     first = {"measures.names": "path_norm,hessian_trace"}
     assert study(**first) == {"hessian_trace"}  # the path norm is not defined
@@ -455,33 +459,35 @@ def test_measures_are_computed_when_they_are_missing_and_only_then(
     ],
 )
 def test_measurements_with_wrong_content_are_set_aside_and_computed_anew(
-    tmp_path, trained, monkeypatch, names, value, reason
+    tmp_path, names, value, reason
 ):
-    network = FinishedRun(*[None] * len(dataclasses.fields(FinishedRun)))
-    monkeypatch.setattr(after_training, "load_finished_run", lambda config, folder: network)
-    monkeypatch.setattr(
-        after_training, "_measure", lambda network, names, settings, note: note(*names, 7)
-    )
-    monkeypatch.setattr(
-        after_training,
-        "_count",
-        lambda network, regions: {"mean": 2, "regions": dataclasses.asdict(regions)},
-    )
+    class Counted:
+        def count(self, regions):
+            return SimpleNamespace(mean=2.0, standard_error=0.5, counts=[2])
+
+    def run(study):
+        return run_quick(
+            study,
+            tmp_path,
+            read_back=lambda config, folder: Counted(),
+            measure=lambda network, names, examples, note: note(*names, 7),
+        )
+
     study = small_study(
         **{"grid.seed": (0,), "grid.learning_rate": (0.1,)},
         **{"variants.finer.points": 20, "measures.names": "path_norm"},
     )
-    (run,) = run_experiment(study, tmp_path)["runs"]
-    assert {"path_norm", "region_count: finer"} <= run["measures"].keys()
+    (found,) = run(study)["runs"]
+    assert {"path_norm", "region_count: finer"} <= found["measures"].keys()
     kind = "variants" if names[0] == "finer" else "measures"
-    file = tmp_path / "runs" / run["name"] / f"{kind}.json"
+    file = tmp_path / "runs" / found["name"] / f"{kind}.json"
     whole = file.read_text()
     change(file, *names, value=value)
     wrong = file.read_text()
-    assert run_experiment(study, tmp_path)["runs"] == [run]
+    assert run(study)["runs"] == [found]
     assert file.read_text() == whole
     assert file.with_name(f"{file.name}.damaged1").read_text() == wrong
-    log = (tmp_path / "logs" / f"{run['name']}.txt").read_text()
+    log = (tmp_path / "logs" / f"{found['name']}.txt").read_text()
     assert f"{file.name} is damaged ({reason}); it is computed anew; the damaged file is" in log
 
 
@@ -492,14 +498,14 @@ def test_measurements_with_wrong_content_are_set_aside_and_computed_anew(
         ([2.0, 2.0, 2.0], "the measure is constant over the settings"),
     ],
 )
-def test_why_there_is_no_correlation_is_printed(tmp_path, capsys, no_figures, counts, reason):
+def test_why_there_is_no_correlation_is_printed(tmp_path, capsys, counts, reason):
     table = tmp_path / "table.csv"
     lines = [f"mlp,{0.1 / 2**i},100,{90 - i},{count}" for i, count in enumerate(counts)]
     lines += [f"vgg,{0.1 / 2**i},100,{90 - i},{3 + i}" for i in range(4)]
     header = "network,learning_rate,train_accuracy,test_accuracy,region_count"
     table.write_text("\n".join([header, *lines]))
-    command = ["launch.py", f"--config={REPOSITORY}/configs/analyze.py:quick"]
-    assert main([*command, f"--workdir={tmp_path / 'report'}", f"--config.table={table}"]) == 0
+    options = ReportSection(bootstrap_samples=10)
+    report_rows(read_table(table), About(), options, tmp_path, QUICK)
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "no correlation" in line]
     assert line.startswith(f"mlp: no correlation of region count and gap ({reason}")
 
@@ -535,11 +541,11 @@ def test_a_table_is_analysed_like_a_study(tmp_path, capsys):
     assert "config field table names no file; set --config.table=FILE" in capsys.readouterr().err
 
 
-def test_two_drivers_do_not_share_a_study(tmp_path, trained):
+def test_two_drivers_do_not_share_a_study(tmp_path, run, trained):
     with Workdir(tmp_path, {}).claimed():
         with pytest.raises(UserError, match="in use by another process"):
-            run_experiment(small_study(), tmp_path)
-        run_experiment(small_study(run="1"), tmp_path)
+            run(small_study(), tmp_path)
+        run(small_study(run="1"), tmp_path)
     assert len(trained) == 1
 
 
@@ -547,17 +553,18 @@ def test_two_drivers_do_not_share_a_study(tmp_path, trained):
 def test_workdir_that_is_a_file_is_refused(tmp_path, executor):
     (tmp_path / "file").write_text("kept")
     with pytest.raises(UserError, match="file is a file; give a folder"):
-        run_experiment(small_study(**{"executor.name": executor}), tmp_path / "file")
+        run_quick(small_study(**{"executor.name": executor}), tmp_path / "file")
 
 
-def test_folder_of_a_single_run_is_refused(tmp_path, trained):
+def test_folder_of_a_single_run_is_refused(tmp_path, run):
     pretend_to_train(small_study(), tmp_path)
     with pytest.raises(UserError, match="it is the folder of a single run; choose another"):
-        run_experiment(small_study(), tmp_path)
+        run(small_study(), tmp_path)
 
 
-def test_commands_that_are_printed_make_the_runs(tmp_path, trained, capsys, monkeypatch):
+def test_commands_that_are_printed_make_the_runs(tmp_path, run, trained, capsys, monkeypatch):
     write_config(tmp_path / "own.py", small_study())
+    monkeypatch.setattr("rcjax.study.run_study", run)
     monkeypatch.chdir(tmp_path)
     words = ["launch.py", "--config=own.py", "--workdir", "it is"]
     words += ["--config.grid.learning_rate=0.1"]
@@ -586,4 +593,4 @@ def test_commands_that_are_printed_make_the_runs(tmp_path, trained, capsys, monk
     assert main([*words, "--config.executor.name", "commands"]) == 2
     assert f"1 of 2 runs is damaged, {trained[0]}; another exec" in capsys.readouterr().err
     with pytest.raises(UserError, match="there is none; start the study by launch"):
-        run_experiment(small_study(**{"executor.name": "commands"}), tmp_path / "other")
+        run(small_study(**{"executor.name": "commands"}), tmp_path / "other")

@@ -1,14 +1,21 @@
 """Chooses an executor by name."""
 
+import functools
+
 from rcjax.errors import UserError
 from rcjax.study.executors.executor import Executor
+from rcjax.study.tools import TOOLS, Tools
 
 # "commands" runs nothing: it prints what a batch system is to run.
 NAMES = ("in_process", "processes", "ray", "commands")
 
 
-def executor_of(name: str) -> Executor:
+def executor_of(name: str, tools: Tools = TOOLS) -> Executor:
     """The executor called `name`.
+
+    Args:
+        name: one of `NAMES`.
+        tools: what does the work of a run in this process; other processes have their own.
 
     Raises:
         UserError: there is none that does runs and is called so.
@@ -20,7 +27,7 @@ def executor_of(name: str) -> Executor:
     if name == "in_process":
         from rcjax.study.executors.in_process import execute as in_process
 
-        return in_process
+        return functools.partial(in_process, tools=tools)
     if name == "ray":
         from rcjax.study.executors.ray import execute as ray
 

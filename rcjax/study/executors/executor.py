@@ -1,8 +1,9 @@
 """What an executor is: jobs in, outcomes out."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
+from rcjax.config import ExecutorSection
 from rcjax.runtime import StopRequest
 from rcjax.study.jobs import Job, Outcome
 
@@ -20,7 +21,7 @@ class Executor(Protocol):
     def __call__(
         self,
         jobs: Sequence[Job],
-        settings: Mapping[str, Any],
+        settings: ExecutorSection,
         on_outcome: OnOutcome,
         stop: StopRequest,
     ) -> None: ...

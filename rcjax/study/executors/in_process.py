@@ -2,31 +2,36 @@
 
 import contextlib
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
+from rcjax.config import ExecutorSection
 from rcjax.runtime import Interrupted, StopRequest
 from rcjax.study.executors.executor import OnOutcome
 from rcjax.study.jobs import INTERRUPTED, Job, LockWait, do_job
+from rcjax.study.tools import TOOLS, Tools
 from rcjax.terminal import say
 from rcjax.training import group_key, is_groupable, train_together
 
 
 def execute(
-    jobs: Sequence[Job], settings: Mapping[str, Any], on_outcome: OnOutcome, stop: StopRequest
+    jobs: Sequence[Job],
+    settings: ExecutorSection,
+    on_outcome: OnOutcome,
+    stop: StopRequest,
+    tools: Tools = TOOLS,
 ) -> None:
     """Does the jobs; with `runs_together` above 1, jobs that fit together are trained as one."""
-    lock_wait = LockWait()
+    lock_wait = LockWait(tools)
     with _existing_objects_left_alone():
-        for number, group in enumerate(groups(jobs, settings["runs_together"])):
+        for number, group in enumerate(groups(jobs, settings.runs_together)):
             if len(group) > 1 and not stop.is_set():
                 _train_group(group, number, stop)
             for job in group:
                 if stop.is_set():
                     return
                 # A run that was trained with its group is over by now: it is only measured.
-                outcome = do_job(job, stop, lock_wait)
+                outcome = do_job(job, stop, lock_wait, tools)
                 if outcome.status == INTERRUPTED:
                     stop.set()
                 on_outcome(outcome)

@@ -11,10 +11,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rcjax.config import ExecutorSection
 from rcjax.runtime import StopRequest
 from rcjax.study.executors.environment import python_path
 from rcjax.study.executors.executor import OnOutcome
@@ -26,14 +27,14 @@ _TICK = 0.2  # seconds between looks at `stop`
 
 
 def execute(
-    jobs: Sequence[Job], settings: Mapping[str, Any], on_outcome: OnOutcome, stop: StopRequest
+    jobs: Sequence[Job], settings: ExecutorSection, on_outcome: OnOutcome, stop: StopRequest
 ) -> None:
-    """Does the jobs in `settings["workers"]` processes; see `rcjax.study.executors.resources`.
+    """Does the jobs in `settings.workers` processes; see `rcjax.study.executors.resources`.
 
     Raises:
         UserError: fewer GPUs than asked for.
     """
-    pool = _Pool(jobs, worker_resources(settings)[: len(jobs)], settings["retries"], stop)
+    pool = _Pool(jobs, worker_resources(settings)[: len(jobs)], settings.retries, stop)
     pool.work(on_outcome)
 
 

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from rcjax.config import ExecutorSection
 from rcjax.errors import UserError
 from rcjax.runtime import StopRequest, shared_compilations, stop_requests
 from rcjax.study.executors.environment import computation_settings, python_path
@@ -26,9 +27,9 @@ _ENVIRONMENT = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "0"
 
 
 def execute(
-    jobs: Sequence[Job], settings: Mapping[str, Any], on_outcome: OnOutcome, stop: StopRequest
+    jobs: Sequence[Job], settings: ExecutorSection, on_outcome: OnOutcome, stop: StopRequest
 ) -> None:
-    """Does the jobs on the cluster at `settings["ray_address"]`, or on one that it starts here.
+    """Does the jobs on the cluster at `settings.ray_address`, or on one that it starts here.
 
     Args:
         jobs: the runs.
@@ -47,12 +48,12 @@ def execute(
         check_resources(nodes, settings)
         # Asked for at once, not by `options`: only so is a process with a GPU used for one run.
         task = ray.remote(
-            num_cpus=settings["cpus_per_run"],
-            num_gpus=settings["gpus_per_run"],
-            max_retries=settings["retries"],
+            num_cpus=settings.cpus_per_run,
+            num_gpus=settings.gpus_per_run,
+            max_retries=settings.retries,
             runtime_env={"env_vars": task_environment(nodes, settings)},
         )(_do_job)
-        _Tasks(ray, task.remote, settings["retries"], stop).work(jobs, on_outcome)
+        _Tasks(ray, task.remote, settings.retries, stop).work(jobs, on_outcome)
 
 
 class _Tasks:
@@ -134,7 +135,7 @@ def _in(folder: str) -> contextlib.AbstractContextManager:
 
 
 def task_environment(
-    nodes: Sequence[Mapping[str, float]], settings: Mapping[str, Any]
+    nodes: Sequence[Mapping[str, float]], settings: ExecutorSection
 ) -> dict[str, str]:
     """Variables that tasks get.
 
@@ -143,16 +144,16 @@ def task_environment(
         settings: the config's section `executor`.
     """
     # XLA makes as many threads as this variable says, instead of one for each core.
-    threads = {"NPROC": str(max(1, math.ceil(settings["cpus_per_run"])))}
-    if settings["gpus_per_run"] > 0:
-        return {**computation_settings(), **threads, **memory_share(settings["gpus_per_run"])}
+    threads = {"NPROC": str(max(1, math.ceil(settings.cpus_per_run)))}
+    if settings.gpus_per_run > 0:
+        return {**computation_settings(), **threads, **memory_share(settings.gpus_per_run)}
     gpus = sum(node.get("GPU", 0) for node in nodes)
     note_idle_gpus(round(gpus))
     # Ray itself hides none: it sets the variable only for tasks that have GPUs.
     return {**computation_settings(), **threads, **(without_gpus() if gpus else {})}
 
 
-def check_resources(nodes: Sequence[Mapping[str, float]], settings: Mapping[str, Any]) -> None:
+def check_resources(nodes: Sequence[Mapping[str, float]], settings: ExecutorSection) -> None:
     """A task that no node has room for would wait for ever.
 
     Args:
@@ -162,7 +163,7 @@ def check_resources(nodes: Sequence[Mapping[str, float]], settings: Mapping[str,
     Raises:
         UserError: no node has both the CPUs and the GPUs of a run.
     """
-    cpus, gpus = settings["cpus_per_run"], settings["gpus_per_run"]
+    cpus, gpus = settings.cpus_per_run, settings.gpus_per_run
     if any(node.get("CPU", 0) >= cpus and node.get("GPU", 0) >= gpus for node in nodes):
         return
     there = sorted({f"{node.get('CPU', 0):g} and {node.get('GPU', 0):g}" for node in nodes})
@@ -174,7 +175,7 @@ def check_resources(nodes: Sequence[Mapping[str, float]], settings: Mapping[str,
 
 
 @contextlib.contextmanager
-def _cluster(settings: Mapping[str, Any]) -> Iterator[Any]:
+def _cluster(settings: ExecutorSection) -> Iterator[Any]:
     """Ray, connected to its cluster; a cluster that was started here ends with the context."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -207,14 +208,14 @@ def _kept_handler(number: signal.Signals) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _connect(ray: Any, settings: Mapping[str, Any]) -> None:
-    address = settings["ray_address"]
+def _connect(ray: Any, settings: ExecutorSection) -> None:
+    address = settings.ray_address
     where: dict[str, Any] = {"address": address}
     if not address:
         # "local" starts one even if this machine belongs to a cluster.
         where = {"address": "local", "include_dashboard": False}
-        if settings["workers"]:
-            where["num_cpus"] = max(1, math.ceil(settings["workers"] * settings["cpus_per_run"]))
+        if settings.workers:
+            where["num_cpus"] = max(1, math.ceil(settings.workers * settings.cpus_per_run))
         # A cluster of this machine alone has the same files; elsewhere rcjax is to be installed.
         where["runtime_env"] = {"env_vars": python_path()}
     try:

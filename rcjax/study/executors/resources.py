@@ -3,9 +3,9 @@
 import itertools
 import os
 import subprocess
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from rcjax.config import ExecutorSection
 from rcjax.errors import UserError
 from rcjax.terminal import say
 
@@ -21,7 +21,7 @@ class WorkerResources(NamedTuple):
     environment: dict[str, str]
 
 
-def worker_resources(settings: Mapping[str, Any]) -> list[WorkerResources]:
+def worker_resources(settings: ExecutorSection) -> list[WorkerResources]:
     """Divides the machine: the resources of every worker.
 
     The division depends on the settings and the machine only, not on how many runs are left: the
@@ -35,12 +35,12 @@ def worker_resources(settings: Mapping[str, Any]) -> list[WorkerResources]:
         UserError: fewer GPUs than asked for.
     """
     cores, gpus = usable_cores(), visible_gpus()
-    if settings["gpus_per_run"] == 0:
+    if settings.gpus_per_run == 0:
         note_idle_gpus(len(gpus))
-    workers = settings["workers"] or _room(len(cores), gpus, settings)
-    if settings["gpus_per_run"] > 0 and workers > _room_on_gpus(gpus, settings):
+    workers = settings.workers or _room(len(cores), gpus, settings)
+    if settings.gpus_per_run > 0 and workers > _room_on_gpus(gpus, settings):
         raise UserError(
-            f"{workers} workers with executor.gpus_per_run = {settings['gpus_per_run']:g} need "
+            f"{workers} workers with executor.gpus_per_run = {settings.gpus_per_run:g} need "
             f"more GPUs than the {len(gpus)} there are; lower executor.workers or "
             "executor.gpus_per_run"
         )
@@ -49,20 +49,20 @@ def worker_resources(settings: Mapping[str, Any]) -> list[WorkerResources]:
     return [
         WorkerResources(
             tuple(cores[(worker * each + i) % len(cores)] for i in range(each)) if binds else (),
-            _gpu_environment(worker, gpus, settings["gpus_per_run"]),
+            _gpu_environment(worker, gpus, settings.gpus_per_run),
         )
         for worker in range(workers)
     ]
 
 
-def _room(cores: int, gpus: list[str], settings: Mapping[str, Any]) -> int:
-    if settings["gpus_per_run"] > 0:
+def _room(cores: int, gpus: list[str], settings: ExecutorSection) -> int:
+    if settings.gpus_per_run > 0:
         return max(1, _room_on_gpus(gpus, settings))
-    return max(1, int(cores / settings["cpus_per_run"]))
+    return max(1, int(cores / settings.cpus_per_run))
 
 
-def _room_on_gpus(gpus: list[str], settings: Mapping[str, Any]) -> int:
-    per_run = settings["gpus_per_run"]
+def _room_on_gpus(gpus: list[str], settings: ExecutorSection) -> int:
+    per_run = settings.gpus_per_run
     return len(gpus) // int(per_run) if per_run >= 1 else len(gpus) * round(1 / per_run)
 
 

@@ -1,0 +1,122 @@
+"""The plan of a study: its settings and its runs, all checked before anything is made."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from rcjax.config import (
+    FREE_SECTIONS,
+    RUN_FIELDS,
+    STUDY_FIELDS,
+    ExecutorSection,
+    ReportSection,
+    StudyConfig,
+    check_ranges,
+    flatten,
+    nested,
+    run_config,
+    study_config,
+)
+from rcjax.errors import UserError
+from rcjax.study.executors import NAMES as EXECUTORS
+from rcjax.study.grid import PlannedRun, expand
+from rcjax.study.requested import Requested, check_measurable, measure_names, variants_of
+
+_EXECUTOR_RANGES: dict[str, tuple[float, float]] = {
+    "executor.workers": (0, 10_000),
+    "executor.retries": (0, 1_000),
+    "executor.runs_together": (1, 10_000),
+    "executor.cpus_per_run": (0.01, 10_000),
+    "executor.gpus_per_run": (0, 1_000),
+}
+_REPORT_RANGES: dict[str, tuple[float, float]] = {
+    "report.bootstrap_samples": (10, 1_000_000),
+    "report.fitted_accuracy": (0, 100),
+    "report.seed": (0, 2**32 - 1),
+}
+
+
+class StudyPlan(NamedTuple):
+    """What a study is to do.
+
+    settings: its fields beside those of its runs.
+    runs: of the grid, in order, with what is asked of each.
+    config: as it was given, nested; the report publishes it.
+    """
+
+    settings: StudyConfig
+    runs: list[PlannedRun]
+    config: Mapping[str, Any]
+
+
+def plan_study(config: Mapping[str, Any]) -> StudyPlan:
+    """Checks all fields of a study and of all its runs.
+
+    Args:
+        config: nested dicts, `ConfigDict.to_dict()` of a complete config.
+
+    Raises:
+        UserError: the first field that is wrong, what it holds and what it may hold.
+    """
+    free = {name: config[name] for name in FREE_SECTIONS}
+    fields = flatten({name: value for name, value in config.items() if name not in free})
+    own = {name: fields.pop(name) for name in STUDY_FIELDS if name in fields}
+    base, settings = run_config(nested(fields)), study_config(own)
+    _check_executor(settings.executor)
+    check_ranges(own, {"measures.examples": (1, math.inf)})
+    check_report(settings.report)
+    _check_variants(free["variants"])
+    names = measure_names(settings.measures.names)
+    runs = []
+    for run in expand(base, free["grid"]):
+        if names:
+            check_measurable(run.name, run.config)
+        variants = variants_of(run.name, run.config, free["variants"])
+        requested = Requested(names, settings.measures.examples, variants)
+        runs.append(run._replace(requested=requested))
+    return StudyPlan(settings, runs, config)
+
+
+def _check_executor(executor: ExecutorSection) -> None:
+    check_ranges(flatten({"executor": dataclasses.asdict(executor)}), _EXECUTOR_RANGES)
+    gpus = executor.gpus_per_run
+    if gpus != 0 and not float(gpus if gpus >= 1 else 1 / gpus).is_integer():
+        raise UserError(
+            "config field executor.gpus_per_run must be a whole number, or one divided by a whole "
+            f"number (0.5: two runs share a GPU), got {gpus}"
+        )
+    if executor.name not in EXECUTORS:
+        raise UserError(f"unknown executor.name {executor.name!r}; known: {', '.join(EXECUTORS)}")
+    if executor.runs_together > 1 and executor.name != "in_process":
+        raise UserError(
+            f"config field executor.runs_together must be 1 with executor.name = {executor.name}, "
+            f"got {executor.runs_together}; runs are trained together by the executor in_process"
+        )
+
+
+def check_report(report: ReportSection) -> None:
+    """Checks the section `report`, of a study or of an analysis.
+
+    Raises:
+        UserError: the first field that is wrong.
+    """
+    check_ranges(flatten({"report": dataclasses.asdict(report)}), _REPORT_RANGES)
+    if not 0 < report.confidence < 1:
+        raise UserError(
+            f"config field report.confidence must be above 0 and below 1, got {report.confidence}"
+        )
+
+
+def _check_variants(variants: Mapping[str, Any]) -> None:
+    known = [name.removeprefix("regions.") for name in RUN_FIELDS if name.startswith("regions.")]
+    known.remove("every")  # a variant is counted once, after training
+    for name, changes in variants.items():
+        if not isinstance(changes, Mapping):
+            raise UserError(f"variants.{name} must be a section, got {changes!r}")
+        unknown = [field for field in flatten(changes) if field not in known]
+        if unknown:
+            raise UserError(
+                f"variants.{name} has fields that nothing reads: {', '.join(unknown)}; "
+                f"known: {', '.join(known)}"
+            )

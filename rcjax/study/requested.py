@@ -1,0 +1,107 @@
+"""What a study asks to compute of a run's trained network: measures, and further region counts."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rcjax import measures
+from rcjax.config import RegionsSection, RunConfig
+from rcjax.data import is_streamed
+from rcjax.errors import UserError
+from rcjax.training import check_config, is_classical
+
+
+@dataclass(frozen=True)
+class Requested:
+    """What is asked of one run.
+
+    Attributes:
+        measures: names of the competing measures.
+        examples: how many training images the costly ones read.
+        variants: {name: section `regions`} of the further counts.
+    """
+
+    measures: tuple[str, ...] = ()
+    examples: int = 1000
+    variants: Mapping[str, RegionsSection] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON can hold it."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Requested":
+        """What `to_dict` gave, after a way through JSON."""
+        variants = {
+            name: RegionsSection().replaced(fields) for name, fields in values["variants"].items()
+        }
+        return cls(tuple(values["measures"]), values["examples"], variants)
+
+
+def measure_names(text: str) -> tuple[str, ...]:
+    """The measures that the field `measures.names` asks for.
+
+    Raises:
+        UserError: a name is unknown or given twice.
+
+    >>> measure_names(""), measure_names("path_norm, hessian_trace"), len(measure_names("all")) > 9
+    ((), ('path_norm', 'hessian_trace'), True)
+    """
+    if text.strip() == "all":
+        return tuple(measures.NAMES)
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    for position, name in enumerate(names):
+        if name not in measures.NAMES:
+            raise UserError(
+                f"config field measures.names: unknown measure {name!r}; known: all, "
+                f"{', '.join(measures.NAMES)}"
+            )
+        if name in names[:position]:
+            raise UserError(f"config field measures.names: {name} is given twice")
+    return names
+
+
+def check_measurable(run: str, config: RunConfig) -> None:
+    """Checks that measures can be computed of a run.
+
+    Args:
+        run: its name.
+        config: of the run.
+
+    Raises:
+        UserError: it fits a classical classifier, or its data set stays on the disk.
+    """
+    if is_classical(config):
+        raise UserError(
+            f"config field measures.names must be empty: the measures are of networks, and run "
+            f"{run} is of network = {config.network}"
+        )
+    if is_streamed(config.dataset):
+        raise UserError(
+            "config field measures.names must be empty: the measures need all training images "
+            f"in memory, and dataset = {config.dataset} of run {run} is streamed"
+        )
+
+
+def variants_of(
+    run: str, config: RunConfig, variants: Mapping[str, Mapping[str, Any]]
+) -> dict[str, RegionsSection]:
+    """The section `regions` of every variant of a run's count, checked.
+
+    Args:
+        run: its name.
+        config: of the run.
+        variants: {name: fields of the section that it changes}.
+
+    Raises:
+        UserError: a variant cannot be counted.
+    """
+    found = {}
+    for name, changes in variants.items():
+        try:
+            found[name] = config.regions.replaced(changes)
+            check_config(dataclasses.replace(config, regions=found[name]))
+        except UserError as error:
+            raise UserError(f"variant {name} of run {run}: {error}") from error
+    return found

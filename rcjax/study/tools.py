@@ -1,0 +1,76 @@
+"""What does the long work of a study; a test hands in quicker tools."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rcjax import measures
+from rcjax.config import RunConfig
+from rcjax.data import ImageStream, normalize
+from rcjax.errors import UserError
+from rcjax.report import write_report
+from rcjax.training import (
+    FinishedRun,
+    FittedClassifier,
+    fit_classical,
+    is_classical,
+    load_finished_run,
+    measures_key,
+    train,
+)
+
+
+def read_back(config: RunConfig, folder: Path) -> FinishedRun | FittedClassifier:
+    """The trained network of a finished run; a classical classifier is fitted again.
+
+    Raises:
+        UserError: the network cannot be read.
+    """
+    return fit_classical(config) if is_classical(config) else load_finished_run(config, folder)
+
+
+def measure(
+    trained: FinishedRun, names: Sequence[str], examples: int, note: Callable[[str, float], None]
+) -> None:
+    """Computes competing measures of a trained network.
+
+    Args:
+        trained: the run.
+        names: of the measures.
+        examples: how many training images the costly ones read.
+        note: is given each measure as soon as it is known.
+
+    Raises:
+        UserError: the data set stays on the disk.
+    """
+    data, state = trained.dataset, trained.state
+    if isinstance(data, ImageStream):
+        raise UserError(
+            f"the measures need all training images in memory, but {data.name} stays on the disk; "
+            "leave measures.names empty"
+        )
+    network = measures.TrainedNetwork(
+        trained.experiment.apply,
+        state["parameters"],
+        state["model_state"],
+        trained.initial_state["parameters"],
+        images=normalize(data.train_images, data.mean, data.std),
+        labels=data.train_labels,
+        batch_size=trained.config.batch_size,
+    )
+    key, settings = measures_key(trained.config.seed), measures.Settings(examples=examples)
+    measures.compute(network, list(names), key=key, settings=settings, note=note)
+
+
+class Tools(NamedTuple):
+    """The functions that take long, and how long a process waits for folders in use."""
+
+    train: Callable[[RunConfig, Path], dict[str, Any]] = train
+    read_back: Callable[[RunConfig, Path], Any] = read_back
+    measure: Callable[[Any, Sequence[str], int, Callable[[str, float], None]], None] = measure
+    write_report: Callable[..., Mapping[str, Any]] = write_report
+    # A worker whose driver was killed lets go of its run within this time.
+    lock_wait: float = 20.0  # seconds
+
+
+TOOLS = Tools()
