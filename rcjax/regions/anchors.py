@@ -79,17 +79,13 @@ def refuse_masked(name: str, values: Any) -> None:
         raise ValueError(f"{name} hold {masked} masked values; leave out the points that have them")
 
 
-def read_block(anchors: Any, start: int, stop: int, dtype: Any = np.float32) -> Any:
+def read_block(anchors: Any, start: int, stop: int, dtype: Any = np.float32) -> np.ndarray:
     """One block of anchors in a floating dtype, checked to be finite."""
-    block = anchors[start:stop]
-    if not isinstance(block, jax.Array):
-        with np.errstate(over="ignore"):  # infinity is refused below
-            block = np.asarray(block, dtype)
-    elif block.dtype != dtype:
-        block = block.astype(dtype)
-    finite = jax.numpy.isfinite(block) if isinstance(block, jax.Array) else np.isfinite(block)
-    if not bool(finite.all()):
-        bad = start + int(np.flatnonzero(~np.asarray(finite).reshape(len(block), -1).all(1))[0])
+    with np.errstate(over="ignore"):  # infinity is refused below
+        block = np.asarray(anchors[start:stop]).astype(dtype, copy=False)
+    finite = np.isfinite(block)
+    if not finite.all():
+        bad = start + int(np.flatnonzero(~finite.reshape(len(block), -1).all(axis=1))[0])
         raise ValueError(
             f"anchors must be finite: slice {bad} holds NaN or infinity, or values beyond "
             f"{np.dtype(dtype).name}"

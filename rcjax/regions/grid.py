@@ -14,9 +14,6 @@ from rcjax.regions import simplex
 from rcjax.regions.classifier import INVALID_LABEL, OVERFLOWING_LABEL, Evaluator, invalid
 from rcjax.regions.components import count_components
 
-# In place of a count: some scores were NaN, some labels did not fit.
-_INVALID_COUNT, _OVERFLOWING_COUNT = -1, -2
-
 
 class GridCounter:
     """Counts the regions of blocks of slices on a grid.
@@ -61,26 +58,21 @@ class GridCounter:
 
     def count_labels(self, labels: Any) -> tuple[np.ndarray, np.ndarray | None]:
         """Counts int32 [slices] of labels [slices, points], and the labels if they are kept."""
+        labels = np.asarray(labels)
+        wrong = (labels <= OVERFLOWING_LABEL).any(axis=1)
+        if wrong.any():
+            raise invalid(
+                (labels == INVALID_LABEL).any(),
+                f"points of {int(wrong.sum())} of {len(labels)} slices",
+            )
         if self.dim == 1:
-            counts = _count_changes(labels)
+            counts = 1 + (labels[:, 1:] != labels[:, :-1]).sum(axis=1, dtype=np.int32)
         else:
-            counts = _count_cells(
+            counts = np.asarray(_count_cells(
                 labels, self.position, points=self.points, dim=self.dim,
                 connectivity=self.connectivity,
-            )  # fmt: skip
-        counts = np.asarray(counts)
-        if (counts < 0).any():
-            not_a_number = (counts == _INVALID_COUNT).any()
-            raise invalid(
-                not_a_number, f"points of {int((counts < 0).sum())} of {len(counts)} slices"
-            )
-        return counts, np.asarray(labels) if self.keep_labels else None
-
-
-@jax.jit
-def _count_changes(labels: jax.Array) -> jax.Array:
-    changes = labels[:, 1:] != labels[:, :-1]
-    return _mark_invalid(1 + changes.sum(axis=1, dtype=jnp.int32), labels)
+            ))  # fmt: skip
+        return counts, labels if self.keep_labels else None
 
 
 @functools.partial(jax.jit, static_argnames=("points", "dim", "connectivity"))
@@ -90,10 +82,4 @@ def _count_cells(
     grid = labels if position is None else labels[:, jnp.maximum(position, 0)]
     grid = grid.reshape(-1, *(points,) * dim)
     mask = None if position is None else (position >= 0).reshape((points,) * dim)
-    counts = count_components(grid, mask, dim=dim, connectivity=connectivity)
-    return _mark_invalid(counts, labels)
-
-
-def _mark_invalid(counts: jax.Array, labels: jax.Array) -> jax.Array:
-    counts = jnp.where((labels == OVERFLOWING_LABEL).any(axis=1), _OVERFLOWING_COUNT, counts)
-    return jnp.where((labels == INVALID_LABEL).any(axis=1), _INVALID_COUNT, counts)
+    return count_components(grid, mask, dim=dim, connectivity=connectivity)

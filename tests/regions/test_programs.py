@@ -83,9 +83,3 @@ def test_what_a_program_calls_back_is_let_go():
         function.clear_cache()
     gc.collect()
     assert [reference() for reference in references] == [None] * 2
-
-
-@pytest.mark.parametrize("parts", [1, 2, 31, 33, 1_100])
-def test_many_batches_are_joined_in_order(parts):
-    joined = evaluator._join([jnp.full(2, i) for i in range(parts)])
-    np.testing.assert_array_equal(joined, np.repeat(np.arange(parts), 2))

@@ -25,11 +25,15 @@ from rcjax.regions.classifier.probe import POINTS, check_is_function, mixes_poin
 _WORKING_SET = {"cpu": 8 * 2**20}
 _WORKING_SET_ACCELERATOR = 4 * 2**30
 _BATCH_SIZES = (32, 16_384)
+# For methods that ask for ever fewer points: every round ends in a batch that is half empty.
+_IN_ROUNDS = 16
+_BATCH_SIZES_IN_ROUNDS = {"cpu": (8, 248)}
+_BATCH_SIZES_IN_ROUNDS_ACCELERATOR = (32, 4_096)
 _HOST_BATCH_SIZE = 1_024
 _BATCHES_IN_FLIGHT = 4
-_JOINED_AT_ONCE = 32
-# Of the trace that tells classes and memory: a size that other axes hardly have.
-_TRACED_BATCH = 104
+# Of the trace that tells classes and memory: a size that other axes hardly have, and that small
+# networks are evaluated in.
+_TRACED_BATCH = 248
 
 
 class Evaluator:
@@ -40,7 +44,7 @@ class Evaluator:
         feature_shape: shape of one point.
         batch_size: points per device step; chosen from the memory of a point when None.
         in_rounds: for methods that ask for ever fewer points, round by round: the automatic batch
-            is smaller, and what does not fill a batch goes into batches of an eighth.
+            is smaller.
         devices: devices to use; all local ones when None.
 
     Attributes:
@@ -78,20 +82,22 @@ class Evaluator:
         self.mesh = Mesh(np.asarray(self.devices), ("points",))
         self._split = NamedSharding(self.mesh, PartitionSpec("points"))
         self._everywhere = NamedSharding(self.mesh, PartitionSpec())
-        program, _ = programs.split(predict, self.feature_shape, _TRACED_BATCH)
+        self._traced = programs.split(predict, self.feature_shape, _TRACED_BATCH)
+        program = self._traced[0]
         self.classes = program.classes
         self._is_proven = not mixes_points(program.jaxpr, _TRACED_BATCH)
         self.low_precision = precision_of_trace(program.jaxpr)
-        chosen = batch_size or self._automatic(program.bytes_per_point)
-        if in_rounds and batch_size is None:
-            chosen = max(_BATCH_SIZES[0], chosen // 4)
+        chosen = batch_size or self._automatic(program.bytes_per_point, in_rounds)
         self.batch_size = _round_up(chosen, self._unit)
-        self._in_rounds = in_rounds
         self._programs: dict[int, tuple[Any, Any, Any]] = {}
 
-    def _automatic(self, bytes_per_point: int) -> int:
-        memory = _WORKING_SET.get(self.devices[0].platform, _WORKING_SET_ACCELERATOR)
+    def _automatic(self, bytes_per_point: int, in_rounds: bool) -> int:
+        platform = self.devices[0].platform
+        memory = _WORKING_SET.get(platform, _WORKING_SET_ACCELERATOR)
         low, high = _BATCH_SIZES
+        if in_rounds:
+            memory //= _IN_ROUNDS
+            low, high = _BATCH_SIZES_IN_ROUNDS.get(platform, _BATCH_SIZES_IN_ROUNDS_ACCELERATOR)
         return min(max(memory // max(bytes_per_point, 1), low), high) * len(self.devices)
 
     @property
@@ -118,7 +124,13 @@ class Evaluator:
         self.prove(block)
 
     def _hold(self, block: Any) -> None:
-        self._anchors = np.asarray(block) if self.on_host else self._place(block, everywhere=True)
+        block = np.asarray(block)
+        if not self.on_host:
+            # Compiled programs hold for one number of slices: a few sizes serve for all.
+            rows = 1 << (len(block) - 1).bit_length()
+            padding = [(0, rows - len(block))] + [(0, 0)] * (block.ndim - 1)
+            block = self._place(np.pad(block, padding), everywhere=True)
+        self._anchors = block
 
     def prove(self, block: Any) -> None:
         """Has the classifier prove that it is a function, at a few points of a block.
@@ -164,13 +176,13 @@ class Evaluator:
         """Rows shared out evenly among the devices."""
         return self._place(jnp.asarray(values), everywhere=False)
 
-    def labels(self, slice_index: np.ndarray, weights: np.ndarray) -> Any:
-        """int32 labels [points]; a device array unless the classifier runs on the host."""
+    def labels(self, slice_index: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """int32 labels [points], on the host."""
         return self._evaluate("labels", slice_index, weights)[0]
 
     def scores(self, slice_index: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Scores [points, classes] (or labels [points] where there are no scores), on the host."""
-        return np.asarray(self._evaluate("scores", slice_index, weights)[0])
+        return self._evaluate("scores", slice_index, weights)[0]
 
     def labels_and_margins(self, slice_index: np.ndarray, weights: np.ndarray) -> Any:
         """int32 labels [points] and the margins [points] between the two largest scores."""
@@ -215,33 +227,30 @@ class Evaluator:
         return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
     def _make_program(self, size: int) -> tuple[Any, tuple[Any, ...]]:
+        if size == _TRACED_BATCH:
+            return self._traced
         return programs.split(self.predict, self.feature_shape, size)
 
-    def _evaluate_on_device(self, want: str, slice_index: np.ndarray, weights: np.ndarray) -> Any:
-        count = len(slice_index)
+    def _evaluate_on_device(
+        self, want: str, slice_index: np.ndarray, weights: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
+        count, size = len(slice_index), self.batch_size
+        program, arrays = self.program_for(size)
+        index = _pad(slice_index, size)
+        weight = _pad(weights.astype(np.float32, copy=False), size)
         parts: list[Any] = []
-        start = 0
-        for size in self._batches(count):
-            program, arrays = self.program_for(size)
-            index, weight = (
-                self._place(_batch(values, start, size), everywhere=False)
-                for values in (slice_index, weights)
-            )
-            parts.append(_step(arrays, self._anchors, index, weight, program=program, want=want))
+        for start in range(0, count, size):
+            batch = slice(start, start + size)
+            some = [self._share(values[batch]) for values in (index, weight)]
+            parts.append(_step(arrays, self._anchors, *some, program=program, want=want))
             if len(parts) > _BATCHES_IN_FLIGHT:
                 jax.block_until_ready(parts[-1 - _BATCHES_IN_FLIGHT])
             self._report(min(size, count - start))
-            start += size
-        jax.block_until_ready(parts)
-        return tuple(_join(part)[:count] for part in zip(*parts, strict=True))
+        return tuple(np.concatenate(part)[:count] for part in zip(*parts, strict=True))
 
-    def _batches(self, count: int) -> list[int]:
-        """Sizes of the batches for so many points: few different ones, since each is compiled."""
-        full, rest = divmod(count, self.batch_size)
-        small = _round_up(self.batch_size // 8, self._unit)
-        if self._in_rounds and rest <= self.batch_size // 2:
-            return [self.batch_size] * full + [small] * -(-rest // small)
-        return [self.batch_size] * (full + bool(rest))
+    def _share(self, values: np.ndarray) -> Any:
+        """Rows shared out among the devices; one device takes them from the host as they are."""
+        return values if len(self.devices) == 1 else self._place(values, everywhere=False)
 
     def program_for(self, size: int) -> tuple[Any, Any]:
         """The classifier at batches of one size, and the arrays it needs, on every device."""
@@ -252,11 +261,10 @@ class Evaluator:
         return self._programs[size][1:]
 
 
-def _batch(values: np.ndarray, start: int, size: int) -> np.ndarray:
-    """Rows from `start`; the last one is repeated where there are not enough."""
-    rows = values[start : start + size]
-    padding = [(0, size - len(rows))] + [(0, 0)] * (rows.ndim - 1)
-    return np.pad(rows, padding, "edge")
+def _pad(values: np.ndarray, multiple: int) -> np.ndarray:
+    """Repeats the last row up to a multiple of rows."""
+    missing = -len(values) % multiple
+    return np.concatenate([values, np.repeat(values[-1:], missing, axis=0)]) if missing else values
 
 
 @programs.compiled(static_argnames=("program", "want"))
@@ -299,16 +307,6 @@ def interpolate(anchors: Any, slice_index: Any, weights: Any) -> Any:
         points = points + weights[:, i].reshape(shape) * chosen[:, i]
         constant = constant & (chosen[:, i] == chosen[:, 0])
     return xp.where(constant, chosen[:, 0], points)
-
-
-def _join(parts: Sequence[jax.Array]) -> jax.Array:
-    """Joins the outputs of batches, a few dozen at a time: XLA is slow to compile more at once."""
-    while len(parts) > 1:
-        parts = [
-            jnp.concatenate(parts[i : i + _JOINED_AT_ONCE])
-            for i in range(0, len(parts), _JOINED_AT_ONCE)
-        ]
-    return parts[0]
 
 
 def _round_up(value: int, unit: int) -> int:
