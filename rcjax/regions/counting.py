@@ -12,6 +12,7 @@ from rcjax.regions.adaptive import (
     AdaptiveOptions,
     CompiledCounter,
     HostCounter,
+    concatenate,
     warn_of_kind,
 )
 from rcjax.regions.anchors import check_anchors, is_wide, read_block
@@ -250,24 +251,26 @@ def _by_adaptive(request: _Request) -> RegionCounts:
         locate=request.boundaries,
     )
     counter: CompiledCounter | HostCounter
-    if evaluator.on_host or request.precision == "mixed":
+    # On a CPU the host's loop reads what is evaluated where it is, and needs no compilation.
+    on_cpu = evaluator.on_host or evaluator.devices[0].platform == "cpu"
+    if on_cpu or request.precision == "mixed":
         counter = HostCounter(evaluator, options)
     else:
         automatic = request.batch_size is None
         counter = CompiledCounter(evaluator, options, automatic_batch=automatic)
-    results, lengths = [], []
+    parts, lengths = [], []
     for start, block in _blocks(request, counter.slices_per_block):
-        results.append(counter.count(block))
+        parts.append(counter.count(block))
         lengths.append(_lengths(block))
         request.progress.report(start + len(block))
-    low, high = request.extent
     warn_of_kind(counter.kind, options)
+    found = concatenate(parts).within(request.extent)
     return _result(
         request,
         evaluator,
-        counts=np.concatenate([r.counts for r in results]),
-        boundaries=tuple(low + (high - low) * b for r in results for b in r.boundaries),
-        region_labels=tuple(labels for r in results for labels in r.labels),
+        counts=found.counts,
+        boundaries=tuple(found.boundaries),
+        region_labels=tuple(found.labels),
         lengths=np.concatenate(lengths),
         score_kind=counter.kind,
     )

@@ -129,8 +129,8 @@ def _adaptively(request: Any, networks: Networks, evaluator: Evaluator) -> Netwo
         evaluator, options, automatic_batch=automatic, at_most=1 << (total - 1).bit_length()
     )
     if counter.kind is None:
-        first = read_block(request.anchors, 0, min(total, 8))
-        counter.take(nature_of_networks(networks, first, request.extent, len(counter.coarse)))
+        some = read_block(request.anchors, 0, min(total, 8))
+        counter.take(nature_of_networks(networks, some, request.extent, len(counter.coarse)))
     counted = Counted(request, networks.count)
     program, arrays = networks.program(evaluator, counter.sizes.batch)
     chunks = chunks_of(networks.count, _NETWORKS_PER_CALL, len(evaluator.devices))

@@ -328,7 +328,7 @@ def test_the_count_does_not_depend_on_the_scale_of_the_scores(scale):
         (None, {"initial_intervals": 0}, "initial_intervals must be at least 1"),
         (None, {"safety": 0.0}, "safety must be a positive number"),
         (None, {"safety": float("nan")}, "safety must be a positive number"),
-        (lambda i, x: np.full((len(i), 2), np.nan), {}, "33 of 33 points have scores that are NaN"),
+        (lambda i, x: np.full((len(i), 2), np.nan), {}, "NaN for 33 of 33 points"),
         (lambda i, x: np.zeros(len(i)), {}, r"shape \[points, classes\].*got shape \(33,\)"),
         (lambda i, x: np.zeros((3, 2)), {}, r"for 33 points, got shape \(3, 2\)"),
         (lambda i, x: np.zeros((len(i), 0)), {}, "at least one class"),

@@ -1,12 +1,19 @@
 """The compiled adaptive count against the host's loop, and the kinds of scores it tells apart."""
 
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from rcjax import count_regions, on_host
-from rcjax.regions.adaptive import compiled
+from rcjax.regions.adaptive import AdaptiveOptions, CompiledCounter, compiled
+from rcjax.regions.classifier import Evaluator
 
 RANDOM = np.random.default_rng(0)
 ENDS = RANDOM.normal(size=(60, 2, 6)).astype(np.float32)
@@ -28,34 +35,67 @@ def saturated(x):
     return jax.nn.softmax(20 * relu(x))
 
 
-def same_on_host(function):
-    compiled_function = jax.jit(function)
-    return on_host(lambda x: np.asarray(compiled_function(x)), batch_size=4096)
-
-
-@pytest.mark.parametrize(("function", "locate"), [(relu, True), (wavy, False), (saturated, False)])
-def test_it_finds_what_the_loop_of_the_host_finds(function, locate):
-    here, there = (
-        count_regions(f, ENDS, method="adaptive", boundaries=locate, extent=(-0.5, 2))
-        for f in (function, same_on_host(function))
+def compiled_counter(function, **options):
+    """What counts where the host's arrays are not the device's."""
+    evaluator = Evaluator(function, ENDS.shape[2:], in_rounds=True)
+    return CompiledCounter(
+        evaluator, AdaptiveOptions(points=8_193, **options), automatic_batch=True
     )
-    assert here.score_kind == there.score_kind == "continuous"
-    assert here.mean > 2
+
+
+@pytest.mark.parametrize(
+    ("function", "locate"),
+    [(relu, True), (saturated, False), pytest.param(wavy, False, marks=pytest.mark.slow)],
+)
+def test_it_finds_what_the_loop_of_the_host_finds(function, locate):
+    extent = (-0.5, 2)
+    counter = compiled_counter(function, extent=extent, locate=locate)
+    here = counter.count(ENDS).within(extent)
+    there = count_regions(function, ENDS, method="adaptive", boundaries=locate, extent=extent)
+    assert counter.kind == there.score_kind == "continuous"
+    assert there.mean > 2
     np.testing.assert_array_equal(here.counts, there.counts)
     # Rounding may move a point by a step of the fine grid, which may ask for one point more.
-    assert abs(here.evaluations - there.evaluations) <= 0.002 * there.evaluations
-    for name, tolerance in (("boundaries", 2e-4), ("region_labels", 0)):
-        for one, other in zip(getattr(here, name), getattr(there, name), strict=True):
-            np.testing.assert_allclose(one, other, atol=tolerance)
+    evaluations = counter.evaluator.evaluations
+    assert abs(evaluations - there.evaluations) <= 0.002 * there.evaluations
+    for one, other in zip(here.boundaries, there.boundaries, strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-4)
+    for one, other in zip(here.labels, there.region_labels, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
+def test_any_number_of_devices_finds_the_same():
+    program = """
+        import sys; sys.path.insert(0, sys.argv[1])
+        import jax, numpy as np
+        from test_adaptive_compiled import ENDS, AdaptiveOptions, CompiledCounter, Evaluator, relu
+        options = AdaptiveOptions(points=8_193)
+        one, four = (
+            CompiledCounter(
+                Evaluator(relu, (6,), batch_size=100, devices=devices), options,
+                automatic_batch=False,
+            ).count(ENDS)
+            for devices in (jax.local_devices()[:1], jax.local_devices())
+        )
+        assert len(jax.local_devices()) == 4
+        np.testing.assert_array_equal(one.counts, four.counts)
+        np.testing.assert_array_equal(one.evaluations, four.evaluations)
+    """
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), str(Path(__file__).parent)],
+        check=True,
+        env={**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=4"},
+    )
+
+
+@pytest.mark.slow
 def test_segments_that_need_more_room_are_counted_in_smaller_blocks(monkeypatch):
     expected = count_regions(wavy, ENDS, method="adaptive", safety=50.0)
     assert expected.evaluations > 100 * len(ENDS)
-    monkeypatch.setattr(compiled, "LARGEST_POOL", 4 * 64)  # four scores a point, one segment
-    crowded = count_regions(wavy, ENDS, method="adaptive", safety=50.0)
+    monkeypatch.setattr(compiled, "LARGEST_POOL", 4 * 64)  # four scores, one segment
+    crowded = compiled_counter(wavy, safety=50.0).count(ENDS)
     np.testing.assert_array_equal(crowded.counts, expected.counts)
-    assert crowded.evaluations == expected.evaluations
 
 
 def test_diverged_networks_are_refused():

@@ -14,7 +14,9 @@ from rcjax.regions.adaptive.result import AdaptiveResult
 from rcjax.regions.adaptive.score_kind import PROBED_SLICES, ScoreKind, nature_of, places
 from rcjax.regions.classifier import Evaluator, labels_of, refuse_invalid
 
-SLICES_PER_BATCH = 4
+# Segments of a block; the more, the less the rounds that ask for few points weigh.
+SLICES_PER_BATCH = 8
+FEWEST_PER_BLOCK = 256
 
 
 class HostCounter:
@@ -28,7 +30,7 @@ class HostCounter:
     def __init__(self, evaluator: Evaluator, options: AdaptiveOptions):
         self.evaluator, self.options = evaluator, options
         self.kind: ScoreKind | None = None
-        self.slices_per_block = SLICES_PER_BATCH * evaluator.batch_size
+        self.slices_per_block = max(SLICES_PER_BATCH * evaluator.batch_size, FEWEST_PER_BLOCK)
 
     def count(self, block: Any) -> AdaptiveResult:
         """Counts the segments [slices, 2, *features] of a block."""

@@ -32,7 +32,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rcjax.regions.adaptive.points import Evaluate, PointEvaluator, coarse_grid, merge
+from rcjax.regions.adaptive.points import Evaluate, PointEvaluator, coarse_grid
 from rcjax.regions.adaptive.refinement import by_labels, by_scores
 from rcjax.regions.adaptive.result import AdaptiveResult, concatenate, summarize
 
@@ -109,20 +109,21 @@ def count_adaptive(
     done, group = 0, SLICES_IN_FIRST_GROUP
     while done < num_slices:
         slices = np.arange(done, min(done + group, num_slices))
-        known = evaluator.first(slices, coarse)
-        classes = known.scores.shape[1]
-        while True:
+        known, fresh = evaluator.first(slices, coarse), 1
+        while fresh < known.used:
             if on_round is not None:
-                on_round(done, int(known.fresh.sum()))
-            slice_index, position = (
-                by_scores(known, safety, locate_boundaries) if has_scores else by_labels(known)
+                on_round(done, known.used - fresh)
+            left, position = (
+                by_scores(known, fresh, safety, locate_boundaries)
+                if has_scores
+                else by_labels(known, fresh)
             )
-            if len(position) == 0:
-                break
-            known = merge(known, evaluator.more(slice_index, position))
-        parts.append(summarize(known, slices, evaluator.grid))
+            fresh = known.used
+            if len(left):
+                evaluator.more(known, left, position)
+        parts.append(summarize(known, slices, len(coarse), evaluator.grid))
         done += len(slices)
-        group = max(64, SCORES_IN_A_GROUP // (len(coarse) * max(classes, 1)))
+        group = max(64, SCORES_IN_A_GROUP // (len(coarse) * max(len(known.scores), 1)))
     return concatenate(parts)
 
 

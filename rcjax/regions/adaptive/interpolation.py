@@ -24,9 +24,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-# Halvings that locate a crossing: to far below any grid step, and to the precision of float32.
-HALVINGS_FLOAT64 = 40
-HALVINGS_FLOAT32 = 24
+# Halvings that locate a crossing to the precision of float32.
+HALVINGS = 24
+# Parts into which numpy cuts an interval at a time, twice over: few calls for many intervals. The
+# straight line through the ends of what is left is as good as the interpolation.
+PARTS = 32
 
 
 class Intervals(NamedTuple):
@@ -81,8 +83,7 @@ def intervals_of(position: Any, scores: Any, exists: Any, top: Any) -> Intervals
 def of_class(values: Any, label: Any) -> Any:
     """values[..., label[i], i]: one class of values [..., classes, intervals]."""
     if namespace(values) is np:
-        index = label.reshape((1,) * (values.ndim - 1) + (-1,))
-        return np.take_along_axis(values, index, axis=-2)[..., 0, :]
+        return values[..., label, np.arange(values.shape[-1])]
     # A sum over the one class: a gather takes longer to compile and no less to run.
     classes = np.arange(values.shape[-2], dtype=np.int32)[:, None]
     return jnp.where(classes == label, values, 0).sum(axis=-2)
@@ -90,9 +91,7 @@ def of_class(values: Any, label: Any) -> Any:
 
 def interpolate(intervals: Intervals, u: Any) -> Any:
     """Margins [places, classes, intervals] at the places u, float32 [places, intervals]."""
-    u = u[:, None]
-    bend = (1 - u) * intervals.bend_left + u * intervals.bend_right
-    return (1 - u) * intervals.left + u * intervals.right - u * (1 - u) * bend
+    return _cubic(u[:, None], *intervals[:4])
 
 
 def roughness(intervals: Intervals, top: Any = None) -> Any:
@@ -111,23 +110,35 @@ def crossing(intervals: Intervals, second: Any) -> Any:
     The margin must not be negative at the left end and not be positive at the right one; of several
     zeros, one is found. Computed in float64 for numpy arrays.
     """
-    xp = namespace(intervals.left)
-    wide = np.float64 if xp is np else np.float32
-    left, right, bend_left, bend_right = (
-        of_class(values, second).astype(wide) for values in intervals[:4]
-    )
+    if namespace(intervals.left) is np:
+        return _crossing_by_parts(intervals, second)
+    ends_and_bends = [of_class(values, second) for values in intervals[:4]]
 
     def halve(_: Any, bounds: tuple[Any, Any]) -> tuple[Any, Any]:
         low, high = bounds
         u = (low + high) / 2
-        bend = (1 - u) * bend_left + u * bend_right
-        positive = (1 - u) * left + u * right - u * (1 - u) * bend > 0
-        return xp.where(positive, u, low), xp.where(positive, high, u)
+        positive = _cubic(u, *ends_and_bends) > 0
+        return jnp.where(positive, u, low), jnp.where(positive, high, u)
 
-    bounds = xp.zeros_like(left), xp.ones_like(left)
-    if xp is np:
-        for i in range(HALVINGS_FLOAT64):
-            bounds = halve(i, bounds)
-    else:
-        bounds = jax.lax.fori_loop(0, HALVINGS_FLOAT32, halve, bounds)
+    bounds = jnp.zeros_like(ends_and_bends[0]), jnp.ones_like(ends_and_bends[0])
+    bounds = jax.lax.fori_loop(0, HALVINGS, halve, bounds)
     return (bounds[0] + bounds[1]) / 2
+
+
+def _crossing_by_parts(intervals: Intervals, second: Any) -> Any:
+    ends_and_bends = [of_class(values, second).astype(np.float64) for values in intervals[:4]]
+    low, width = np.zeros(len(ends_and_bends[0])), 1.0
+    for _ in range(2):
+        u = low + width * np.arange(1, PARTS)[:, None] / PARTS
+        positive = _cubic(u, *ends_and_bends) > 0
+        low = low + width * np.logical_and.accumulate(positive).sum(axis=0) / PARTS
+        width = width / PARTS
+    left, right = (_cubic(u, *ends_and_bends) for u in (low, low + width))
+    fall = left - right
+    share = np.divide(left, fall, out=np.full(len(low), 0.5), where=fall > 0)
+    return low + width * np.clip(share, 0, 1)
+
+
+def _cubic(u: Any, left: Any, right: Any, bend_left: Any, bend_right: Any) -> Any:
+    bend = (1 - u) * bend_left + u * bend_right
+    return (1 - u) * left + u * right - u * (1 - u) * bend

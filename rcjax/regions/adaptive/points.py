@@ -1,13 +1,13 @@
-"""The points a segment count has evaluated so far, of all segments in one sorted list."""
+"""The points that the host's loop has evaluated so far, linked to their neighbours."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from rcjax.regions.adaptive.score_kind import PROBABILITY_TOLERANCE
+from rcjax.regions.classifier import labels_of, refuse_invalid
 
 Evaluate = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -32,19 +32,83 @@ def coarse_grid(points: int, intervals: int) -> np.ndarray:
     return np.unique(np.rint(share * (points - 1)).astype(np.int64))
 
 
-class EvaluatedPoints(NamedTuple):
-    """Evaluated points, sorted by segment and then by position.
+class Points:
+    """Evaluated points of many segments.
 
-    slice_index and position are int64 [points]; labels int64 [points]; scores float32
-    [points, classes], or [points, 0] when only labels are known; fresh is bool [points], true
-    for the points of the latest round.
+    A point stays in the row where it was put, behind those of the rounds before; links lead to its
+    neighbours, so that a new point costs a few writes, whatever the number of points. Row 0 stands
+    for "none": what lies before the first point of a segment and after the last.
+
+    Args:
+        classes: scores of a point, 0 where only labels are known.
+        capacity: rows to begin with.
+
+    Attributes:
+        used: rows in use, row 0 included.
+        segment, position, before, after, label: int64 [rows].
+        scores: float32 [classes, rows].
     """
 
-    slice_index: np.ndarray
-    position: np.ndarray
-    labels: np.ndarray
-    scores: np.ndarray
-    fresh: np.ndarray
+    def __init__(self, classes: int, capacity: int):
+        self.used = 1
+        self._columns = np.zeros((5, capacity + 1), np.int64)
+        self.scores = np.zeros((classes, capacity + 1), np.float32)
+        self._name_columns()
+
+    def _name_columns(self) -> None:
+        self.segment, self.position, self.before, self.after, self.label = self._columns
+
+    def insert(
+        self,
+        segment: np.ndarray,
+        position: np.ndarray,
+        before: np.ndarray,
+        after: np.ndarray,
+        label: np.ndarray,
+        scores: np.ndarray,
+    ) -> None:
+        """Adds points [new], with scores [new, classes], between existing ones or new ones."""
+        rows = self._rows_for(len(segment))
+        self._columns[:, rows] = segment, position, before, after, label
+        self.scores[:, rows] = scores.T
+        new = np.arange(rows.start, rows.stop)
+        self.after[before] = new
+        self.before[after] = new
+        self.after[0] = self.before[0] = 0
+
+    def _rows_for(self, count: int) -> slice:
+        rows = slice(self.used, self.used + count)
+        missing = rows.stop - len(self.position)
+        if missing > 0:
+            more = max(missing, len(self.position))
+            self._columns = np.pad(self._columns, ((0, 0), (0, more)))
+            self.scores = np.pad(self.scores, ((0, 0), (0, more)))
+            self._name_columns()
+        self.used = rows.stop
+        return rows
+
+    def touched(self, fresh: int) -> np.ndarray:
+        """Left ends of the intervals with room inside and a point from row `fresh` on around them.
+
+        The six points around an interval decide on it.
+        """
+        new = np.arange(fresh, self.used)
+        near = np.zeros(self.used, bool)
+        near[new] = True
+        for links, steps in ((self.before, 3), (self.after, 2)):
+            there = new
+            for _ in range(steps):
+                there = links[there]
+                near[there] = True
+        left = np.flatnonzero(near)
+        # Nothing comes after row 0 and after the last point of a segment: their width is not > 1.
+        return left[self.position[self.after[left]] - self.position[left] > 1]
+
+    def changes(self) -> np.ndarray:
+        """Left ends of the intervals whose ends differ in label, in order along the segments."""
+        after = self.after[: self.used]
+        left = np.flatnonzero((self.label[: self.used] != self.label[after]) & (after > 0))
+        return left[np.lexsort((self.position[left], self.segment[left]))]
 
 
 class PointEvaluator:
@@ -61,35 +125,42 @@ class PointEvaluator:
         self.has_scores = has_scores
         self.is_probability = np.zeros(num_slices, bool)
 
-    def first(self, slices: np.ndarray, positions: np.ndarray) -> EvaluatedPoints:
-        """The same positions on every one of the given segments."""
-        slice_index = np.repeat(slices, len(positions))
+    def first(self, slices: np.ndarray, positions: np.ndarray) -> Points:
+        """The same positions on every one of the given segments, one segment after the other."""
+        segment = np.repeat(slices, len(positions))
         position = np.tile(positions, len(slices))
-        labels, scores = self._call(slice_index, position)
+        labels, scores = self._call(segment, position)
         if self.has_scores:
             near_one = np.abs(scores.sum(axis=1) - 1) < PROBABILITY_TOLERANCE
             row_ok = near_one & (scores >= 0).all(axis=1) & (scores <= 1).all(axis=1)
             self.is_probability[slices] = row_ok.reshape(len(slices), -1).all(axis=1)
-        return self._points(slice_index, position, labels, scores)
+        points = Points(scores.shape[1], 3 * len(segment))
+        row = np.arange(1, len(segment) + 1).reshape(len(slices), -1)
+        before, after = row - 1, row + 1
+        before[:, 0] = after[:, -1] = 0
+        points.insert(
+            segment, position, before.reshape(-1), after.reshape(-1), labels,
+            self._interpolable(segment, scores),
+        )  # fmt: skip
+        return points
 
-    def more(self, slice_index: np.ndarray, position: np.ndarray) -> EvaluatedPoints:
-        """Further points, one for each pair of segment and position."""
-        labels, scores = self._call(slice_index, position)
-        return self._points(slice_index, position, labels, scores)
+    def more(self, points: Points, left: np.ndarray, position: np.ndarray) -> None:
+        """Adds a point to each of the intervals that begin at the rows `left`."""
+        segment = points.segment[left]
+        labels, scores = self._call(segment, position)
+        scores = self._interpolable(segment, scores)
+        points.insert(segment, position, left, points.after[left], labels, scores)
 
-    def _points(
-        self, slice_index: np.ndarray, position: np.ndarray, labels: np.ndarray, scores: np.ndarray
-    ) -> EvaluatedPoints:
-        saturating = self.is_probability[slice_index]
-        if saturating.any():
-            smallest = np.finfo(np.float32).tiny
-            logarithms = np.log(np.maximum(scores, smallest))
-            scores = np.where(saturating[:, None], logarithms, scores)
-        return EvaluatedPoints(slice_index, position, labels, scores, np.ones(len(labels), bool))
+    def _interpolable(self, segment: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        saturating = self.is_probability[segment]
+        if not saturating.any():
+            return scores
+        logarithms = np.log(np.maximum(scores, np.finfo(np.float32).tiny))
+        return np.where(saturating[:, None], logarithms, scores)
 
-    def _call(self, slice_index: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _call(self, segment: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         coordinates = self.grid[position][:, None]
-        values = np.asarray(self.evaluate(slice_index.astype(np.int32), coordinates))
+        values = np.asarray(self.evaluate(segment.astype(np.int32), coordinates))
         wanted = "[points, classes]" if self.has_scores else "[points]"
         if values.ndim != (2 if self.has_scores else 1) or len(values) != len(position):
             raise ValueError(
@@ -105,36 +176,8 @@ class PointEvaluator:
             return values.astype(np.int64), np.zeros((len(values), 0), np.float32)
         if values.shape[1] == 0:
             raise ValueError("scores need at least one class, got shape " + str(values.shape))
-        if np.isnan(values).any():
-            raise ValueError(
-                f"{np.count_nonzero(np.isnan(values).any(axis=1))} of {len(values)} points have "
-                "scores that are NaN: check the parameters and the inputs"
-            )
+        labels = labels_of(values)
+        refuse_invalid(labels)
         # Infinite scores keep their order; differences of the clipped ones stay finite.
         clipped = np.clip(values, -LARGEST_SCORE, LARGEST_SCORE)
-        return values.argmax(axis=1), clipped.astype(np.float32, copy=False)
-
-
-def merge(points: EvaluatedPoints, new: EvaluatedPoints) -> EvaluatedPoints:
-    """Both sets in order; only the points of `new` are fresh afterwards."""
-    aged = points._replace(fresh=np.zeros(len(points.fresh), bool))
-    joined = [np.concatenate(pair) for pair in zip(aged, new, strict=True)]
-    order = np.lexsort((joined[1], joined[0]))
-    return EvaluatedPoints(*(column[order] for column in joined))
-
-
-def open_intervals(points: EvaluatedPoints) -> np.ndarray:
-    """Left ends of the intervals with room inside and news within two points either side."""
-    same_slice = points.slice_index[1:] == points.slice_index[:-1]
-    roomy = points.position[1:] - points.position[:-1] > 1
-    near_news = points.fresh.copy()
-    for distance in (1, 2):
-        near_news[distance:] |= points.fresh[:-distance]
-        near_news[:-distance] |= points.fresh[distance:]
-    return np.flatnonzero(same_slice & roomy & (near_news[1:] | near_news[:-1]))
-
-
-def label_changes(points: EvaluatedPoints) -> np.ndarray:
-    """Left ends of the intervals whose two ends have different labels."""
-    same_slice = points.slice_index[1:] == points.slice_index[:-1]
-    return np.flatnonzero(same_slice & (points.labels[1:] != points.labels[:-1]))
+        return labels, clipped.astype(np.float32, copy=False)

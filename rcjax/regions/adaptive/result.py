@@ -7,98 +7,137 @@ from typing import NamedTuple
 import numpy as np
 
 from rcjax.regions.adaptive.interpolation import crossing
-from rcjax.regions.adaptive.points import EvaluatedPoints, label_changes
+from rcjax.regions.adaptive.points import Points
 from rcjax.regions.adaptive.pool import AFTER, LABEL, POSITION, SEGMENT
-from rcjax.regions.adaptive.refinement import gather
+from rcjax.regions.adaptive.refinement import gather, in_chunks
 from rcjax.regions.adaptive.rounds import Found
 
 
 class AdaptiveResult(NamedTuple):
-    """The regions of every segment. Lists have one entry per segment; c is its count.
+    """The regions of every segment, one segment after the other; c is the count of a segment.
 
     counts: int32 [slices], regions per segment, at least 1.
-    boundaries: float64 [c - 1] each, ascending positions in [0, 1] where the label changes. They
-        are interpolated, unless the boundaries were located on the grid.
-    brackets: float64 [c - 1, 2] each, evaluated positions on either side of every boundary with
+    all_boundaries: float64, ascending positions in [0, 1] where the label changes, c - 1 a segment.
+        They are interpolated, unless the boundaries were located on the grid.
+    all_brackets: float64 [..., 2], evaluated positions on either side of every boundary with
         different labels: a change of label between the two is certain.
-    labels: int32 [c] each, the labels of the regions from 0 to 1.
+    all_labels: int32, the labels of the regions from 0 to 1, c a segment.
     evaluations: int32 [slices], distinct points evaluated.
     """
 
     counts: np.ndarray
-    boundaries: list[np.ndarray]
-    brackets: list[np.ndarray]
-    labels: list[np.ndarray]
+    all_boundaries: np.ndarray
+    all_brackets: np.ndarray
+    all_labels: np.ndarray
     evaluations: np.ndarray
 
+    def within(self, extent: tuple[float, float]) -> AdaptiveResult:
+        """The same with positions in coordinates of a slice, in place of [0, 1]."""
+        low, high = extent
+        boundaries, brackets = (
+            low + (high - low) * values for values in (self.all_boundaries, self.all_brackets)
+        )
+        return self._replace(all_boundaries=boundaries, all_brackets=brackets)
 
-def summarize(points: EvaluatedPoints, slices: np.ndarray, grid: np.ndarray) -> AdaptiveResult:
-    """The result for `slices` (consecutive, ascending), whose points these are."""
-    at = label_changes(points)
-    low, high = points.position[at], points.position[at + 1]
-    if points.scores.shape[1]:
-        u = crossing(gather(points, at), points.labels[at + 1])
-    else:
-        u = np.full(len(at), 0.5)
-    boundaries = grid[low] + u * (grid[high] - grid[low])
-    brackets = np.stack([grid[low], grid[high]], axis=1)
-    changes = np.bincount(points.slice_index[at] - slices[0], minlength=len(slices))
-    counts = changes + 1
-    starts = np.searchsorted(points.slice_index, slices)
-    # A region's label is that of the point after the change; the first region's, of the first.
-    piece_labels = points.labels[np.sort(np.concatenate([starts, at + 1]))].astype(np.int32)
-    splits = np.cumsum(changes)[:-1]
-    return AdaptiveResult(
-        counts.astype(np.int32),
-        np.split(boundaries, splits),
-        np.split(brackets, splits),
-        np.split(piece_labels, np.cumsum(counts)[:-1]),
-        np.bincount(points.slice_index - slices[0], minlength=len(slices)).astype(np.int32),
+    @property
+    def boundaries(self) -> list[np.ndarray]:
+        """The boundaries of each segment, float64 [c - 1]."""
+        return _split(self.all_boundaries, self.counts - 1)
+
+    @property
+    def brackets(self) -> list[np.ndarray]:
+        """The brackets of each segment, float64 [c - 1, 2]."""
+        return _split(self.all_brackets, self.counts - 1)
+
+    @property
+    def labels(self) -> list[np.ndarray]:
+        """The labels of the regions of each segment, int32 [c]."""
+        return _split(self.all_labels, self.counts)
+
+
+def summarize(points: Points, slices: np.ndarray, coarse: int, grid: np.ndarray) -> AdaptiveResult:
+    """The result for `slices` (consecutive, ascending) with `coarse` first points each."""
+    at = points.changes()
+    after = points.after[at]
+    places = np.full(len(at), 0.5)
+    if len(points.scores):
+        parts = [crossing(gather(points, p), points.label[points.after[p]])
+                 for p in in_chunks(points, at)]  # fmt: skip
+        places = np.concatenate(parts)
+    return _of_changes(
+        points.segment[at] - slices[0],
+        grid[points.position[at]],
+        grid[points.position[after]],
+        places,
+        points.label[after],
+        points.label[1 : 1 + coarse * len(slices) : coarse],
+        np.bincount(points.segment[1 : points.used] - slices[0], minlength=len(slices)),
     )
 
 
 def from_links(found: Found, slices: int, coarse: int, grid: np.ndarray) -> AdaptiveResult:
     """The result for `slices` segments whose first `coarse` points each lie in order in front."""
     used = int(found.used)
-    points = found.pool.points[:used]
-    slice_index, position, label, after = (
+    points, crossings = np.asarray(found.pool.points[:used]), np.asarray(found.pool.crossing)
+    segment, position, label, after = (
         points[:, column] for column in (SEGMENT, POSITION, LABEL, AFTER)
     )
     inside = np.flatnonzero(after < used)
     at = inside[label[inside] != label[after[inside]]]
-    at = at[np.lexsort((position[at], slice_index[at]))]
-    low, high = grid[position[at]], grid[position[after[at]]]
-    changes = np.bincount(slice_index[at], minlength=slices)
-    ends = np.cumsum(changes)
-    # A region's label is that of the point after the change; the first region's, of the first.
-    labels = np.empty(len(at) + slices, np.int32)
-    first = np.concatenate([[0], ends[:-1]]) + np.arange(slices)
-    labels[first] = label[np.arange(slices) * coarse]
-    is_later = np.ones(len(labels), bool)
-    is_later[first] = False
-    labels[is_later] = label[after[at]]
-    return AdaptiveResult(
-        (changes + 1).astype(np.int32),
-        _split(low + found.pool.crossing[at].astype(np.float64) * (high - low), ends),
-        _split(np.stack([low, high], axis=1), ends),
-        _split(labels, ends + np.arange(1, slices + 1)),
-        np.bincount(slice_index, minlength=slices).astype(np.int32),
+    at = at[np.lexsort((position[at], segment[at]))]
+    return _of_changes(
+        segment[at],
+        grid[position[at]],
+        grid[position[after[at]]],
+        crossings[at].astype(np.float64),
+        label[after[at]],
+        label[: coarse * slices : coarse],
+        np.bincount(segment, minlength=slices),
     )
 
 
-def _split(values: np.ndarray, ends: np.ndarray) -> list[np.ndarray]:
-    """values[:ends[0]], values[ends[0]:ends[1]], ..."""
-    stops = ends.tolist()
-    return [values[start:stop] for start, stop in zip([0, *stops[:-1]], stops, strict=True)]
+def _of_changes(
+    segment: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    places: np.ndarray,
+    labels: np.ndarray,
+    first_labels: np.ndarray,
+    evaluations: np.ndarray,
+) -> AdaptiveResult:
+    """The result of changes of label, in order along the segments.
+
+    Args:
+        segment: of each change, from 0 on.
+        low, high: evaluated positions before and after each change.
+        places: in [0, 1], of the changes between the two.
+        labels: after each change.
+        first_labels: at the beginning of every segment.
+        evaluations: of every segment.
+    """
+    counts = 1 + np.bincount(segment, minlength=len(first_labels))
+    starts = np.cumsum(counts) - counts
+    all_labels = np.empty(len(segment) + len(counts), np.int32)
+    is_first = np.zeros(len(all_labels), bool)
+    is_first[starts] = True
+    all_labels[is_first], all_labels[~is_first] = first_labels, labels
+    return AdaptiveResult(
+        counts.astype(np.int32),
+        low + places * (high - low),
+        np.stack([low, high], axis=1),
+        all_labels,
+        evaluations.astype(np.int32),
+    )
+
+
+def _split(values: np.ndarray, counts: np.ndarray) -> list[np.ndarray]:
+    """The first counts[0] values, the next counts[1] values, ..."""
+    stops = np.cumsum(counts).tolist()
+    return [values[start:stop] for start, stop in zip([0, *stops], stops, strict=False)]
 
 
 def concatenate(parts: list[AdaptiveResult]) -> AdaptiveResult:
     """The results of consecutive groups of segments as one."""
     none = np.zeros(0, np.int32)
-    return AdaptiveResult(
-        np.concatenate([none, *(part.counts for part in parts)]),
-        [entry for part in parts for entry in part.boundaries],
-        [entry for part in parts for entry in part.brackets],
-        [entry for part in parts for entry in part.labels],
-        np.concatenate([none, *(part.evaluations for part in parts)]),
-    )
+    nothing = AdaptiveResult(none, np.zeros(0), np.zeros((0, 2)), none, none)
+    return AdaptiveResult(*(np.concatenate(values) for values in zip(nothing, *parts, strict=True)))
