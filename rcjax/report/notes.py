@@ -92,6 +92,8 @@ def _reasons(found: MeasureStatistics) -> Iterator[tuple[str, bool]]:
     if found.conditional_mutual_information.value is not None:
         if len(found.design.codes) == 2:
             yield say("note_given_one"), False
+        if not found.design.complete:
+            yield say("note_incomplete", found=found), False
         if found.conditional_mutual_information.interval:
             yield say("note_ties", orders=TIE_BREAKS), False
 

@@ -6,8 +6,6 @@ from itertools import combinations
 import numpy as np
 
 from rcjax.array_types import Bool, Float, Int, Num
-from rcjax.errors import UserError
-from rcjax.statistics.design import is_complete
 
 _Numbers = Num[np.ndarray, "..."]
 
@@ -24,28 +22,31 @@ def conditional_mutual_information(
 
     Over all ordered pairs (a, b) of settings, each with itself too, V_x says whether x_a > x_b and
     V_y whether y_a > y_b; a tie is "not greater". The pairs are sorted into cells by the values
-    that two hyperparameters S take in a and in b. With I and H of the 2 x 2 table of a cell,
+    that two hyperparameters S take in a and in b. With I and H of the 2 x 2 table of a cell and
+    its number of pairs n,
 
-        score(S) = mean over cells of I(V_x; V_y) / mean over cells of H(V_y),
+        score(S) = sum over cells of n I(V_x; V_y) / sum over cells of n H(V_y),
 
     and the result is 100 times the least score over all pairs S. With two hyperparameters a cell
     of both would hold a single pair of settings; then S runs over single hyperparameters.
 
+    On a complete grid all cells hold equally many pairs, and this is the score of the competition.
+    On an incomplete one n weighs them as the definition of conditional information does: by how
+    often a random pair of settings falls into the cell.
+
     A cell of a small grid holds few pairs (9 on a 3 x 3 x 3 grid), so that even random predictors
-    score well above 0. Read the value beside their level only. The pairs of a setting with itself
-    are greater in neither, so that the exact opposite of y scores a little less than y itself.
+    score well above 0, and the more so the fewer settings share two values. Read the value beside
+    their level only. The pairs of a setting with itself are greater in neither, so that the exact
+    opposite of y scores a little less than y itself.
 
     Args:
         x: float64 [..., settings], without ties (see `break_ties`).
         y: float64 [settings].
-        codes: of `Design`, of a complete grid.
+        codes: of `Design`.
 
     Returns:
-        [...], percent of H(V_y), 0 to 100. NaN for fewer than two hyperparameters and where y is
-        constant within all cells.
-
-    Raises:
-        UserError: the grid is not complete.
+        [...], percent of H(V_y), 0 to 100. NaN for fewer than two hyperparameters and where, for
+        some S, y is constant within all cells, as where S tells all settings apart.
 
     Example:
         >>> codes = {name: values.ravel() for name, values in zip("abc", np.indices((3, 3, 3)))}
@@ -56,8 +57,6 @@ def conditional_mutual_information(
     Source: Jiang et al., "NeurIPS 2020 competition: predicting generalization in deep learning",
     arXiv:2012.07976, and the competition's scoring program.
     """
-    if len(codes) > 1 and not is_complete(codes):
-        raise UserError("the conditional mutual information needs a complete grid of settings")
     flat = x.reshape(-1, x.shape[-1])
     scores = np.full(len(flat), np.nan)
     given = min(2, len(codes) - 1)
@@ -67,7 +66,7 @@ def conditional_mutual_information(
             part = slice(start, start + rows)
             scores[part] = np.min(
                 [
-                    _score(flat[part], y, _blocks(chosen))
+                    _score(flat[part], y, np.stack(chosen, axis=1))
                     for chosen in combinations(codes.values(), given)
                 ],
                 axis=0,
@@ -95,47 +94,46 @@ def break_ties(
     return places
 
 
-def _blocks(
-    chosen: tuple[Int[np.ndarray, " settings"], ...],
-) -> Int[np.ndarray, "blocks members"]:
-    """Settings by the values they share: int64 [blocks, settings of a block]."""
-    _, value = np.unique(np.stack(chosen, axis=1), axis=0, return_inverse=True)
-    return np.argsort(value, kind="stable").reshape(value.max() + 1, -1)
+def _score(
+    x: _Numbers, y: _Numbers, chosen: Int[np.ndarray, "settings chosen"]
+) -> Float[np.ndarray, " predictors"]:
+    """I / H of the predictors x [predictors, settings]; a cell is a pair of blocks of settings."""
+    block = np.unique(chosen, axis=0, return_inverse=True)[1].reshape(-1)
+    order = np.argsort(block, kind="stable")
+    starts = np.flatnonzero(np.diff(block[order], prepend=-1))
+    sizes = np.diff(starts, append=order.size)
+    pairs = np.outer(sizes, sizes)
+    weighed = np.arange(pairs.max() + 1.0)
+    weighed *= np.log2(np.maximum(weighed, 1.0))
 
+    def entropy(*counts: _Numbers) -> _Numbers:
+        """Times the pairs of the cell, summed over cells: n log n - sum of c log c."""
+        left = sum(weighed[c].sum(axis=(-2, -1)) for c in counts)
+        return np.asarray(full - left)
 
-def _score(x: _Numbers, y: _Numbers, blocks: Int[np.ndarray, "blocks members"]) -> _Numbers:
-    """I / H of the predictors x [predictors, settings]; a cell is a pair of blocks."""
-    greater_x = _greater(x[:, blocks])
-    greater_y = _greater(y[blocks])
-    both = _in_cells(greater_x & greater_y)
-    only_x = _in_cells(greater_x) - both
-    only_y = _in_cells(greater_y) - both
-    neither = blocks.shape[1] ** 2 - both - only_x - only_y
-    entropy_y = _entropy(both + only_y, only_x + neither)
-    entropy_x = _entropy(both + only_x, only_y + neither)
-    information = entropy_x + entropy_y - _entropy(both, only_x, only_y, neither)
-    mean_entropy = np.asarray(entropy_y.mean(axis=(-2, -1)))
-    return _ratio(information.mean(axis=(-2, -1)), mean_entropy)
+    full = weighed[pairs].sum()
+    greater_x, greater_y = _greater(x[:, order]), _greater(y[order])
+    both = _in_cells(greater_x & greater_y, starts)
+    only_x = _in_cells(greater_x, starts) - both
+    only_y = _in_cells(greater_y, starts) - both
+    neither = pairs - both - only_x - only_y
+    entropy_y = entropy(both + only_y, only_x + neither)
+    information = (
+        entropy(both + only_x, only_y + neither)
+        + entropy_y
+        - entropy(both, only_x, only_y, neither)
+    )
+    known = entropy_y > 1e-9 * pairs.sum()
+    ratio = information / np.where(known, entropy_y, 1.0)
+    return np.asarray(np.where(known, np.clip(ratio, 0.0, 1.0), np.nan))
 
 
 def _greater(x: _Numbers) -> Bool[np.ndarray, "..."]:
-    """Of all pairs: bool [..., block, member, block, member] from [..., block, member]."""
-    return x[..., :, :, None, None] > x[..., None, None, :, :]
+    """Of all pairs: bool [..., settings, settings] from [..., settings]."""
+    return x[..., :, None] > x[..., None, :]
 
 
-def _in_cells(answers: Bool[np.ndarray, "..."]) -> _Numbers:
+def _in_cells(answers: Bool[np.ndarray, "..."], starts: Int[np.ndarray, " blocks"]) -> _Numbers:
     """How many answers in each cell are yes: [..., block, block]."""
-    return np.asarray(answers.sum(axis=-1, dtype=np.int32).sum(axis=-2))
-
-
-def _entropy(*counts: _Numbers) -> _Numbers:
-    """In bits, of the answers with these counts."""
-    table = np.stack(np.broadcast_arrays(*counts))
-    share = table / table.sum(axis=0)
-    return np.asarray(-(share * np.log2(np.where(share > 0, share, 1.0))).sum(axis=0))
-
-
-def _ratio(information: _Numbers, entropy: _Numbers) -> _Numbers:
-    positive = entropy > 0
-    ratio = information / np.where(positive, entropy, 1.0)
-    return np.where(positive, np.clip(ratio, 0.0, 1.0), np.nan)
+    rows = np.add.reduceat(answers, starts, axis=-2, dtype=np.int32)
+    return np.asarray(np.add.reduceat(rows, starts, axis=-1))

@@ -57,8 +57,8 @@ class Design:
 
     @cached_property
     def complete(self) -> bool:
-        """Whether every combination of the values of the axes is there exactly once."""
-        return bool(self.codes) and is_complete(self.codes)
+        """Whether every combination of the values of the axes is there."""
+        return len(self.settings) == self.combinations
 
     @cached_property
     def control_values(self) -> Float[np.ndarray, "settings controls"]:
@@ -92,13 +92,6 @@ class Design:
             return None
         ratio = size - rate
         return ratio if ratio.size and np.ptp(ratio) > 1e-9 else None
-
-
-def is_complete(codes: Mapping[str, Int[np.ndarray, " settings"]]) -> bool:
-    """Whether every combination of the values of the axes occurs, exactly once."""
-    columns = np.stack(list(codes.values()), axis=1)
-    combinations = math.prod(len(np.unique(column)) for column in columns.T)
-    return len(columns) == combinations == len(np.unique(columns, axis=0))
 
 
 def _axis_codes(settings: Sequence[Mapping[str, Any]]) -> dict[str, Int[np.ndarray, " settings"]]:

@@ -18,7 +18,7 @@ class Undefined(Enum):
     NO_AXIS = auto()  # no hyperparameter varies
     NO_PAIRS = auto()  # no two settings differ in this hyperparameter alone
     FEW_AXES = auto()  # fewer than two hyperparameters vary
-    INCOMPLETE_GRID = auto()
+    NO_PAIRS_IN_CELLS = auto()  # of the conditional information
     UNUSABLE_CONTROL = auto()  # learning rate or batch size has no logarithm somewhere
     NO_CONTROL = auto()  # neither is known and varies
     NOTHING_LEFT = auto()  # given the controls

@@ -54,7 +54,7 @@ def null_statistics(
         pairs = len(y) ** 2 * comb(len(design.codes), 2)
         fewer = x[: max(20, _MOST_PAIRS // pairs)]
         drawn = conditional_mutual_information(fewer, y, design.codes)
-        information = _estimate(drawn, Undefined.NOTHING_LEFT, options)
+        information = _estimate(drawn, Undefined.NO_PAIRS_IN_CELLS, options)
     along = {
         axis: Estimate(_estimate(psi, Undefined.NO_PAIRS, options).value)
         for axis, psi in granulated_kendall(x, y, design.codes).items()

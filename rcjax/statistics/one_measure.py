@@ -168,9 +168,7 @@ def why_undefined(name: str, design: Design) -> Undefined:
 
 def information_undefined(design: Design) -> Undefined | None:
     """Why the conditional mutual information is undefined; None if it is not."""
-    if len(design.codes) < 2:
-        return Undefined.FEW_AXES
-    return None if design.complete else Undefined.INCOMPLETE_GRID
+    return Undefined.FEW_AXES if len(design.codes) < 2 else None
 
 
 def _estimate(
@@ -249,14 +247,14 @@ def _information(x: _Means, y: _Means, design: Design, options: Options) -> Esti
         return Estimate(undefined=why)
     if len(np.unique(x)) == len(x):
         value = float(conditional_mutual_information(x, y, design.codes))
-        return _estimate(value, Undefined.NOTHING_LEFT)
+        return _estimate(value, Undefined.NO_PAIRS_IN_CELLS)
     number = min(TIE_BREAKS, max(20, _MOST_PAIRS // x.size**2))
     orders = break_ties(x, number, np.random.default_rng([options.seed, 2]))
     values = conditional_mutual_information(orders, y, design.codes)
     if np.ptp(values) < 1e-9:  # the equal values are never compared
-        return _estimate(float(values[0]), Undefined.NOTHING_LEFT)
+        return _estimate(float(values[0]), Undefined.NO_PAIRS_IN_CELLS)
     interval = percentile_interval(values, options.confidence)
-    return _estimate(float(values.mean()), Undefined.NOTHING_LEFT, interval)
+    return _estimate(float(values.mean()), Undefined.NO_PAIRS_IN_CELLS, interval)
 
 
 def _intervals(

@@ -36,9 +36,9 @@ def information_score(settings, x, y, given=2):
         for a, b in product(range(len(x)), repeat=2):
             key = tuple((settings[a][name], settings[b][name]) for name in chosen)
             cells.setdefault(key, []).append((y[a] > y[b], x[a] > x[b]))
-        information = [_mutual_information(cell) for cell in cells.values()]
-        entropy = [_entropy([first for first, _ in cell]) for cell in cells.values()]
-        # The number of cells is the same above and below.
+        # The number of pairs weighs; in a complete grid it is the same for all cells.
+        information = [len(cell) * _mutual_information(cell) for cell in cells.values()]
+        entropy = [len(cell) * _entropy([first for first, _ in cell]) for cell in cells.values()]
         scores.append(sum(information) / sum(entropy))
     return 100 * min(scores)
 

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from rcjax.errors import UserError
 from rcjax.statistics.averaging import average
 from rcjax.statistics.bootstrap import Resampling, percentile_interval
 from rcjax.statistics.conditional_information import break_ties, conditional_mutual_information
@@ -150,8 +149,18 @@ def test_information_of_a_function_of_two_hyperparameters_is_zero():
     assert 80 < opposite < 100
     assert np.isnan(conditional_mutual_information(x, np.ones(27), codes))
     assert np.isnan(conditional_mutual_information(x[:3], y[:3], {"axis": np.arange(3)}))
-    with pytest.raises(UserError, match="complete grid"):
-        conditional_mutual_information(x[:26], y[:26], {a: v[:26] for a, v in codes.items()})
+    # Two hyperparameters that tell all settings apart leave nothing to compare.
+    assert np.isnan(conditional_mutual_information(x, y, {**codes, "name": np.arange(27)}))
+
+
+@pytest.mark.parametrize("left_out", [1, 7, 13])
+def test_information_of_incomplete_grids_agrees_with_plain_python(left_out):
+    random = np.random.default_rng(left_out)
+    kept = random.permutation(27)[left_out:]
+    codes = {axis: values[kept] for axis, values in grid_codes(3, 3, 3).items()}
+    x, y = random.permutation(kept).astype(float), np.round(kept / 2)
+    score = conditional_mutual_information(x, y, codes)
+    assert score == pytest.approx(information_score(as_settings(codes), x, y))
 
 
 def test_level_of_random_predictors_on_27_settings():
