@@ -63,6 +63,12 @@ def _network(network: NetworkStatistics, said: Finding) -> dict[str, Any]:
         "outcomes": outcomes,
         "fitted_only": network.fitted_only and _measure(network.fitted_only),
         "with_collapsed": network.with_collapsed and _measure(network.with_collapsed),
+        "split_halves": network.gap.halves
+        and {
+            key: value
+            for name, estimate in vars(network.gap.halves).items()
+            for key, value in _estimate(name, estimate).items()
+        },
         "findings": [said.result, *said.remarks],
         "notes": said.notes,
     }
@@ -111,7 +117,7 @@ def _pooled(found: PooledStatistics) -> dict[str, Any]:
 
 
 def _run(row: Row) -> dict[str, Any]:
-    entry = {n: v for n, v in asdict(row).items() if n not in ("history", "versions")}
+    entry = {n: v for n, v in asdict(row).items() if n not in ("history", "versions", "halves")}
     return entry | {"test_error": row.test_error, names.COUNT: row.measures.get(names.COUNT)}
 
 

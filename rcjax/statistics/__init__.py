@@ -17,6 +17,7 @@ from rcjax.statistics.estimates import (
     Undefined,
 )
 from rcjax.statistics.granulated import granulated_kendall
+from rcjax.statistics.halves import SplitHalves
 from rcjax.statistics.network import NetworkStatistics, OutcomeStatistics
 from rcjax.statistics.one_measure import TIE_BREAKS, Options
 from rcjax.statistics.over_training import EpochCorrelation, OverTraining, counts_by_epoch
@@ -30,6 +31,7 @@ from rcjax.statistics.study_rows import (
     NetworkRows,
     Setting,
     StudyRows,
+    identity,
     is_number,
 )
 from rcjax.statistics.verdicts import Sign, Verdict, detectable, verdict
@@ -57,6 +59,7 @@ __all__ = [
     "RunFacts",
     "Setting",
     "Sign",
+    "SplitHalves",
     "StudyRows",
     "Undefined",
     "Verdict",
@@ -65,6 +68,7 @@ __all__ = [
     "counts_by_epoch",
     "detectable",
     "granulated_kendall",
+    "identity",
     "is_number",
     "kendall",
     "names",

@@ -24,6 +24,7 @@ class Undefined(Enum):
     NOTHING_LEFT = auto()  # given the controls
     NOTHING_LEFT_IN_CELLS = auto()
     NOISE = auto()  # seeds differ as much as settings do
+    NO_HALVES = auto()  # of slices or test examples
     NOTHING_OVER_SEEDS = auto()  # no setting has two runs that differ
 
 

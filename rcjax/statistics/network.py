@@ -8,6 +8,7 @@ import numpy as np
 from rcjax.statistics.bootstrap import Resamples
 from rcjax.statistics.design import Design
 from rcjax.statistics.estimates import Estimate, Interval, MeasureStatistics, Undefined, undefined
+from rcjax.statistics.halves import SplitHalves, split_halves
 from rcjax.statistics.names import COUNT, GAP, OUTCOMES, TRIVIAL, VARIANT
 from rcjax.statistics.null import null_statistics
 from rcjax.statistics.one_measure import Options, measure_statistics
@@ -25,11 +26,13 @@ class OutcomeStatistics:
         measures: by name, the region count first.
         trivial: of log(batch size / learning rate).
         null: of random predictors.
+        halves: of the count; None where no run has any.
     """
 
     measures: Mapping[str, MeasureStatistics]
     trivial: MeasureStatistics
     null: MeasureStatistics
+    halves: SplitHalves | None
 
     def predictors(self) -> dict[str, MeasureStatistics]:
         """The region count, the trivial predictor, then the other measures, strongest first.
@@ -124,7 +127,12 @@ def _outcome_statistics(
             measure_statistics(values, outcome, design, resamples, options),
             pearson_minus_trivial=Estimate(0.0, Interval(0.0, 0.0)),
         )
-    return OutcomeStatistics(measures, trivial, null_statistics(outcome, design, options))
+    return OutcomeStatistics(
+        measures,
+        trivial,
+        null_statistics(outcome, design, options),
+        split_halves(design.settings, name, options),
+    )
 
 
 def _count_and_gap(settings: Sequence[Setting], options: Options) -> MeasureStatistics:

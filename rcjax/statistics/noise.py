@@ -1,8 +1,10 @@
 """The correlation that a study without noise between seeds would have."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from rcjax.array_types import Bool, Float, Int
+from rcjax.array_types import Bool, Float
 from rcjax.statistics.bootstrap import percentile_interval
 from rcjax.statistics.estimates import Estimate, Undefined, holding
 
@@ -53,15 +55,26 @@ def noise_corrected(
     value = float(_corrected(terms)[()])
     if not np.isfinite(value):
         return Estimate(undefined=Undefined.NOISE)
+    drawn = resampled(_corrected, terms, samples=samples, seed=seed)
+    return Estimate(value, holding(value, percentile_interval(drawn, confidence)))
+
+
+def resampled(
+    statistic: Callable[[Float[np.ndarray, "terms *batch settings"]], Float[np.ndarray, "*batch"]],
+    terms: Float[np.ndarray, "terms settings"],
+    *,
+    samples: int,
+    seed: int,
+) -> Float[np.ndarray, " resamples"]:
+    """A statistic of settings drawn with replacement, each with all that is known of it."""
     generator = np.random.default_rng([seed, 4])
+    settings = terms.shape[-1]
     drawn: list[Float[np.ndarray, " resamples"]] = []
     while sum(map(len, drawn)) < samples:
-        number = min(samples - sum(map(len, drawn)), max(1, _CHUNK // len(x)))
-        places: Int[np.ndarray, "resamples settings"] = generator.integers(
-            len(x), size=(number, len(x))
-        )
-        drawn.append(_corrected(terms[:, places]))
-    return Estimate(value, holding(value, percentile_interval(np.concatenate(drawn), confidence)))
+        number = min(samples - sum(map(len, drawn)), max(1, _CHUNK // settings))
+        places = generator.integers(settings, size=(number, settings))
+        drawn.append(statistic(terms[:, places]))
+    return np.concatenate(drawn)
 
 
 def _pairs(a: np.ndarray, b: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -1,5 +1,6 @@
 """One run as the statistics and the report read it: a row of numbers, wherever they come from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import nan
 from typing import Any
@@ -34,6 +35,8 @@ class Row:
         measures: by name: "region_count", the competing measures where computed, and the counts
             of variants as "region_count: NAME".
         standard_error: of region_count over the slices.
+        halves: "region_count" by halves of the slices, and "test_accuracy" by halves of the test
+            examples, where they are known.
         history: entries of the record's history, oldest first; may be empty.
         versions: what the run was computed with; may be empty.
         message: why the run is damaged or missing.
@@ -56,6 +59,7 @@ class Row:
     generalization_gap: float | None = None
     measures: dict[str, float] = field(default_factory=dict)
     standard_error: float | None = None
+    halves: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     history: tuple[dict[str, Any], ...] = ()
     versions: dict[str, Any] = field(default_factory=dict)
     message: str = ""
@@ -85,6 +89,19 @@ class Row:
         else:
             value = self.measures.get(name)
         return float(value) if value is not None and abs(value) <= _LARGEST else nan
+
+    def halves_of(self, name: str) -> tuple[float, float]:
+        """The count or an outcome by halves; NaN where they are unknown.
+
+        >>> Row("a", "mlp", {}, 0, "completed", halves={"test_accuracy": (90.0, 80.0)}).halves_of(
+        ...     "test_error")
+        (10.0, 20.0)
+        """
+        if name == COUNT:
+            return self.halves.get(COUNT, (nan, nan))
+        first, second = self.halves.get(TEST_ACCURACY, (nan, nan))
+        best = 100.0 if name == TEST_ERROR else self.value(TRAIN_ACCURACY)
+        return best - first, best - second
 
     @property
     def count(self) -> float:

@@ -14,7 +14,8 @@ import numpy as np
 from rcjax.config import RegionsSection, RunConfig
 from rcjax.errors import DamagedError
 from rcjax.runtime import StopRequest, finite, is_finite_number, read_json, set_aside, write_json
-from rcjax.study.requested import Requested
+from rcjax.study.predicted_labels import PredictedLabels, fault_of
+from rcjax.study.requested import SEED_DISAGREEMENT, Requested
 from rcjax.study.tools import Tools
 from rcjax.terminal import say
 from rcjax.training import FinishedRun, FittedClassifier, Interrupted, run_workdir
@@ -32,6 +33,7 @@ class Measurements:
         self.folder = folder
         self._measures_file = folder / "measures.json"
         self._variants_file = folder / "variants.json"
+        self._labels_file = folder / "test_labels.json"
         self._requested = requested
         self._settings = {"examples": requested.examples}
 
@@ -54,11 +56,23 @@ class Measurements:
             if name in content and _same_count(content[name]["regions"], regions)
         }
 
+    def labels(self) -> PredictedLabels | None:
+        """Of the test images, if they are requested and known."""
+        if SEED_DISAGREEMENT not in self._requested.measures:
+            return None
+        content = _read(self._labels_file, fault_of)
+        return PredictedLabels.read(content) if content else None
+
+    def _lacks_labels(self) -> bool:
+        return SEED_DISAGREEMENT in self._requested.measures and self.labels() is None
+
     def complete(self) -> bool:
         """Whether nothing is left to compute."""
         requested = self._requested
-        return self.measures().keys() >= set(requested.measures) and (
-            self.variants().keys() >= requested.variants.keys()
+        return (
+            self.measures().keys() >= set(requested.computed)
+            and self.variants().keys() >= requested.variants.keys()
+            and not self._lacks_labels()
         )
 
     def compute(
@@ -76,10 +90,14 @@ class Measurements:
         """
         _keep_damaged(self._measures_file, _check_measures)
         _keep_damaged(self._variants_file, _check_variants)
-        missing = [name for name in self._requested.measures if name not in self.measures()]
+        _keep_damaged(self._labels_file, fault_of)
+        missing = [name for name in self._requested.computed if name not in self.measures()]
         if missing:
             say(f"computing {len(missing)} measures")
             tools.measure(trained, missing, self._requested.examples, self._noting(stop))
+        if self._lacks_labels():
+            write_json(self._labels_file, tools.predict_labels(trained).content())
+            _leave_if(stop)
         known = self.variants()
         for name, regions in self._requested.variants.items():
             if name in known:

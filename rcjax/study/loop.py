@@ -18,6 +18,7 @@ from rcjax.runtime import (
     shared_compilations,
     stop_requests,
 )
+from rcjax.statistics import Row
 from rcjax.study.executors import batch_commands, executor_of
 from rcjax.study.foreign_runs import foreign_runs
 from rcjax.study.grid import find
@@ -32,6 +33,7 @@ from rcjax.study.jobs import (
     train_and_measure,
 )
 from rcjax.study.plan import StudyPlan, plan_study
+from rcjax.study.predicted_labels import PredictedLabels, with_disagreement
 from rcjax.study.progress import StudyDisplay
 from rcjax.study.reporting import about_study, report_rows
 from rcjax.study.run_folders import (
@@ -40,6 +42,7 @@ from rcjax.study.run_folders import (
     MISSING,
     RunStatus,
     is_pending,
+    labels_of,
     make_row,
     read_runs,
     set_damaged_aside,
@@ -225,13 +228,17 @@ class Study:
             display.close()
 
     def _report(self, found: Sequence[RunStatus]) -> dict[str, Any]:
-        rows = []
+        rows: list[Row] = []
+        predicted: dict[str, PredictedLabels] = {}
         for each in found:
             failure = self._failures.get(each.run.name)
             # Another process may have made the run in the meantime.
             if failure is not None and not each.message and self._is_pending(each):
                 each = each._replace(message=failure.message)
             rows.append(make_row(each, self._path))
+            if labels := labels_of(each, self._path):
+                predicted[each.run.name] = labels
+        rows = with_disagreement(rows, predicted)
         for message in version_messages(rows):
             say(message)
         about, options = about_study(self._plan), self._settings.report

@@ -11,13 +11,17 @@ from rcjax.data import is_streamed
 from rcjax.errors import UserError
 from rcjax.training import check_config, is_classical
 
+# Measures that a study has of itself, besides those that `rcjax.measures` computes.
+TRAIN_LOSS, SEED_DISAGREEMENT = "train_loss", "seed_disagreement"
+_NAMES = (*measures.NAMES, TRAIN_LOSS, SEED_DISAGREEMENT)
+
 
 @dataclass(frozen=True)
 class Requested:
     """What is asked of one run.
 
     Attributes:
-        measures: names of the competing measures.
+        measures: names of the competing measures, the training loss, the disagreement of seeds.
         examples: how many training images the costly ones read.
         variants: {name: section `regions`} of the further counts.
     """
@@ -25,6 +29,11 @@ class Requested:
     measures: tuple[str, ...] = ()
     examples: int = 1000
     variants: Mapping[str, RegionsSection] = field(default_factory=dict)
+
+    @property
+    def computed(self) -> tuple[str, ...]:
+        """Those of the measures that `rcjax.measures` computes."""
+        return tuple(name for name in self.measures if name in measures.NAMES)
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON can hold it."""
@@ -45,17 +54,17 @@ def measure_names(text: str) -> tuple[str, ...]:
     Raises:
         UserError: a name is unknown or given twice.
 
-    >>> measure_names(""), measure_names("path_norm, hessian_trace"), len(measure_names("all")) > 9
-    ((), ('path_norm', 'hessian_trace'), True)
+    >>> measure_names(""), measure_names("path_norm, train_loss"), len(measure_names("all")) > 9
+    ((), ('path_norm', 'train_loss'), True)
     """
     if text.strip() == "all":
-        return tuple(measures.NAMES)
+        return _NAMES
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     for position, name in enumerate(names):
-        if name not in measures.NAMES:
+        if name not in _NAMES:
             raise UserError(
                 f"config field measures.names: unknown measure {name!r}; known: all, "
-                f"{', '.join(measures.NAMES)}"
+                f"{', '.join(_NAMES)}"
             )
         if name in names[:position]:
             raise UserError(f"config field measures.names: {name} is given twice")

@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from rcjax.errors import DamagedError, UserError
 from rcjax.runtime import read_json, set_aside
 from rcjax.statistics import Row, names, variant_name
 from rcjax.study.after_training import Measurements
 from rcjax.study.grid import PlannedRun
 from rcjax.study.jobs import run_folder
+from rcjax.study.predicted_labels import PredictedLabels
+from rcjax.study.requested import TRAIN_LOSS
 from rcjax.training import is_classical, run_workdir
 
 COMPLETED, MISSING, DAMAGED = names.COMPLETED, names.MISSING, names.DAMAGED
@@ -92,6 +96,8 @@ def make_row(found: RunStatus, workdir: Path) -> Row:
         competing = measurements.measures()
         variants = {variant_name(n): mean for n, mean in measurements.variants().items()}
         measures |= {n: v for n, v in {**competing, **variants}.items() if v is not None}
+        if TRAIN_LOSS in found.run.requested.measures:
+            measures[TRAIN_LOSS] = record["history"][-1][TRAIN_LOSS]
     return Row(
         name=found.run.name,
         network=config.network,
@@ -103,10 +109,28 @@ def make_row(found: RunStatus, workdir: Path) -> Row:
         generalization_gap=record.get("generalization_gap"),
         measures=measures,
         standard_error=regions.get("standard_error"),
+        halves=_halves(regions.get("counts") or [], labels_of(found, workdir)),
         history=tuple(record.get("history", ())),
         versions=record.get("versions", {}),
         message=found.message,
     )
+
+
+def labels_of(found: RunStatus, workdir: Path) -> PredictedLabels | None:
+    """What a finished run's network says of the test images, if the study asks for it."""
+    return _measurements(found.run, workdir).labels() if found.status == COMPLETED else None
+
+
+def _halves(
+    counts: Sequence[int], labels: PredictedLabels | None
+) -> dict[str, tuple[float, float]]:
+    """The count by halves of the slices, and the test accuracy by halves of the images."""
+    found = {}
+    if len(counts) > 1:
+        found[names.COUNT] = (float(np.mean(counts[::2])), float(np.mean(counts[1::2])))
+    if labels is not None:
+        found[names.TEST_ACCURACY] = labels.accuracy_of_halves
+    return found
 
 
 _NOT_SETTINGS = ("network", "seed")

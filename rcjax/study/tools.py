@@ -9,6 +9,7 @@ from rcjax.config import RunConfig
 from rcjax.data import ImageStream, normalize
 from rcjax.errors import UserError
 from rcjax.report import write_report
+from rcjax.study.predicted_labels import PredictedLabels, predicted_labels
 from rcjax.training import (
     FinishedRun,
     FittedClassifier,
@@ -68,6 +69,7 @@ class Tools(NamedTuple):
     train: Callable[[RunConfig, Path], dict[str, Any]] = train
     read_back: Callable[[RunConfig, Path], Any] = read_back
     measure: Callable[[Any, Sequence[str], int, Callable[[str, float], None]], None] = measure
+    predict_labels: Callable[[Any], PredictedLabels] = predicted_labels
     write_report: Callable[..., Mapping[str, Any]] = write_report
     # A worker whose driver was killed lets go of its run within this time.
     lock_wait: float = 20.0  # seconds

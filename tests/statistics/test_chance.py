@@ -1,5 +1,6 @@
 """The null of a measure's own values, correlation over seeds, and the correction for noise."""
 
+import dataclasses
 import functools
 import itertools
 
@@ -10,7 +11,10 @@ from scipy import stats
 from rcjax.statistics import Row, analyze
 from rcjax.statistics.chance import chance
 from rcjax.statistics.correlation import correlate_within_cells, pearson
+from rcjax.statistics.halves import split_halves
 from rcjax.statistics.noise import noise_corrected
+from rcjax.statistics.one_measure import Options
+from rcjax.statistics.study_rows import StudyRows
 
 CELLS = np.repeat(np.arange(3), 3)
 
@@ -104,3 +108,51 @@ def test_no_interval_excludes_its_estimate(seed, runs, noise):
             for name, found in measure.estimates().items():
                 if found.value is not None and found.interval is not None:
                     assert found.interval.holds(found.value), name
+
+
+def halved_rows(noise, settings=200):
+    """True r of count and gap is 0.8; slices and test examples add noise of their own."""
+    random = np.random.default_rng(7)
+    rows = []
+    for place in range(settings):
+        count, other = random.standard_normal(2)
+        gap = 0.8 * count + 0.6 * other
+        slices, examples = noise * random.standard_normal((2, 2))
+        (a, b), (c, d) = 10 + count + slices, 20 + gap + examples
+        rows.append(
+            Row(
+                f"{place}", "mlp", {"learning_rate": 1.0 + place}, 0, "completed", 100.0,
+                100 - (c + d) / 2, (c + d) / 2, {"region_count": (a + b) / 2},
+                halves={"region_count": (a, b), "test_accuracy": (100 - c, 100 - d)},
+            )
+        )  # fmt: skip
+    return rows
+
+
+def test_halves_tell_the_reliability_and_the_correlation_without_noise():
+    found = split_halves(
+        StudyRows(halved_rows(noise=1.0)).networks[0].settings, "generalization_gap", Options(200)
+    )
+    # Noise of variance 1 in a half is one of 1/2 in both, beside a variance of 1.
+    assert found.count.interval.holds(1 / 1.5)
+    assert found.outcome.interval.holds(1 / 1.5)
+    assert found.corrected.value == pytest.approx(0.8, abs=0.1)
+    assert found.corrected.interval.holds(0.8)
+    a, b = np.array([row.halves["region_count"] for row in halved_rows(1.0)]).T
+    expected = np.cov(a, b)[0, 1] / np.var((a + b) / 2, ddof=1)
+    assert found.count.value == pytest.approx(expected, rel=1e-6)
+
+
+def test_without_halves_nothing_is_corrected():
+    rows = halved_rows(noise=0.0, settings=20)
+    plain = [dataclasses.replace(row, halves={}) for row in rows]
+    assert analyze(plain, bootstrap_samples=10).networks["mlp"].gap.halves is None
+    network = analyze(rows, bootstrap_samples=10).networks["mlp"]
+    assert network.gap.halves.corrected.value == pytest.approx(network.count.pearson.value)
+    slices_alone = [
+        dataclasses.replace(row, halves={"region_count": row.halves["region_count"]})
+        for row in rows
+    ]
+    halves = analyze(slices_alone, bootstrap_samples=10).networks["mlp"].gap.halves
+    assert halves.count.value == pytest.approx(1)
+    assert halves.outcome.undefined

@@ -8,6 +8,7 @@ import signal
 from collections import Counter
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from rcjax.config import ReportSection
@@ -93,15 +94,15 @@ def change(file, *names, value):
 
 
 def test_real_runs_and_their_variants(tmp_path):
-    fields = {"variants.finer.points": 20, "measures.names": "parameter_norm,output_margin"}
+    names = "parameter_norm,output_margin,train_loss,seed_disagreement"
+    fields = {"variants.finer.points": 20, "measures.names": names}
     config = small_study(**{"grid.learning_rate": (0.1,), **fields})
     report = run_experiment(config, tmp_path)
     assert report["status"] == "completed"
     (first, second) = report["runs"]
     assert (first["seed"], second["seed"]) == (0, 1)
     assert first["settings"]["learning_rate"] == 0.1
-    measures = {"region_count", "region_count: finer", "parameter_norm", "output_margin"}
-    assert set(first["measures"]) == measures
+    assert set(first["measures"]) == {"region_count", "region_count: finer", *names.split(",")}
     assert first["measures"]["parameter_norm"] > 0
 
     folder = tmp_path / "runs" / first["name"]
@@ -110,6 +111,19 @@ def test_real_runs_and_their_variants(tmp_path):
     variant = json.loads((folder / "variants.json").read_text())["finer"]
     assert variant["mean"] == first["measures"]["region_count: finer"]
     assert variant["regions"]["points"] == 20
+    # Both seeds are tested on the same images: they disagree on as many, and on no fewer than
+    # their accuracies differ by.
+    labels = [
+        json.loads((tmp_path / "runs" / run["name"] / "test_labels.json").read_text())
+        for run in (first, second)
+    ]
+    differing = 100 * np.mean(np.array(labels[0]["labels"]) != labels[1]["labels"])
+    for run, predicted in zip((first, second), labels, strict=True):
+        assert run["measures"]["seed_disagreement"] == pytest.approx(differing)
+        halves, size = predicted["accuracy_of_halves"], len(predicted["labels"])
+        whole = ((size + 1) // 2 * halves[0] + size // 2 * halves[1]) / size
+        assert whole == pytest.approx(run["test_accuracy"])
+    assert first["measures"]["train_loss"] == record["history"][-1]["train_loss"]
     # Finer points on the same slices find no fewer regions.
     finer = zip(variant["counts"], record["region_count"]["counts"], strict=True)
     assert all(more >= fewer for more, fewer in finer)
