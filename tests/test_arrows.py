@@ -25,7 +25,10 @@ ALLOWED: dict[str, dict[str, str]] = {
         "process": "a command answers Ctrl-C while it still loads",
         "launch": "it is the command line",
     },
-    "regions": {"terminal": "a long count says how far it is"},
+    "regions": {
+        "errors": "a file of counts may be damaged",
+        "terminal": "a long count says how far it is",
+    },
     "errors": {},
     "outside": {"errors": "a file that cannot be opened is the user's to mend"},
     "config": {

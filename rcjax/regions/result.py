@@ -1,74 +1,32 @@
 """What `count_regions` returns."""
 
 import dataclasses
+import os
+from typing import Any
 
+import jax
 import numpy as np
 
-from rcjax.array_types import Bool, Float, Int, Shaped
-from rcjax.regions import intervals, statistics
-from rcjax.regions.adaptive import ScoreKind
-from rcjax.regions.planes import PlaneRegions
+from rcjax.array_types import Float, Int
+from rcjax.regions import intervals, result_file, result_tables, result_text, statistics
+from rcjax.regions.result_fields import ResultFields
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class RegionCounts:
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class RegionCounts(ResultFields):
     """Region counts of a set of slices, how they were obtained, and their statistics.
 
-    Attributes:
-        counts: int32 [slices], regions on each slice.
-        method: "grid", "adaptive" or "exact".
-        dim: dimension of the slices.
-        points: grid points per axis (the finest grid of the adaptive method); 0 for "exact".
-        extent: smallest and largest value of every coordinate.
-        connectivity: which neighbouring grid points are joined: "full" (diagonals too, what a
-            finer grid converges to) or "face" (along the axes only, the paper's beyond planes).
-        evaluations: points at which the classifier was evaluated, all slices together.
-        lengths: float64 [slices], Euclidean distance between the two anchors (1-D only).
-        boundaries: 1-D only; for each slice the ascending coordinates at which the label changes.
-            None where the method did not keep them.
-        region_labels: 1-D only; for each slice the labels of its regions in order, or None.
-        linear_regions: int32 [slices], linear pieces of the network on the segment
-            (method "exact"). Not to be confused with `counts`: a region of equal label usually
-            holds many linear pieces.
-        activation_regions: int32 [slices], pieces of one activation pattern (method "exact"). At
-            least `linear_regions`: a unit may switch without any effect on the scores.
-        complete: bool [slices]; False where the budget ended the work early.
-        crowded: int32 [slices], places narrower than the rounding of float64 that may hold more
-            than the one breakpoint counted there (method "exact").
-        score_kind: method "adaptive" only. "continuous": scores that move with the point. "steps":
-            scores that stay the same in stretches, as of trees, forests, nearest neighbours,
-            quantised networks and low precision. "labels": no scores. Of the last two nothing is
-            seen between the points, so counts may be too low.
-        uncertain: bool [slices], where the adaptive method on planes saw a reason for the count to
-            differ: its budget ran out, or the count hangs on what is thinner than the grid.
-        plane_regions: for each plane its regions with label, area, perimeter, neighbours and true
-            edges (method "exact" on planes).
-        precision: "float32" or "mixed".
-        low_precision: the dtype of 16 or 8 bits in which the classifier was seen to compute, whose
-            rounding the count holds; None where there is none.
-        reevaluated_share: share of the points that mixed precision evaluated again in float32.
-    """
+    A JAX pytree: its arrays are the leaves. Equal to another where every field is. The attributes
+    are those of `ResultFields`.
 
-    counts: Int[np.ndarray, " slices"]
-    method: str
-    dim: int
-    points: int
-    extent: tuple[float, float]
-    connectivity: str
-    evaluations: int
-    lengths: Float[np.ndarray, " slices"] | None = None
-    boundaries: tuple[Float[np.ndarray, " _"], ...] | None = None
-    region_labels: tuple[Shaped[np.ndarray, " _"], ...] | None = None
-    linear_regions: Int[np.ndarray, " slices"] | None = None
-    activation_regions: Int[np.ndarray, " slices"] | None = None
-    complete: Bool[np.ndarray, " slices"] | None = None
-    crowded: Int[np.ndarray, " slices"] | None = None
-    score_kind: ScoreKind | None = None
-    uncertain: Bool[np.ndarray, " slices"] | None = None
-    plane_regions: tuple[PlaneRegions, ...] | None = None
-    precision: str = "float32"
-    low_precision: str | None = None
-    reevaluated_share: float = 0.0
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from rcjax import count_regions
+        >>> segments = jnp.array([[[-2.0], [2.0]], [[1.0], [2.0]]])
+        >>> result = count_regions(lambda x: (x[:, 0] > 0).astype(int), segments, boundaries=True)
+        >>> result.counts.tolist(), result.to_dict()["region_labels"]
+        ([2, 1], [[0, 1], [1]])
+    """
 
     @property
     def mean(self) -> float:
@@ -150,24 +108,92 @@ class RegionCounts:
             ]
         )
 
+    def to_dict(self) -> dict[str, Any]:
+        """Statistics and all fields as numbers, texts and lists, fit for `json.dumps`.
+
+        None stands for what the method does not give, and for a number that is not finite.
+        """
+        return result_tables.plain(
+            {
+                "slices": len(self),
+                "mean": self.mean,
+                "standard_error": self.standard_error,
+                "median": self.median,
+                **{field.name: getattr(self, field.name) for field in dataclasses.fields(self)},
+            }
+        )
+
+    def to_dataframe(self, rows: str = "slices") -> Any:
+        """A pandas data frame.
+
+        Args:
+            rows: "slices", a row for each slice; "regions", a row for each region: on segments
+                slice, region, label, start and end in coordinates of the slice, length in units of
+                input space; on planes that were counted exactly slice, region, label, area, share
+                of the plane and perimeter.
+
+        Raises:
+            UserError: pandas is missing, or the regions were not kept.
+            ValueError: `rows` is neither.
+        """
+        if rows not in ("slices", "regions"):
+            raise ValueError(f"rows must be 'slices' or 'regions', got {rows!r}")
+        columns = result_tables.slice_columns if rows == "slices" else result_tables.region_columns
+        return result_tables.data_frame(columns(self))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the result to one file that appears whole or not at all; see `load`.
+
+        Args:
+            path: the file, such as `counts.npz`; the name is taken as it is.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        result_file.write(path, self)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "RegionCounts":
+        """Reads what `save` wrote; it equals what was saved.
+
+        Raises:
+            UserError: there is no such file, it is damaged, it holds something else, or a later
+                version of rcjax wrote it.
+        """
+        return cls(**result_file.read(path))
+
     def __len__(self) -> int:
         return len(self.counts)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RegionCounts):
+            return NotImplemented
+        shapes: list[Any] = [jax.tree.structure(result) for result in (self, other)]
+        if shapes[0] != shapes[1]:
+            return False
+        return all(map(_same, jax.tree.leaves(self), jax.tree.leaves(other)))
+
+    def __hash__(self) -> int:
+        return hash((self.method, self.dim, self.points, tuple(self.counts.tolist())))
+
     def __repr__(self) -> str:
-        text = (
-            f"RegionCounts(mean={self.mean:.4g}, standard_error={self.standard_error:.2g}, "
-            f"slices={len(self.counts)}, dim={self.dim}, method={self.method!r}"
-        )
-        if self.dim > 1:
-            text += f", connectivity={self.connectivity!r}"
-        if self.points:
-            text += f", points={self.points}"
-        if self.linear_regions is not None:
-            text += f", linear_regions={self.linear_regions.mean():.4g}"
-        if self.lengths is not None and not self.lengths.all():
-            text += f", of_length_zero={int((self.lengths == 0).sum())}"
-        if self.complete is not None and not self.complete.all():
-            text += f", incomplete={int((~self.complete).sum())}"
-        if self.uncertain is not None and self.uncertain.any():
-            text += f", uncertain={int(self.uncertain.sum())}"
-        return f"{text}, evaluations={self.evaluations})"
+        return result_text.as_text(self)
+
+    def _repr_html_(self) -> str:
+        return result_text.as_html(self)
+
+
+def _same(one: Any, other: Any) -> bool:
+    one, other = np.asarray(one), np.asarray(other)
+    return np.array_equal(one, other, equal_nan=one.dtype.kind == other.dtype.kind == "f")
+
+
+_SETTINGS = (
+    "method", "dim", "points", "extent", "connectivity", "evaluations", "score_kind", "precision",
+    "low_precision", "reevaluated_share",
+)  # fmt: skip
+jax.tree_util.register_dataclass(
+    RegionCounts,
+    data_fields=[f.name for f in dataclasses.fields(RegionCounts) if f.name not in _SETTINGS],
+    meta_fields=list(_SETTINGS),
+)

@@ -1,0 +1,163 @@
+"""Results in files: one `.npz` of plain arrays, and a header that says what it is.
+
+Lists of arrays, such as the boundaries of all slices, are stored end to end in one array NAME, with
+their lengths in NAME.sizes.
+"""
+
+import dataclasses
+import io
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rcjax.errors import DamagedError, UserError
+from rcjax.regions.planes import PlaneRegions
+from rcjax.regions.result_fields import ResultFields
+
+_FORMAT = "rcjax.RegionCounts"
+_VERSION = 1
+_ZIP = b"PK"
+_PER_SLICE = ("boundaries", "region_labels")
+_PLANE_ARRAYS = tuple(name for name in PlaneRegions._fields if name != "polygons")
+
+
+def write(path: str | os.PathLike[str], result: ResultFields) -> None:
+    """Writes a result; the file appears whole or not at all.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    header: dict[str, Any] = {"format": _FORMAT, "version": _VERSION}
+    arrays: dict[str, np.ndarray] = {}
+    for field in dataclasses.fields(result):
+        value = getattr(result, field.name)
+        if field.name == "plane_regions":
+            arrays |= {} if value is None else _of_planes(value)
+        elif field.name in _PER_SLICE:
+            arrays |= {} if value is None else _joined(field.name, value)
+        elif hasattr(value, "dtype"):
+            arrays[field.name] = np.asarray(value)
+        elif value is not None:
+            header[field.name] = value
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with open(partial, "wb") as file:
+            np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)  # type: ignore[arg-type]
+        os.replace(partial, path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror or error})") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Reads the fields of a result, by name.
+
+    Raises:
+        UserError: there is no such file, it holds something else, or a later version wrote it.
+        DamagedError: it was cut short or changed.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror or error})") from error
+    if not content.startswith(_ZIP):
+        raise UserError(_foreign(path))
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except Exception as error:  # whatever zipfile, zlib and NumPy say of changed bytes
+        if "pickle" in str(error):
+            raise UserError(_foreign(path)) from error
+        raise DamagedError(f"{path} is damaged ({error}); count again, or use a copy") from error
+    if "header" not in arrays:
+        raise UserError(_foreign(path))
+    header = _header(path, str(arrays.pop("header")))
+    try:
+        return _fields(header, arrays)
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise DamagedError(
+            f"{path} is damaged (its arrays do not fit together); count again, or use a copy"
+        ) from error
+
+
+def _foreign(path: str | os.PathLike[str]) -> str:
+    return f"{path} holds no region counts; give a file that RegionCounts.save wrote"
+
+
+def _header(path: str | os.PathLike[str], text: str) -> dict[str, Any]:
+    try:
+        header = json.loads(text)
+    except ValueError:
+        header = None
+    if not isinstance(header, dict) or header.pop("format", None) != _FORMAT:
+        raise UserError(_foreign(path))
+    version = header.pop("version", None)
+    if version != _VERSION:
+        raise UserError(
+            f"{path} is of version {version}, and this rcjax reads version {_VERSION}; "
+            "use the rcjax that wrote it"
+        )
+    return header
+
+
+def _fields(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    header["extent"] = tuple(map(float, header["extent"]))
+    slices = len(arrays["counts"])
+    fields: dict[str, Any] = dict(header)
+    for name in _PER_SLICE:
+        if name in arrays:
+            fields[name] = tuple(_parted(arrays, name))
+    if "planes.labels" in arrays:
+        fields["plane_regions"] = tuple(_planes(arrays))
+    fields |= {name: array for name, array in arrays.items() if "." not in name} | fields
+    known = {field.name: field.default for field in dataclasses.fields(ResultFields)}
+    if set(fields) - set(known) or any(
+        name not in fields for name, default in known.items() if default is dataclasses.MISSING
+    ):
+        raise ValueError("fields are missing or unknown")
+    if any(len(v) != slices for name, v in fields.items() if name in arrays or "_reg" in name):
+        raise ValueError("fields of different numbers of slices")
+    return fields
+
+
+def _joined(name: str, parts: Iterable[Any]) -> dict[str, np.ndarray]:
+    parts = [np.asarray(part) for part in parts]
+    sizes = np.array([len(part) for part in parts], np.int64)
+    return {name: np.concatenate(parts), f"{name}.sizes": sizes}
+
+
+def _parted(arrays: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
+    return _cut(arrays[name], arrays[f"{name}.sizes"])
+
+
+def _cut(items: Any, sizes: np.ndarray) -> list[Any]:
+    ends = np.cumsum(sizes)
+    if len(sizes) == 0 or (sizes < 0).any() or ends[-1] != len(items):
+        raise ValueError("sizes do not add up")
+    return [items[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+
+
+def _of_planes(planes: Sequence[PlaneRegions]) -> dict[str, np.ndarray]:
+    arrays: dict[str, np.ndarray] = {}
+    for name in _PLANE_ARRAYS:
+        arrays |= _joined(f"planes.{name}", [getattr(plane, name) for plane in planes])
+    regions = [region for plane in planes for region in plane.polygons]
+    arrays |= _joined("planes.polygons", [polygon for region in regions for polygon in region])
+    arrays["planes.parts"] = np.array([len(region) for region in regions], np.int64)
+    return arrays
+
+
+def _planes(arrays: dict[str, np.ndarray]) -> list[PlaneRegions]:
+    values = {name: _parted(arrays, f"planes.{name}") for name in _PLANE_ARRAYS}
+    regions = _cut(_parted(arrays, "planes.polygons"), arrays["planes.parts"])
+    polygons = _cut(regions, arrays["planes.labels.sizes"])
+    return [
+        PlaneRegions(**{name: values[name][i] for name in _PLANE_ARRAYS}, polygons=polygons[i])
+        for i in range(len(polygons))
+    ]
