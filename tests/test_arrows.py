@@ -26,7 +26,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "launch": "it is the command line",
     },
     "regions": {
-        "errors": "a file of counts may be damaged",
+        "errors": "what a user can mend is told from a classifier's own failures",
         "terminal": "a long count says how far it is",
     },
     "errors": {},

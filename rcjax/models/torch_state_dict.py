@@ -75,17 +75,20 @@ def _check_fit(
                 if not jnp.issubdtype(array.dtype, jnp.floating)
             ),
         ),
+        _listed("beyond float32", (key for key, array in arrays.items() if _overflows(array))),
     ]
     if any(problems):
         raise UserError(
             f"the state_dict does not fit this network: {'; '.join(filter(None, problems))}; "
-            f"{_remedy(expected.keys(), given, only_types=not any(problems[:-1]))}"
+            f"{_remedy(expected.keys(), given, *problems[-2:])}"
         )
 
 
-def _remedy(expected: Set[str], given: Set[str], only_types: bool) -> str:
-    if only_types:
+def _remedy(expected: Set[str], given: Set[str], of_a_type: str, too_large: str) -> str:
+    if of_a_type:
         return "a quantised network must be dequantised before"
+    if too_large:
+        return "count the PyTorch module by on_host, which computes in its float64"
     prefixes = [prefix for prefix in _prefixes(expected, given) if prefix]
     if not prefixes:
         return "check the network's name, width and number of classes"
@@ -149,6 +152,14 @@ def _array(key: str, value: Any) -> np.ndarray:
         raise UserError(
             f"{key} is no array ({one_line(error)}); pass dense tensors of floating-point numbers"
         ) from error
+
+
+def _overflows(array: np.ndarray) -> bool:
+    """Whether finite float64 numbers become infinite as float32."""
+    if not np.issubdtype(array.dtype, np.floating) or array.dtype.itemsize <= 4:
+        return False
+    with np.errstate(over="ignore"):
+        return bool((np.isinf(array.astype(np.float32)) & np.isfinite(array)).any())
 
 
 def _is_weight(key: str, rank: int) -> bool:

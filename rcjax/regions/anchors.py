@@ -5,6 +5,11 @@ from typing import Any
 import jax
 import numpy as np
 
+INSIDE_JIT = (
+    "regions are counted outside of jax.jit, jax.vmap and jax.grad, since their number decides "
+    "what is evaluated; call count_regions on all slices at once"
+)
+
 
 class IndexedAnchors:
     """Anchors given by indices into a set of points, gathered block by block.
@@ -44,10 +49,7 @@ def is_wide(dtype: Any) -> bool:
 def check_anchors(anchors: Any) -> Any:
     """Refuses anchors of a wrong kind or shape; returns them (lists become arrays)."""
     if isinstance(anchors, jax.core.Tracer):
-        raise ValueError(
-            "regions are counted outside of jax.jit, jax.vmap and jax.grad, since their number "
-            "decides what is evaluated; call count_regions on all slices at once"
-        )
+        raise ValueError(INSIDE_JIT)
     if not isinstance(anchors, jax.Array | np.ndarray | IndexedAnchors):
         lazy = hasattr(anchors, "shape") and isinstance(getattr(anchors, "dtype", None), np.dtype)
         anchors = anchors if lazy else np.asarray(anchors)

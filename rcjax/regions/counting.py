@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, overload
 
-import jax
 import numpy as np
 
 from rcjax.regions import simplex
@@ -27,7 +26,13 @@ from rcjax.regions.arguments import (
     check_precision,
     check_safety,
 )
-from rcjax.regions.classifier import Evaluator, MixedEvaluator, points_dtype, warn_of_precision
+from rcjax.regions.classifier import (
+    Evaluator,
+    MixedEvaluator,
+    own_surroundings,
+    points_dtype,
+    warn_of_precision,
+)
 from rcjax.regions.counting_networks import count_many
 from rcjax.regions.exact import DEFAULT_BUDGET, count_exact
 from rcjax.regions.grid import GridCounter
@@ -197,8 +202,7 @@ def count_regions(  # type: ignore[misc]
             raise ValueError(
                 f"{name} is for method='adaptive', got method={method!r}; leave it out"
             )
-    # What a caller forbids in code of its own is not forbidden to the counter.
-    with jax.transfer_guard("allow"), jax.disable_jit(False):
+    with own_surroundings():
         return _by_method(request) if parameters is None else count_many(request, parameters)
 
 

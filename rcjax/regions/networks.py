@@ -19,6 +19,7 @@ from rcjax.regions.classifier import (
     ParameterProgram,
     interpolate,
     labels_of,
+    telling_overflow,
 )
 from rcjax.regions.result import RegionCounts
 
@@ -103,7 +104,8 @@ class Networks:
 
     def some(self, start: int, stop: int) -> list[Any]:
         """The leaves of the networks from `start` to `stop`."""
-        return [jnp.asarray(leaf[start:stop]) for leaf in self.leaves]
+        with telling_overflow():
+            return [jnp.asarray(leaf[start:stop]) for leaf in self.leaves]
 
     def program(self, evaluator: Evaluator, batch: int) -> tuple[ParameterProgram, tuple[Any, ...]]:
         """`program(arrays, leaves of one network, points [batch, *features])`, and the arrays."""
@@ -113,7 +115,8 @@ class Networks:
 
         kinds = [jax.ShapeDtypeStruct(np.shape(v)[1:], v.dtype) for v in self.leaves]
         points = jax.ShapeDtypeStruct((batch, *evaluator.feature_shape), jnp.float32)
-        closed = jax.make_jaxpr(predict)(kinds, points)
+        with telling_overflow():
+            closed = jax.make_jaxpr(predict)(kinds, points)
         return ParameterProgram(closed, batch), tuple(closed.consts)
 
 

@@ -10,7 +10,13 @@ from rcjax.array_types import ArrayLike, Float, Int, Num
 from rcjax.regions import simplex
 from rcjax.regions.anchors import check_anchors, read_block
 from rcjax.regions.arguments import check_extent, check_points
-from rcjax.regions.classifier import Evaluator, labels_of, points_dtype, refuse_invalid
+from rcjax.regions.classifier import (
+    Evaluator,
+    labels_of,
+    own_surroundings,
+    points_dtype,
+    refuse_invalid,
+)
 from rcjax.regions.types import Predict
 
 
@@ -57,12 +63,13 @@ def slice_values(
     points, extent = check_points(points, dim, "grid"), check_extent(extent)
     cells = simplex.grid_cells(points, dim, False)
     coordinates = simplex.coordinates_of(cells, points, extent)
-    evaluator = Evaluator(predict, block.shape[2:], batch_size=batch_size)
-    evaluator.balance(len(cells))
-    evaluator.load(read_block(block, 0, 1, points_dtype(predict, block.dtype)))
-    output = evaluator.scores(
-        np.zeros(len(cells), np.int32), simplex.barycentric_weights(coordinates, np.float64)
-    )
+    with own_surroundings():
+        evaluator = Evaluator(predict, block.shape[2:], batch_size=batch_size)
+        evaluator.balance(len(cells))
+        evaluator.load(read_block(block, 0, 1, points_dtype(predict, block.dtype)))
+        output = evaluator.scores(
+            np.zeros(len(cells), np.int32), simplex.barycentric_weights(coordinates, np.float64)
+        )
     labels = labels_of(output)
     refuse_invalid(labels)
     shape = (points,) * dim

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import SVC
@@ -32,6 +33,10 @@ def host(function):
 def of_one_size(x):
     assert x.shape[0] == 50
     return x
+
+
+def failing(x):
+    raise KeyError("no such column\nhere")
 
 
 def masked(array):
@@ -114,7 +119,17 @@ SITUATIONS = {
     "batches of one size alone": (count(of_one_size), "must take others"),
     "not a function": (count("network"), "must be a function"),
     "a NumPy function": (count(lambda x: np.asarray(x)), "on_host"),
+    "batches of one size alone on the host": (host(of_one_size), "AssertionError.*batch_size=N"),
+    "a classifier that fails": (host(failing), r"float32 points \[1, 4\] \(KeyError: 'no such"),
     "scores of one column": (host(lambda x: x[:, :1]), "one column"),
+    "labels of one column": (host(lambda x: (x[:, :1] > 0).astype(int)), r"\(points\)\[:, 0\]"),
+    "names of one column": (host(lambda x: x[:, :1].astype(str)), r"\(points\)\[:, 0\]"),
+    "labels of one column in JAX": (count(lambda x: x[:, :1] > 0), r"\(points\)\[:, 0\]"),
+    "a linen module without parameters": (count(linen.Dense(3)), r"Partial\(module.apply"),
+    "a linen module without parameters on the host": (
+        lambda: on_host(linen.Dense(3)),
+        "module.apply",
+    ),
 }
 
 

@@ -132,6 +132,16 @@ def test_weights_that_are_no_floating_point_numbers(values):
         np.testing.assert_array_equal(array, before[key])
 
 
+def test_weights_beyond_float32_are_named():
+    weights = recipe_weights()
+    wide = np.full(weights["layers.4.bias"].shape, 1e39)
+    message = r"beyond float32 layers\.4\.bias; count the PyTorch module by on_host"
+    with pytest.raises(UserError, match=message):
+        load_torch_state_dict(small_network(), weights | {"layers.4.bias": wide})
+    # Infinity itself is a number of float32.
+    load_torch_state_dict(small_network(), weights | {"layers.4.bias": wide * np.inf})
+
+
 class Unreadable:
     """Like a quantised or sparse tensor: not to be had as an array."""
 

@@ -57,6 +57,32 @@ def test_batches_are_bounded():
     assert max(seen) <= 64
 
 
+@pytest.mark.parametrize("method", ["grid", "adaptive"])
+def test_a_classifier_of_one_batch_size_gets_full_batches(method):
+    def of_one_size(points):
+        assert len(points) == 64
+        return numpy_network(points)
+
+    expected = count_regions(jax_network, SEGMENTS, method=method)
+    fixed = on_host(of_one_size, batch_size=64)
+    result = count_regions(fixed, SEGMENTS, method=method)
+    np.testing.assert_array_equal(result.counts, expected.counts)
+    assert result.evaluations == expected.evaluations
+
+
+def test_no_memory_for_a_batch_halves_it():
+    def small_batches_alone(points):
+        if len(points) > 100:
+            raise MemoryError
+        return numpy_network(points)
+
+    with pytest.warns(UserWarning, match="out of memory"):
+        result = count_regions(on_host(small_batches_alone), SEGMENTS, points=20)
+    np.testing.assert_array_equal(
+        result.counts, count_regions(jax_network, SEGMENTS, points=20).counts
+    )
+
+
 def test_scikit_learn_estimators():
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.tree import DecisionTreeClassifier

@@ -12,6 +12,7 @@ from rcjax.regions.classifier.low_precision import LowPrecision, warn_of_precisi
 from rcjax.regions.classifier.mixed_evaluator import MixedEvaluator
 from rcjax.regions.classifier.outputs import invalid, labels_of, refuse_invalid
 from rcjax.regions.classifier.programs import ParameterProgram, compiled
+from rcjax.regions.classifier.surroundings import own_surroundings, telling_overflow
 from rcjax.regions.classifier.tracing import Trace, trace_predict, values_per_point
 from rcjax.regions.classifier.walking import bind, walk
 
@@ -32,8 +33,10 @@ __all__ = [
     "is_missing",
     "labels_of",
     "on_host",
+    "own_surroundings",
     "points_dtype",
     "refuse_invalid",
+    "telling_overflow",
     "trace_predict",
     "values_per_point",
     "walk",

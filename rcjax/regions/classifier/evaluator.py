@@ -17,7 +17,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from rcjax.regions.classifier import programs
 from rcjax.regions.classifier.host import OnHost
 from rcjax.regions.classifier.low_precision import precision_of_scores, precision_of_trace
-from rcjax.regions.classifier.outputs import labels_of, margins_of
+from rcjax.regions.classifier.outputs import is_out_of_memory, labels_of, margins_of
 from rcjax.regions.classifier.probe import POINTS, check_is_function, mixes_points
 
 # Bytes that the largest array of the forward pass may take: what the caches of a CPU hold (more
@@ -207,9 +207,7 @@ class Evaluator:
             self._callback(points)
 
     def _halve(self, error: Exception) -> None:
-        text = str(error)
-        out_of_memory = "RESOURCE_EXHAUSTED" in text or "out of memory" in text.lower()
-        if not (out_of_memory or isinstance(error, MemoryError)) or self.batch_size <= self._unit:
+        if not is_out_of_memory(error) or self.batch_size <= self._unit:
             raise error
         self.batch_size = _round_up(self.batch_size // 2, self._unit)
         warnings.warn(

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from rcjax.errors import UserError
+
 _DEPTH = 4
 
 
@@ -23,6 +25,15 @@ def refuse_training_mode(predict: Any) -> None:
             _refuse_torch(held)
         elif _is_a(held, "flax.nnx.module.Module"):
             _refuse_nnx(held)
+
+
+def refuse_unbound(predict: Any) -> None:
+    """Refuses a Flax linen module that holds no parameters."""
+    if _is_a(predict, "flax.linen.module.Module") and getattr(predict, "scope", None) is None:
+        raise UserError(
+            f"the Flax linen module {type(predict).__name__} holds no parameters; hand them over "
+            "with it: jax.tree_util.Partial(module.apply, variables)"
+        )
 
 
 def is_torch_module(value: Any) -> bool:
@@ -82,7 +93,7 @@ def _refuse_torch(network: Any) -> None:
         # A frozen ScriptModule has no such attribute: it is in evaluation mode.
         if getattr(module, "training", False):
             where = f"its part {name}, a {type(module).__name__}, is" if name else "it is"
-            raise ValueError(
+            raise UserError(
                 f"the PyTorch module is in training mode ({where}), where a label depends on the "
                 "whole batch; call module.eval() first"
             )
@@ -92,7 +103,7 @@ def _refuse_nnx(network: Any) -> None:
     for _, module in sys.modules["flax.nnx"].iter_modules(network):
         training = getattr(module, "use_running_average", None) is False
         if training or getattr(module, "deterministic", None) is False:
-            raise ValueError(
+            raise UserError(
                 f"the network is in training mode (its {type(module).__name__} is), where a label "
                 "depends on the whole batch; call model.eval() first"
             )

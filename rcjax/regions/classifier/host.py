@@ -1,5 +1,6 @@
 """Classifiers that are not JAX functions: PyTorch modules, scikit-learn estimators, numpy code."""
 
+import contextlib
 import functools
 import importlib
 import importlib.util
@@ -9,10 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from rcjax.errors import UserError
 from rcjax.regions.anchors import is_wide
-from rcjax.regions.classifier.held import is_torch_module, refuse_training_mode
+from rcjax.regions.classifier.held import (
+    is_torch_module,
+    refuse_training_mode,
+    refuse_unbound,
+)
 from rcjax.regions.classifier.labels import LabelNumbering
-from rcjax.regions.classifier.outputs import check_output_shape
+from rcjax.regions.classifier.outputs import check_output_shape, is_out_of_memory
 
 
 class OnHost:
@@ -40,14 +46,14 @@ class OnHost:
         self._classes = classes
         self._numbering = LabelNumbering()
         self._columns: int | None = None
+        self._one_size = False
         if classes is not None:
             self._numbering.codes(classes)
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """int32 labels [n] or float32/float64 scores [n, classes] of host points [n, *features]."""
-        # A copy, since a classifier may work in place.
-        output = _as_array(self.predict(np.array(points, self.points_dtype)))
-        check_output_shape(output.shape, len(points))
+        output = _as_array(self._answer(points))
+        check_output_shape(output.shape, output.dtype, len(points))
         columns = output.shape[1] if output.ndim == 2 else 0
         if self._columns not in (None, columns):
             shapes = [f"scores [n, {k}]" if k else "labels [n]" for k in (self._columns, columns)]
@@ -67,6 +73,37 @@ class OnHost:
             wanted = np.float32 if output.dtype.itemsize <= 4 else np.float64
             return output.astype(wanted, copy=False)
         return self._numbering.codes(output)
+
+    def _answer(self, points: np.ndarray) -> Any:
+        """What `predict` returns; if it takes batches of one size alone, batches are filled up."""
+        missing = (self.batch_size or 0) - len(points)
+        if missing > 0 and self._one_size:
+            return self._filled(points, missing)
+        try:
+            # A copy, since a classifier may work in place.
+            return self.predict(np.array(points, self.points_dtype))
+        except Exception as error:
+            if isinstance(error, UserError) or is_out_of_memory(error):
+                raise
+            if missing > 0:
+                with contextlib.suppress(Exception):
+                    answer = self._filled(points, missing)
+                    self._one_size = True
+                    return answer
+            raise ValueError(self._failure(error, points)) from error
+
+    def _filled(self, points: np.ndarray, missing: int) -> Any:
+        filled = np.concatenate([points, np.repeat(points[-1:], missing, axis=0)])
+        return _as_array(self.predict(np.asarray(filled, self.points_dtype)))[: len(points)]
+
+    def _failure(self, error: Exception, points: np.ndarray) -> str:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}".rstrip(": ")
+        shape = ", ".join(map(str, points.shape))
+        return (
+            f"predict failed on {self.points_dtype or points.dtype} points [{shape}] ({reason}); "
+            "it must take any number of points of the shape that the anchors have; one that takes "
+            "batches of N alone gets them by on_host(predict, batch_size=N)"
+        )
 
     def copy(self, batch_size: int | None) -> "OnHost":
         """The same classifier with a numbering of its own."""
@@ -95,7 +132,8 @@ def on_host(predict: Any, *, batch_size: int | None = None) -> OnHost:
               scores, which the adaptive method uses, wrap `estimator.decision_function` or
               `estimator.predict_proba` instead (not of trees and forests, whose scores are
               constant in stretches).
-        batch_size: points per call; a default of 1,024 when None.
+        batch_size: points per call; a default of 1,024 when None. A classifier that takes batches
+            of this size alone gets all of them filled up to it.
 
     Returns:
         A callable that `count_regions` and the plots take as `predict`.
@@ -125,6 +163,7 @@ def on_host(predict: Any, *, batch_size: int | None = None) -> OnHost:
             f"on_host({name}().fit(points, labels))"
         )
     refuse_training_mode(predict)
+    refuse_unbound(predict)
     if is_torch_module(predict):
         wide = _floating_example(predict).dtype.itemsize > 4
         dtype = np.float64 if wide else np.float32
@@ -153,12 +192,12 @@ def _estimator(estimator: Any, batch_size: int | None, name: str) -> OnHost:
             output = _as_array(estimator.predict(points))
         except Exception as error:
             if type(error).__name__ == "NotFittedError":
-                raise ValueError(f"the {name} is not fitted; call its fit first") from error
+                raise UserError(f"the {name} is not fitted; call its fit first") from error
             raise
         if output.ndim == 2 and output.shape[1] == 1:
             return output[:, 0]
         if output.ndim == 2 and not is_keras(estimator):
-            raise ValueError(
+            raise UserError(
                 f"the {name} predicts {output.shape[1]} outputs for each point, and regions are "
                 "those of one label: wrap a function that returns one of them, such as "
                 "lambda points: estimator.predict(points)[:, 0]"
@@ -265,7 +304,7 @@ def _torch_output(module: Any, points: np.ndarray) -> np.ndarray:
     with torch.inference_mode():
         output = module(inputs.to(example.device, example.dtype))
     if not isinstance(output, torch.Tensor):
-        raise ValueError(
+        raise UserError(
             f"the PyTorch module returned a {type(output).__name__}; wrap it in a function or "
             "module that returns the logits alone"
         )

@@ -9,12 +9,17 @@ import numpy as np
 from rcjax.regions.classifier.labels import INVALID_LABEL, OVERFLOWING_LABEL
 
 
-def check_output_shape(shape: tuple[int, ...], count: int) -> None:
+def check_output_shape(shape: tuple[int, ...], dtype: Any, count: int) -> None:
     """Refuses what `predict` returned when it is neither labels [n] nor scores [n, classes]."""
     if len(shape) not in (1, 2) or shape[0] != count:
         raise ValueError(
             f"predict must return labels [n] or scores [n, classes]; for n = {count} points it "
             f"returned shape {tuple(shape)}"
+        )
+    if len(shape) == 2 and shape[1] == 1 and not jnp.issubdtype(dtype, jnp.floating):
+        raise ValueError(
+            f"predict returned labels of shape {tuple(shape)}, which must be [n]; wrap it: "
+            "lambda points: predict(points)[:, 0]"
         )
     if len(shape) == 2 and shape[1] < 2:
         raise ValueError(
@@ -35,6 +40,13 @@ def check_output_dtype(dtype: Any, rank: int) -> None:
             f"predict returned {dtype} values of shape [n, classes], which are no scores: scores "
             "are real numbers of a floating dtype, and labels have shape [n]"
         )
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a smaller batch may go through where one has failed."""
+    text = str(error)
+    told = "RESOURCE_EXHAUSTED" in text or "out of memory" in text.lower()
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and told)
 
 
 def labels_of(output: Any) -> Any:

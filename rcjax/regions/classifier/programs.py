@@ -15,8 +15,13 @@ import jax.extend.core as jex
 import jax.numpy as jnp
 import numpy as np
 
-from rcjax.regions.classifier.held import is_torch_module, refuse_training_mode
+from rcjax.regions.classifier.held import (
+    is_torch_module,
+    refuse_training_mode,
+    refuse_unbound,
+)
 from rcjax.regions.classifier.outputs import check_output_dtype, check_output_shape
+from rcjax.regions.classifier.surroundings import callers_mesh, has_mesh, telling_overflow
 from rcjax.regions.classifier.walking import bind, call_body, walk
 
 # Operations that call back into Python; what they call is not in the text of a jaxpr.
@@ -135,6 +140,7 @@ def trace(predict: Any, feature_shape: tuple[int, ...], batch_size: int) -> jex.
             f"{predict!r}; wrap what is not a JAX function: count_regions(on_host(predict), ...)"
         )
     refuse_training_mode(predict)
+    refuse_unbound(predict)
     if is_torch_module(predict):
         raise ValueError(
             f"a PyTorch module ({type(predict).__name__}) is not a JAX function; wrap it: "
@@ -142,9 +148,8 @@ def trace(predict: Any, feature_shape: tuple[int, ...], batch_size: int) -> jex.
         )
     points = jax.ShapeDtypeStruct((batch_size, *feature_shape), jnp.float32)
     try:
-        # A fresh function every time: JAX remembers traces by the identity of the function, and
-        # what a closure holds (a network that is being trained) may have changed since.
-        closed, output = jax.make_jaxpr(lambda x: predict(x), return_shape=True)(points)
+        with telling_overflow():
+            closed, output = _traced(predict, points)
     except (
         jax.errors.TracerArrayConversionError,
         jax.errors.ConcretizationTypeError,
@@ -168,12 +173,27 @@ def trace(predict: Any, feature_shape: tuple[int, ...], batch_size: int) -> jex.
             "predict must return one array, labels [n] or scores [n, classes]; it returned a "
             f"{type(output).__name__} (of a network that returns its state too, take the logits)"
         )
-    check_output_shape(output.shape, batch_size)
+    check_output_shape(output.shape, output.dtype, batch_size)
     check_output_dtype(output.dtype, len(output.shape))
     if _calls_hold_arrays(closed.jaxpr):
         # A jitted function holds its arrays itself: taken out, they leave one program for all.
         return jax.make_jaxpr(lambda x: walk(closed.jaxpr, closed.consts, [x], bind)[0])(points)
     return closed
+
+
+def _traced(predict: Any, points: Any) -> tuple[jex.ClosedJaxpr, Any]:
+    def trace() -> Any:
+        # A fresh function every time: JAX remembers traces by the identity of the function, and
+        # what a closure holds (a network that is being trained) may have changed since.
+        return jax.make_jaxpr(lambda x: predict(x), return_shape=True)(points)
+
+    try:
+        return trace()
+    except Exception:
+        if not has_mesh():
+            raise
+    with callers_mesh():
+        return trace()
 
 
 def _calls_hold_arrays(jaxpr: Any) -> bool:

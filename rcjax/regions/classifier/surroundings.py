@@ -1,0 +1,58 @@
+"""What a caller has set in JAX: it holds for the classifier, and not for the code around it."""
+
+import contextlib
+import contextvars
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from rcjax.regions.anchors import INSIDE_JIT
+
+_callers_mesh: contextvars.ContextVar[Any] = contextvars.ContextVar("mesh", default=None)
+
+
+@contextlib.contextmanager
+def own_surroundings() -> Iterator[None]:
+    """Counting is free of a caller's mesh, transfer guard and disabled compilation.
+
+    Raises:
+        ValueError: inside of `jax.jit` and its like.
+    """
+    try:
+        mesh = jax.sharding.get_mesh()
+    except ValueError as error:
+        raise ValueError(INSIDE_JIT) from error
+    token = _callers_mesh.set(mesh)
+    try:
+        with jax.set_mesh(None), jax.transfer_guard("allow"), jax.disable_jit(False):
+            yield
+    finally:
+        _callers_mesh.reset(token)
+
+
+def callers_mesh() -> contextlib.AbstractContextManager[Any]:
+    """The mesh that the caller has set, for a classifier that cannot be traced without it."""
+    return jax.set_mesh(_callers_mesh.get())
+
+
+def has_mesh() -> bool:
+    """Whether the caller has set a mesh."""
+    mesh = _callers_mesh.get()
+    return mesh is not None and not mesh.empty
+
+
+@contextlib.contextmanager
+def telling_overflow() -> Iterator[None]:
+    """Warns if numbers of the classifier become infinite as float32."""
+    overflowed: list[int] = []
+    with np.errstate(over="call", call=lambda *_: overflowed.append(1)):
+        yield
+    if overflowed:
+        warnings.warn(
+            "predict holds numbers beyond float32, which become infinite in JAX; scale them down, "
+            "or wrap a function of numpy arrays in on_host, which computes in float64",
+            stacklevel=2,
+        )
