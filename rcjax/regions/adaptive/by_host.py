@@ -17,6 +17,9 @@ from rcjax.regions.classifier import Evaluator, labels_of, refuse_invalid
 # Segments of a block; the more, the less the rounds that ask for few points weigh.
 SLICES_PER_BATCH = 8
 FEWEST_PER_BLOCK = 256
+# Bytes: what has once freed a block of this size keeps all smaller ones for reuse (in glibc), where
+# memory would be given back and taken anew in every round.
+_KEPT = 2**24
 
 
 class HostCounter:
@@ -30,6 +33,7 @@ class HostCounter:
     def __init__(self, evaluator: Evaluator, options: AdaptiveOptions):
         self.evaluator, self.options = evaluator, options
         self.kind: ScoreKind | None = None
+        np.empty(_KEPT, np.uint8)  # freed at once
         self.slices_per_block = max(SLICES_PER_BATCH * evaluator.batch_size, FEWEST_PER_BLOCK)
 
     def count(self, block: Any) -> AdaptiveResult:

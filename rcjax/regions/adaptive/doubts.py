@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from rcjax.regions.adaptive.interpolation import (
+    PLACES,
     Intervals,
+    bends,
     crossing,
-    interpolate,
+    mixed,
     namespace,
     of_class,
     roughness,
+    total,
 )
 
 # Where regions meet, a third class needs only a small error to come out on top, and there are few
@@ -28,9 +31,6 @@ SINGLE_CROSSING_CAUTION = 0.5
 CROSSING_PLACE_CAUTION = 0.25
 # New points keep away from the ends of their interval, so that every round makes progress.
 NEAREST_TO_END = 0.25
-# Places inside an interval, besides the predicted crossing, at which a third class is compared with
-# the two at its ends.
-PLACES = np.arange(1, 8, dtype=np.float32) / 8
 
 LARGEST_EXCESS = 1e6
 TINY = np.finfo(np.float32).tiny
@@ -44,8 +44,21 @@ def between_equal_labels(intervals: Intervals, safety: Any) -> Any:
     """
     xp = namespace(intervals.left)
     left, right = intervals.left, intervals.right
-    dip = (intervals.bend_left + intervals.bend_right) / 2 + safety * roughness(intervals)
+    dip = total(intervals.pulls.sum(axis=0) / 2, intervals.jumps[1:3])
+    dip = dip + safety * roughness(intervals)
     bound = (xp.sqrt(left) + xp.sqrt(right)) ** 2
+    if xp is np:  # nearly all intervals are as good as their chord
+        doubtful = (dip > bound).any(axis=0)
+        place = np.full(len(doubtful), np.nan, np.float32)
+        place[doubtful] = _deepest(*(v[:, doubtful] for v in (dip, bound, left, right)))
+    else:
+        place = _deepest(dip, bound, left, right)
+    return xp.where(intervals.jumps_known > 0, place, 0.5)
+
+
+def _deepest(dip: Any, bound: Any, left: Any, right: Any) -> Any:
+    """The place of the dip that is deepest beside its bound, NaN where none is too deep."""
+    xp = namespace(dip)
     # How much too deep each dip is, at most LARGEST_EXCESS. A class with exactly the scores of the
     # label, as the label itself, asks for nothing: 0 > 0 is false.
     too_deep = dip > bound
@@ -55,7 +68,7 @@ def between_equal_labels(intervals: Intervals, safety: Any) -> Any:
     places = 0.5 - (right - left) / (2 * xp.where(too_deep, dip, 1))
     place = xp.where(excess == worst, places, 0).max(axis=0)
     place = xp.clip(place, NEAREST_TO_END, 1 - NEAREST_TO_END)
-    return xp.where(intervals.jumps_known > 0, xp.where(worst > 0, place, np.nan), 0.5)
+    return xp.where(worst > 0, place, np.nan)
 
 
 def between_two_labels(
@@ -66,27 +79,43 @@ def between_two_labels(
     The margins are those of the label at the left end, `first`.
     """
     xp = namespace(intervals.left)
+    # The margins over either label as sums of five terms: the cubic's four, and the roughness.
     rough_first, rough_second = roughness(intervals), roughness(intervals, second)
-    doubt = SINGLE_CROSSING_CAUTION * safety * of_class(rough_first, second) > _fall(
-        intervals, second
-    )
-    meeting = crossing(intervals, second)
-    places = xp.broadcast_to(PLACES[:, None], (len(PLACES), len(meeting)))
-    u = xp.concatenate([places, meeting[None].astype(np.float32)])
-    margins = interpolate(intervals, u)
-    allowance = (THIRD_CLASS_CAUTION * safety * u * (1 - u)).astype(np.float32)[:, None]
-    lead = xp.maximum(
-        margins - allowance * rough_first,
-        margins - of_class(margins, second)[:, None] - allowance * rough_second,
-    )
+    of_first = xp.stack([intervals.left, intervals.right, *bends(intervals), rough_first])
+    between = of_class(of_first, second)
+    of_second = xp.concatenate([of_first[:4] - between[:4, None], rough_second[None]])
+    meeting = crossing(*between[:4])
     classes = np.arange(intervals.left.shape[0])[:, None]
     ends = (classes == first) | (classes == second)
-    lead = xp.where(ends, np.float32(np.inf), lead).min(axis=1)
+
+    def least_lead(terms: Any) -> Any:
+        """Of all third classes, by how much they stay below the label on top, [places, n]."""
+        lead = xp.maximum(terms(of_first), terms(of_second))
+        return xp.where(ends, np.float32(np.inf), lead).min(axis=1)
+
+    inner = xp.asarray(PLACES)
+    lead = xp.concatenate(
+        [
+            least_lead(lambda of_label: mixed(_terms(inner, safety).T, of_label)),
+            least_lead(lambda of_label: total(_terms(meeting, safety), of_label)[None]),
+        ]
+    )
+    inner = xp.broadcast_to(inner[:, None], (len(PLACES), len(meeting)))
+    places = xp.concatenate([inner, meeting[None]])
     lowest = lead.min(axis=0)
-    place = xp.where(lead == lowest, u, 1).min(axis=0)
+    place = xp.where(lead == lowest, places, 1).min(axis=0)
     place = xp.clip(place, NEAREST_TO_END, 1 - NEAREST_TO_END)
+    doubt = SINGLE_CROSSING_CAUTION * safety * between[4] > between[0] - between[1]
     place = xp.where(lowest < 0, place, xp.where(doubt, 0.5, np.nan))
     return xp.where(intervals.jumps_known > 0, place, 0.5), meeting
+
+
+def _terms(u: Any, safety: Any) -> Any:
+    """What the left end, the right end, both bends and the roughness weigh at u, [5, *u.shape]."""
+    xp = namespace(u)
+    bend = -u * (1 - u)
+    allowance = THIRD_CLASS_CAUTION * safety * bend
+    return xp.stack([1 - u, u, bend * (1 - u), bend * u, allowance])
 
 
 def towards_crossing(
@@ -98,7 +127,7 @@ def towards_crossing(
     that the crossing should end up between the new point and the nearer end.
     """
     xp = namespace(intervals.left)
-    u, fall = meeting, _fall(intervals, second)
+    u, fall = meeting, of_class(intervals.left - intervals.right, second)
     caution = CROSSING_PLACE_CAUTION * safety
     error = caution * u * (1 - u) * of_class(roughness(intervals), second)
     overshoot = xp.where(error < fall, error / xp.maximum(fall, TINY), 1)
@@ -107,8 +136,3 @@ def towards_crossing(
     inside = xp.where(u < 0.5, upward, downward)
     # Not sure of gaining more than a bisection would: bisect.
     return xp.where(overshoot < 0.25, inside, width // 2)
-
-
-def _fall(intervals: Intervals, second: Any) -> Any:
-    """By how much the margin over a second class falls from the left end to the right one."""
-    return of_class(intervals.left - intervals.right, second)

@@ -24,28 +24,33 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-# Halvings that locate a crossing to the precision of float32.
-HALVINGS = 24
-# Parts into which numpy cuts an interval at a time, twice over: few calls for many intervals. The
-# straight line through the ends of what is left is as good as the interpolation.
-PARTS = 32
+# Steps of Newton's method that locate a crossing in an eighth of an interval.
+STEPS = 2
+# Places inside an interval at which margins are looked at.
+PLACES = np.arange(1, 8, dtype=np.float32) / 8
 
 
 class Intervals(NamedTuple):
     """The margins of one class over all classes on intervals, and what their surroundings say.
 
-    left, right, bend_left, bend_right: float32 [classes, intervals]; jumps: float32
-    [4, classes, intervals], h times half the rescaled jumps of the slope at the four points around,
-    0 where a segment ends; jumps_known: integers [intervals], how many there are. Without any,
-    nothing is known about the inside. Intervals come last because compiled loops run along them.
+    left, right: float32 [classes, intervals]. jumps: float32 [4, classes, intervals], of the slope
+    at the four points around, of no meaning where a segment ends. weights: float32 [4, intervals],
+    of the absolute jumps in the roughness, 0 where a segment ends. pulls: float32
+    [2, 2, intervals], of the jumps at the two ends in the bends at both. jumps_known: integers
+    [intervals], how many there are; without any, nothing is known about the inside. Intervals come
+    last because compiled loops run along them.
     """
 
     left: Any
     right: Any
-    bend_left: Any
-    bend_right: Any
     jumps: Any
+    weights: Any
+    pulls: Any
     jumps_known: Any
+
+    def some(self, chosen: Any) -> Intervals:
+        """Those intervals of which `chosen`, bool [intervals], says so."""
+        return Intervals(*(values.compress(chosen, axis=-1) for values in self))
 
 
 def namespace(array: Any) -> Any:
@@ -69,29 +74,58 @@ def intervals_of(position: Any, scores: Any, exists: Any, top: Any) -> Intervals
     lengths = xp.where(both, position[1:] - position[:-1], 1).astype(np.float32)
     slopes = (margins[1:] - margins[:-1]) * (1 / lengths)[:, None]
     known = both[1:] & both[:-1]
-    jumps = xp.where(known[:, None], slopes[1:] - slopes[:-1], 0)
+    count = known.sum(axis=0, dtype=np.int32)
     span, h = lengths[1:] + lengths[:-1], lengths[2]
-    bends = (h * h / span)[1:3, None] * jumps[1:3]
+    scales = h * xp.sqrt(h / (2 * span)) * (2 / xp.maximum(count, 1).astype(np.float32))
     # At the end of a segment the parabola through the last three points replaces the cubic.
-    bend_left = xp.where(known[1], bends[0], bends[1])
-    bend_right = xp.where(known[2], bends[1], bends[0])
-    scaled = (h * xp.sqrt(h / (2 * span)))[:, None] * jumps
-    count = known.astype(np.int32).sum(axis=0)
-    return Intervals(margins[2], margins[3], bend_left, bend_right, scaled, count)
+    first, second = known[1], known[2]
+    pulling = xp.stack([first, second > first, first > second, second]).reshape(2, 2, -1)
+    return Intervals(
+        margins[2],
+        margins[3],
+        slopes[1:] - slopes[:-1],
+        xp.where(known, scales, 0),
+        xp.where(pulling, h * h / span[1:3], 0),
+        count,
+    )
 
 
 def of_class(values: Any, label: Any) -> Any:
     """values[..., label[i], i]: one class of values [..., classes, intervals]."""
     if namespace(values) is np:
-        return values[..., label, np.arange(values.shape[-1])]
+        index = label * values.shape[-1] + np.arange(values.shape[-1])
+        return values.reshape(*values.shape[:-2], -1).take(index, axis=-1)
     # A sum over the one class: a gather takes longer to compile and no less to run.
     classes = np.arange(values.shape[-2], dtype=np.int32)[:, None]
     return jnp.where(classes == label, values, 0).sum(axis=-2)
 
 
-def interpolate(intervals: Intervals, u: Any) -> Any:
-    """Margins [places, classes, intervals] at the places u, float32 [places, intervals]."""
-    return _cubic(u[:, None], *intervals[:4])
+def total(weights: Any, values: Any) -> Any:
+    """Sums [classes, intervals] of values [n, classes, intervals] by weights [n, intervals]."""
+    if namespace(values) is np:
+        return np.einsum("kn,kcn->cn", weights, values)
+    return (weights[:, None] * values).sum(axis=0)
+
+
+def mixed(matrix: np.ndarray, values: Any) -> Any:
+    """Sums [m, classes, intervals] of values [n, classes, intervals] by a matrix [m, n]."""
+    flat = values.reshape(len(values), -1)
+    if namespace(values) is np:
+        sums = matrix @ flat
+    else:
+        sums = jnp.matmul(matrix, flat, precision="highest")
+    return sums.reshape(len(matrix), *values.shape[1:])
+
+
+def bends(intervals: Intervals) -> Any:
+    """The bends at the left ends and at the right ends, [classes, intervals] both."""
+    return tuple(total(pulls, intervals.jumps[1:3]) for pulls in intervals.pulls)
+
+
+def cubic(u: Any, left: Any, right: Any, bend_left: Any, bend_right: Any) -> Any:
+    """The interpolation at the places u."""
+    bend = (1 - u) * bend_left + u * bend_right
+    return (1 - u) * left + u * right - u * (1 - u) * bend
 
 
 def roughness(intervals: Intervals, top: Any = None) -> Any:
@@ -100,45 +134,25 @@ def roughness(intervals: Intervals, top: Any = None) -> Any:
     jumps = intervals.jumps
     if top is not None:
         jumps = jumps - of_class(jumps, top)[:, None]
-    known = xp.maximum(intervals.jumps_known, 1).astype(np.float32)
-    return xp.abs(jumps).sum(axis=0) * (2 / known)
+    return total(intervals.weights, xp.abs(jumps))
 
 
-def crossing(intervals: Intervals, second: Any) -> Any:
-    """Where in each interval, [intervals], the interpolated margin over a second class is 0.
+def crossing(left: Any, right: Any, bend_left: Any, bend_right: Any) -> Any:
+    """Where interpolated margins, [intervals], are 0.
 
-    The margin must not be negative at the left end and not be positive at the right one; of several
-    zeros, one is found. Computed in float64 for numpy arrays.
+    A margin must not be negative at the left end and not be positive at the right one; of several
+    zeros, one is found.
     """
-    if namespace(intervals.left) is np:
-        return _crossing_by_parts(intervals, second)
-    ends_and_bends = [of_class(values, second) for values in intervals[:4]]
-
-    def halve(_: Any, bounds: tuple[Any, Any]) -> tuple[Any, Any]:
-        low, high = bounds
-        u = (low + high) / 2
-        positive = _cubic(u, *ends_and_bends) > 0
-        return jnp.where(positive, u, low), jnp.where(positive, high, u)
-
-    bounds = jnp.zeros_like(ends_and_bends[0]), jnp.ones_like(ends_and_bends[0])
-    bounds = jax.lax.fori_loop(0, HALVINGS, halve, bounds)
-    return (bounds[0] + bounds[1]) / 2
-
-
-def _crossing_by_parts(intervals: Intervals, second: Any) -> Any:
-    ends_and_bends = [of_class(values, second).astype(np.float64) for values in intervals[:4]]
-    low, width = np.zeros(len(ends_and_bends[0])), 1.0
-    for _ in range(2):
-        u = low + width * np.arange(1, PARTS)[:, None] / PARTS
-        positive = _cubic(u, *ends_and_bends) > 0
-        low = low + width * np.logical_and.accumulate(positive).sum(axis=0) / PARTS
-        width = width / PARTS
-    left, right = (_cubic(u, *ends_and_bends) for u in (low, low + width))
-    fall = left - right
-    share = np.divide(left, fall, out=np.full(len(low), 0.5), where=fall > 0)
-    return low + width * np.clip(share, 0, 1)
-
-
-def _cubic(u: Any, left: Any, right: Any, bend_left: Any, bend_right: Any) -> Any:
-    bend = (1 - u) * bend_left + u * bend_right
-    return (1 - u) * left + u * right - u * (1 - u) * bend
+    xp = namespace(left)
+    places = PLACES[:, None]
+    end = xp.where(cubic(places, left, right, bend_left, bend_right) > 0, 1, places).min(axis=0)
+    start = end - np.float32(1 / (len(PLACES) + 1))
+    u, rise, turn = (start + end) / 2, right - left, bend_right - bend_left
+    for _ in range(STEPS):
+        bend, outside = bend_left + u * turn, u * (1 - u)
+        value = left + u * rise - outside * bend
+        slope = rise - (1 - 2 * u) * bend - outside * turn
+        # Downhill through zero; what is flat stays in the middle.
+        u = u - value / xp.where(slope < 0, slope, -np.inf)
+        u = xp.minimum(xp.maximum(u, start), end)
+    return u

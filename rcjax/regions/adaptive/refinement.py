@@ -13,7 +13,7 @@ from rcjax.regions.adaptive.interpolation import Intervals, intervals_of
 from rcjax.regions.adaptive.points import Points
 
 # Scores of the intervals looked at together: what the caches of a processor hold.
-SCORES_AT_ONCE = 16_384
+SCORES_AT_ONCE = 65_536
 
 
 def by_scores(
@@ -21,18 +21,13 @@ def by_scores(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The points that the scores ask for, after those from row `fresh` on: see `by_labels`."""
     near = points.touched(fresh)
-    differ = points.label[near] != points.label[points.after[near]]
-    parts = [
-        request(points, left, safety, locate)
-        for intervals, request in ((near[~differ], _in_equal), (near[differ], _in_different))
-        for left in in_chunks(points, intervals)
-    ]
-    left, inside = (np.concatenate(part) for part in zip(*parts, strict=True))
+    parts = [_steps(points, left, safety, locate) for left in in_chunks(points, near)]
+    inside = np.concatenate(parts)
     wanted = ~np.isnan(inside)
-    left, inside = left[wanted], inside[wanted]
-    width = points.position[points.after[left]] - points.position[left]
-    steps = np.clip(np.rint(inside).astype(np.int64), 1, width - 1)
-    return left, points.position[left] + steps
+    left, inside = near[wanted], inside[wanted]
+    start = points.position[left]
+    width = points.position[points.after[left]] - start
+    return left, start + np.clip(np.rint(inside).astype(np.int64), 1, width - 1)
 
 
 def by_labels(points: Points, fresh: int) -> tuple[np.ndarray, np.ndarray]:
@@ -64,28 +59,26 @@ def gather(points: Points, left: np.ndarray) -> Intervals:
     rows = np.stack(
         [points.before[before], before, left, right, next_right, points.after[next_right]]
     )
-    scores = np.moveaxis(points.scores[:, rows], 1, 0)
+    scores = np.empty((len(rows), len(points.scores), len(left)), np.float32)
+    for around, of_row in zip(rows, scores, strict=True):
+        np.take(points.scores, around, axis=1, out=of_row, mode="clip")  # "raise" would copy
     return intervals_of(points.position[rows], scores, rows > 0, points.label[left])
 
 
-def _in_equal(
-    points: Points, left: np.ndarray, safety: float, locate: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Steps from the left ends to where another class may come out on top, NaN where none can."""
-    width = points.position[points.after[left]] - points.position[left]
-    return left, between_equal_labels(gather(points, left), safety) * width
-
-
-def _in_different(
-    points: Points, left: np.ndarray, safety: float, locate: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Steps from the left ends to where a further change of label may be, or the one is sought."""
-    right = points.after[left]
+def _steps(points: Points, left: np.ndarray, safety: float, locate: bool) -> np.ndarray:
+    """Steps from the left ends to where the next points belong, NaN where none do."""
+    intervals, right = gather(points, left), points.after[left]
     width = points.position[right] - points.position[left]
-    intervals, second = gather(points, left), points.label[right]
-    place, meeting = between_two_labels(intervals, points.label[left], second, safety)
+    first, second = points.label[left], points.label[right]
+    differ = first != second
+    place = np.empty(len(left), np.float32)
+    place[~differ] = between_equal_labels(intervals.some(~differ), safety)
+    if not differ.any():
+        return place * width
+    intervals, first, second = intervals.some(differ), first[differ], second[differ]
+    place[differ], meeting = between_two_labels(intervals, first, second, safety)
     inside = place * width
     if locate:
-        nearer = towards_crossing(intervals, second, meeting, width, safety)
-        inside = np.where(np.isnan(inside), nearer, inside)
-    return left, inside
+        nearer = towards_crossing(intervals, second, meeting, width[differ], safety)
+        inside[differ] = np.where(np.isnan(inside[differ]), nearer, inside[differ])
+    return inside

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rcjax.regions.adaptive.interpolation import crossing
+from rcjax.regions.adaptive.interpolation import bends, crossing, of_class
 from rcjax.regions.adaptive.points import Points
 from rcjax.regions.adaptive.pool import AFTER, LABEL, POSITION, SEGMENT
 from rcjax.regions.adaptive.refinement import gather, in_chunks
@@ -61,9 +61,7 @@ def summarize(points: Points, slices: np.ndarray, coarse: int, grid: np.ndarray)
     after = points.after[at]
     places = np.full(len(at), 0.5)
     if len(points.scores):
-        parts = [crossing(gather(points, p), points.label[points.after[p]])
-                 for p in in_chunks(points, at)]  # fmt: skip
-        places = np.concatenate(parts)
+        places = np.concatenate([_crossings(points, some) for some in in_chunks(points, at)])
     return _of_changes(
         points.segment[at] - slices[0],
         grid[points.position[at]],
@@ -73,6 +71,13 @@ def summarize(points: Points, slices: np.ndarray, coarse: int, grid: np.ndarray)
         points.label[1 : 1 + coarse * len(slices) : coarse],
         np.bincount(points.segment[1 : points.used] - slices[0], minlength=len(slices)),
     )
+
+
+def _crossings(points: Points, left: np.ndarray) -> np.ndarray:
+    """Where the label changes in the intervals that begin at the rows `left`, in [0, 1]."""
+    margins = gather(points, left)
+    of_all = np.stack([margins.left, margins.right, *bends(margins)])
+    return crossing(*of_class(of_all, points.label[points.after[left]]))
 
 
 def from_links(found: Found, slices: int, coarse: int, grid: np.ndarray) -> AdaptiveResult:
