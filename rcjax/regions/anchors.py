@@ -1,9 +1,44 @@
 """What `count_regions` reads its anchors from: an array, or anything that is gathered in blocks."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import cast
 
 import jax
 import numpy as np
+from numpy.typing import DTypeLike
+
+from rcjax.array_types import Float, Int, Num
+from rcjax.regions.types import AnchorBlock, Anchors, AnchorsLike, Block, Points
+
+
+class LazyPoints:
+    """Points that are made once they are drawn; the samplers take them in place of an array.
+
+    Args:
+        shape: (n, *features), of all points.
+        gather: int [m], distinct and rising, -> the points with these numbers, [m, *features].
+
+    Example:
+        >>> import jax
+        >>> from rcjax import slices
+        >>> squares = slices.LazyPoints((9, 1), lambda numbers: numbers[:, None] ** 2.0)
+        >>> slices.between_points(jax.random.key(0), squares, count=4).shape
+        (4, 2, 1)
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        gather: Callable[[Int[np.ndarray, " m"]], Num[np.ndarray, " m *features"]],
+    ):
+        self.shape = shape
+        self.ndim = len(shape)
+        self._gather = gather
+
+    def __getitem__(self, numbers: Int[np.ndarray, "..."]) -> Num[np.ndarray, "..."]:
+        """The points with some numbers, of any shape: [*numbers.shape, *features]."""
+        needed, places = np.unique(numbers, return_inverse=True)
+        return self._gather(needed)[places.reshape(numbers.shape)]
 
 INSIDE_JIT = (
     "regions are counted outside of jax.jit, jax.vmap and jax.grad, since their number decides "
@@ -18,11 +53,11 @@ class IndexedAnchors:
     `dtype` and indexing by a slice object, but holds the points once and only integers beside them.
 
     Args:
-        points: [n, *features], numpy or JAX.
+        points: [n, *features], numpy, JAX or lazy.
         indices: int32 [slices, dim + 1].
     """
 
-    def __init__(self, points: Any, indices: np.ndarray):
+    def __init__(self, points: Points | LazyPoints, indices: Int[np.ndarray, "slices anchors"]):
         self.points = points
         self.indices = indices
         self.shape = (*indices.shape, *points.shape[1:])
@@ -33,26 +68,27 @@ class IndexedAnchors:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, block: slice) -> Any:
+    def __getitem__(self, block: slice, /) -> AnchorBlock:
         """The anchors of a block of slices, in `dtype`: [block, dim + 1, *features]."""
         if not isinstance(block, slice):
             raise TypeError(f"index lazy anchors by a slice object such as [0:100], got {block!r}")
         return self.points[self.indices[block]].astype(self.dtype)
 
 
-def is_wide(dtype: Any) -> bool:
+def is_wide(dtype: DTypeLike) -> bool:
     """Whether float32 may lose some of the values of a dtype."""
     dtype = np.dtype(dtype)
-    return dtype.itemsize > {"f": 4, "i": 2, "u": 2}.get(dtype.kind, dtype.itemsize)
+    return bool(dtype.itemsize > {"f": 4, "i": 2, "u": 2}.get(dtype.kind, dtype.itemsize))
 
 
-def check_anchors(anchors: Any) -> Any:
+def check_anchors(anchors: AnchorsLike) -> Anchors:
     """Refuses anchors of a wrong kind or shape; returns them (lists become arrays)."""
     if isinstance(anchors, jax.core.Tracer):
         raise ValueError(INSIDE_JIT)
-    if not isinstance(anchors, jax.Array | np.ndarray | IndexedAnchors):
-        lazy = hasattr(anchors, "shape") and isinstance(getattr(anchors, "dtype", None), np.dtype)
-        anchors = anchors if lazy else np.asarray(anchors)
+    in_blocks = isinstance(anchors, jax.Array) or (
+        hasattr(anchors, "shape") and isinstance(getattr(anchors, "dtype", None), np.dtype)
+    )
+    anchors = cast(Anchors, anchors) if in_blocks else np.asarray(anchors)
     refuse_masked("anchors", anchors)
     shape = tuple(anchors.shape)
     if len(shape) < 3:
@@ -67,21 +103,30 @@ def check_anchors(anchors: Any) -> Any:
         )
     if shape[0] == 0 or 0 in shape[2:]:
         raise ValueError(f"anchors are empty: their shape is {shape}")
-    if np.dtype(anchors.dtype).kind not in "fiu" and not jax.numpy.issubdtype(
-        anchors.dtype, jax.numpy.floating
-    ):
-        raise ValueError(f"anchors must be real numbers, got dtype {anchors.dtype}")
+    check_real("anchors", anchors.dtype, "fiu")
     return anchors
 
 
-def refuse_masked(name: str, values: Any) -> None:
+def check_real(name: str, dtype: np.dtype, kinds: str) -> None:
+    """Refuses values that are no real numbers: of none of the kinds, nor a float of JAX."""
+    if np.dtype(dtype).kind not in kinds and not jax.numpy.issubdtype(dtype, jax.numpy.floating):
+        raise ValueError(f"{name} must be real numbers, got dtype {dtype}")
+
+
+def refuse_masked(name: str, values: object) -> None:
     """Refuses arrays of which some values are masked: what lies below a mask means nothing."""
     if isinstance(values, np.ma.MaskedArray) and np.ma.getmaskarray(values).any():
         masked = int(np.ma.getmaskarray(values).sum())
         raise ValueError(f"{name} hold {masked} masked values; leave out the points that have them")
 
 
-def read_block(anchors: Any, start: int, stop: int, dtype: Any = np.float32) -> np.ndarray:
+def segment_lengths(block: Block) -> Float[np.ndarray, " slices"]:
+    """Distance between the two anchors of every segment, in float64."""
+    ends = np.asarray(block, np.float64).reshape(len(block), 2, -1)
+    return np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
+
+
+def read_block(anchors: Anchors, start: int, stop: int, dtype: DTypeLike = np.float32) -> Block:
     """One block of anchors in a floating dtype, checked to be finite."""
     with np.errstate(over="ignore"):  # infinity is refused below
         block = np.asarray(anchors[start:stop]).astype(dtype, copy=False)

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any
 
 from rcjax.terminal import Bar
 
@@ -29,8 +28,8 @@ class Progress:
         self.total = total
         self._points = 0
 
-    def watch(self, evaluator: Any, points_per_slice: int) -> None:
-        """Follows an evaluator that spends the same number of points on every slice."""
+    def watch(self, follow: Callable[[Callable[[int], None]], None], points_per_slice: int) -> None:
+        """Follows an evaluator (by its `follow`) that spends as many points on every slice."""
         if self._call is None:
             return
 
@@ -38,7 +37,7 @@ class Progress:
             self._points += points
             self.report(self._points // points_per_slice)
 
-        evaluator.follow(count)
+        follow(count)
 
     def after(self, start: int) -> Callable[[int, int], None]:
         """Reports of a method that counts its slices from 0, when `start` are done already."""

@@ -13,49 +13,36 @@ Example:
 Source: section 4 of the paper (anchor sources) and its ablation on the generation of points.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rcjax.array_types import ArrayLike, Num
-from rcjax.regions.anchors import IndexedAnchors, refuse_masked
+from rcjax.array_types import ArrayLike, Int, Num
+from rcjax.regions.anchors import IndexedAnchors, LazyPoints, check_real, refuse_masked
 from rcjax.regions.classifier import LabelNumbering, is_missing
+from rcjax.regions.types import AnchorBlock, Points
+
+__all__ = [
+    "MAXIMAL_DIM",
+    "LazyPoints",
+    "between_points",
+    "convex_combinations",
+    "random_convex_pairs",
+    "random_directions",
+]
 
 MAXIMAL_DIM = 5
 _MOST_VALUES = 2**33  # 32 GiB of float32
 _MOST_SLICES = 2**31 - 1
 
 
-class LazyPoints:
-    """Points that are made once they are drawn; the samplers take them in place of an array.
-
-    Args:
-        shape: (n, *features), of all points.
-        gather: int [m], distinct and rising, -> the points with these numbers, [m, *features].
-
-    Example:
-        >>> import jax, numpy as np
-        >>> squares = LazyPoints((9, 1), lambda numbers: numbers[:, None] ** 2.0)
-        >>> between_points(jax.random.key(0), squares, count=4).shape
-        (4, 2, 1)
-    """
-
-    def __init__(self, shape: tuple[int, ...], gather: Callable[[np.ndarray], np.ndarray]):
-        self.shape = shape
-        self.ndim = len(shape)
-        self._gather = gather
-
-    def __getitem__(self, numbers: np.ndarray) -> np.ndarray:
-        """The points with some numbers, of any shape: [*numbers.shape, *features]."""
-        needed, places = np.unique(numbers, return_inverse=True)
-        return self._gather(needed)[places.reshape(numbers.shape)]
-
-
 # Points [n, *features]: an array, lists of numbers, or what makes them once they are drawn.
-Images: TypeAlias = Num[ArrayLike, " n *features"] | Sequence[Sequence[Any]] | LazyPoints
+Images: TypeAlias = Points | Sequence[Sequence[object]] | LazyPoints
+Classes: TypeAlias = Num[ArrayLike, " n"] | Sequence[int] | None
+Subset: TypeAlias = Int[ArrayLike, " m"] | Sequence[int] | None
 
 
 def between_points(
@@ -64,11 +51,11 @@ def between_points(
     count: int = 100,
     dim: int = 1,
     *,
-    labels: Num[ArrayLike, " n"] | Sequence[int] | None = None,
+    labels: Classes = None,
     classes: str = "any",
-    subset: Sequence[int] | np.ndarray | None = None,
+    subset: Subset = None,
     lazy: bool = False,
-) -> Any:
+) -> AnchorBlock | IndexedAnchors:
     """Slices spanned by `dim + 1` distinct points drawn from `images`.
 
     Args:
@@ -122,8 +109,8 @@ def random_directions(
     length: float = 0.1,
     dim: int = 1,
     *,
-    subset: Sequence[int] | np.ndarray | None = None,
-) -> Any:
+    subset: Subset = None,
+) -> AnchorBlock:
     """Slices that start at a point x and run to x + length * N(0, I), once for every dimension.
 
     Args:
@@ -163,10 +150,10 @@ def random_convex_pairs(
     images: Images,
     count: int = 100,
     *,
-    labels: Num[ArrayLike, " n"] | Sequence[int] | None = None,
+    labels: Classes = None,
     classes: str = "any",
-    subset: Sequence[int] | np.ndarray | None = None,
-) -> jax.Array:
+    subset: Subset = None,
+) -> AnchorBlock:
     """Segments between two random convex combinations of a pair of points.
 
     The pairs are those of `between_points` with the first of the two keys that `key` splits into,
@@ -178,11 +165,13 @@ def random_convex_pairs(
     """
     _check_key(key)
     key_pairs, key_positions = jax.random.split(key)
-    choice: dict[str, Any] = {"labels": labels, "classes": classes, "subset": subset}
-    return convex_combinations(key_positions, between_points(key_pairs, images, count, **choice))
+    pairs = between_points(
+        key_pairs, images, count, labels=labels, classes=classes, subset=subset, lazy=True
+    )
+    return convex_combinations(key_positions, pairs[:])
 
 
-def convex_combinations(key: jax.Array, pairs: Num[ArrayLike, "count 2 *features"]) -> jax.Array:
+def convex_combinations(key: jax.Array, pairs: Num[ArrayLike, "count 2 *features"]) -> AnchorBlock:
     """Two points of the segment of each pair, at positions drawn uniformly from [0, 1].
 
     Args:
@@ -190,28 +179,27 @@ def convex_combinations(key: jax.Array, pairs: Num[ArrayLike, "count 2 *features
         pairs: [count, 2, *features].
 
     Returns:
-        float32 anchors [count, 2, *features].
+        Anchors [count, 2, *features], float64 where the pairs are NumPy's float64, else float32.
     """
     _check_key(key)
+    wide = isinstance(pairs, np.ndarray) and pairs.dtype == np.float64
+    xp = np if wide else jnp
     shape = (len(pairs), 2) + (1,) * (np.ndim(pairs) - 2)
-    position: Any = jax.random.uniform(key, shape, jnp.float32)
-    if isinstance(pairs, np.ndarray) and pairs.dtype == np.float64:
-        position = np.asarray(position, np.float64)
-    else:
-        pairs = jnp.asarray(pairs, jnp.float32)
+    position = xp.asarray(jax.random.uniform(key, shape, jnp.float32))
+    pairs = xp.asarray(pairs, np.float64 if wide else np.float32)
     first, second = pairs[:, :1], pairs[:, 1:]
     between = (1 - position) * first + position * second
     # What both points of a pair agree on is not rounded.
-    xp = np if isinstance(between, np.ndarray) else jnp
-    return xp.where(first == second, first, between)
+    anchors: AnchorBlock = xp.where(first == second, first, between)
+    return anchors
 
 
-def _check_key(key: Any) -> None:
+def _check_key(key: object) -> None:
     if not (isinstance(key, jax.Array) and key.size in (1, 2)):
         raise ValueError(f"key must be a jax.random key, such as jax.random.key(0), got {key!r}")
 
 
-def _check_fits(count: int, dim: int, images: Any) -> None:
+def _check_fits(count: int, dim: int, images: Points | LazyPoints) -> None:
     """Refuses anchors that no memory holds, before any is taken."""
     values = int(count) * (dim + 1) * int(np.prod(images.shape[1:], dtype=np.int64))
     if values > _MOST_VALUES:
@@ -235,14 +223,13 @@ def _check_sizes(count: int, dim: int) -> None:
         )
 
 
-def _as_points(images: Any) -> Any:
+def _as_points(images: Images) -> Points | LazyPoints:
     """Leaves host arrays on the host (they may be larger than the device)."""
     refuse_masked("images", images)
     if isinstance(images, LazyPoints):
         return images
     images = images if isinstance(images, jax.Array | np.ndarray) else np.asarray(images)
-    if np.dtype(images.dtype).kind not in "fiub" and not jnp.issubdtype(images.dtype, jnp.floating):
-        raise ValueError(f"images must be real numbers, got dtype {images.dtype}")
+    check_real("images", images.dtype, "fiub")
     if images.ndim < 2:
         raise ValueError(
             f"images must be points of shape [n, *features], got shape {images.shape}; "
@@ -251,7 +238,7 @@ def _as_points(images: Any) -> Any:
     return images
 
 
-def _eligible_points(subset: Any, size: int) -> np.ndarray:
+def _eligible_points(subset: Subset, size: int) -> Int[np.ndarray, " m"]:
     if subset is None:
         return np.arange(size)
     chosen = np.asarray(subset)
@@ -280,7 +267,9 @@ def _eligible_points(subset: Any, size: int) -> np.ndarray:
     return np.unique(chosen).astype(np.int64)
 
 
-def _eligible_labels(labels: Any, eligible: np.ndarray, size: int, classes: str) -> np.ndarray:
+def _eligible_labels(
+    labels: Classes, eligible: Int[np.ndarray, " m"], size: int, classes: str
+) -> Int[np.ndarray, " m"]:
     if labels is None:
         raise ValueError(f"classes={classes!r} needs the labels of the points: pass labels=")
     refuse_masked("labels", labels)
@@ -338,9 +327,9 @@ def _draw(
         else:
             low, left = np.zeros(count, np.int64), len(group) - sum(sizes[c] for c in used_class)
             blocked = [(starts[c], sizes[c]) for c in used_class]
-        drawn = low + _integers(draw_key, count, left)
-        chosen.append(_skip(drawn, blocked))
-    return layout[np.stack(chosen, axis=1)]
+        chosen.append(_skip(low + _integers(draw_key, count, left), blocked))
+    drawn: np.ndarray = layout[np.stack(chosen, axis=1)]
+    return drawn
 
 
 def _integers(key: jax.Array, count: int, below: int | np.ndarray) -> np.ndarray:

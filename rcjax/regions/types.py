@@ -5,7 +5,10 @@ number of axes `*features` of one point.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypedDict, runtime_checkable
+
+import jax
+import numpy as np
 
 from rcjax.array_types import ArrayLike, Float, Int, Num, Shaped
 
@@ -15,6 +18,7 @@ Predict: TypeAlias = Callable[[Any], Any]
 
 # One block of slices: anchor i of slice s is [s, i].
 AnchorBlock: TypeAlias = Float[ArrayLike, "slices anchors *features"]
+Block: TypeAlias = Float[np.ndarray, "slices anchors *features"]
 Points: TypeAlias = Num[ArrayLike, " points *features"]
 Labels: TypeAlias = Int[ArrayLike, " points"]
 Scores: TypeAlias = Float[ArrayLike, "points classes"]
@@ -38,12 +42,29 @@ class Anchors(Protocol):
         """[slices, dim + 1, *features]."""
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> np.dtype:
         """A dtype of real numbers."""
 
-    def __getitem__(self, block: slice, /) -> Any:
+    def __getitem__(self, block: slice, /) -> AnchorBlock:
         """The anchors of a block of consecutive slices: an array."""
 
 
 # What the public functions take: anchors, or nested lists of numbers, which become an array.
-AnchorsLike: TypeAlias = Anchors | Sequence[Any]
+AnchorsLike: TypeAlias = Anchors | Sequence[object]
+
+
+class CountOptions(TypedDict, total=False):
+    """The options of `count_regions`, for functions that pass them on."""
+
+    points: int | None
+    extent: tuple[float, float]
+    method: str
+    connectivity: str | None
+    batch_size: int | None
+    precision: str
+    boundaries: bool
+    budget: int | None
+    initial_intervals: int | None
+    safety: float | None
+    devices: Sequence[jax.Device] | None
+    progress: bool | Callable[[int, int], None]
