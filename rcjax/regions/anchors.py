@@ -40,6 +40,7 @@ class LazyPoints:
         needed, places = np.unique(numbers, return_inverse=True)
         return self._gather(needed)[places.reshape(numbers.shape)]
 
+
 INSIDE_JIT = (
     "regions are counted outside of jax.jit, jax.vmap and jax.grad, since their number decides "
     "what is evaluated; call count_regions on all slices at once"

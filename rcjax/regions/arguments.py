@@ -1,12 +1,12 @@
 """Checks of the arguments of `count_regions`: each refuses in one line that says how to mend it."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import numpy as np
 
 from rcjax.regions.classifier import OnHost
+from rcjax.regions.types import Predict
 
 METHODS = ("grid", "adaptive", "exact")
 CONNECTIVITIES = ("full", "face")
@@ -43,7 +43,7 @@ def check_points(points: int | None, dim: int, method: str) -> int:
     return 0 if method == "exact" else int(points)
 
 
-def check_extent(extent: Any) -> tuple[float, float]:
+def check_extent(extent: Sequence[float]) -> tuple[float, float]:
     """The extent as two floats, low < high."""
     try:
         if not isinstance(extent, Sequence | np.ndarray) or isinstance(extent, str | bytes):
@@ -61,7 +61,7 @@ def check_extent(extent: Any) -> tuple[float, float]:
     return low, high
 
 
-def check_method(method: str, dim: int, predict: Any) -> str:
+def check_method(method: str, dim: int, predict: Predict) -> str:
     """The method, if it can count these slices of this classifier."""
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
@@ -99,7 +99,7 @@ def check_connectivity(connectivity: str | None, dim: int, method: str = "grid")
     return connectivity
 
 
-def check_precision(precision: str, predict: Any, method: str) -> str:
+def check_precision(precision: str, predict: Predict, method: str) -> str:
     """The precision, if the classifier and the method allow it."""
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
@@ -139,7 +139,9 @@ def check_safety(safety: float | None) -> float:
     return float(safety)
 
 
-def check_devices(devices: Sequence[Any] | None, predict: Any, method: str) -> list[Any] | None:
+def check_devices(
+    devices: Sequence[jax.Device] | None, predict: Predict, method: str
+) -> list[jax.Device] | None:
     """None, or at least one device, where they are used."""
     if devices is None:
         return None

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from rcjax.regions.anchors import check_anchors
 from rcjax.regions.arguments import check_points
 from rcjax.regions.counting import count_regions
 from rcjax.regions.result import RegionCounts
-from rcjax.regions.types import AnchorsLike, Predict
+from rcjax.regions.types import AnchorsLike, Predict, SharedOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ def convergence(
     predict: Predict,
     anchors: AnchorsLike,
     points: Sequence[int] | None = None,
-    **options: Any,
+    **options: Unpack[SharedOptions],
 ) -> Convergence:
     """Counts the same slices on ever finer grids and, on segments, adaptively.
 

@@ -4,12 +4,12 @@ Source: algorithm 1 of the paper. In one dimension the count is 1 + the number o
 """
 
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rcjax.array_types import Array, ArrayLike, Int
 from rcjax.regions import simplex
 from rcjax.regions.classifier import INVALID_LABEL, OVERFLOWING_LABEL, Evaluator, invalid
 from rcjax.regions.components import count_components
@@ -49,15 +49,19 @@ class GridCounter:
             flat = np.ravel_multi_index(tuple(cells.T), (points,) * dim)
             self.position[flat] = np.arange(len(cells), dtype=np.int32)
 
-    def count(self, evaluator: Evaluator, slices: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Counts int32 [slices] of the loaded block, and its labels [slices, points] if kept."""
+    def count(
+        self, evaluator: Evaluator, slices: int
+    ) -> tuple[Int[np.ndarray, " slices"], Int[np.ndarray, "slices points"] | None]:
+        """Counts of the loaded block, and its labels if they are kept."""
         slice_index = np.repeat(np.arange(slices, dtype=np.int32), self.points_per_slice)
         weights = np.tile(self.weights, (slices, 1))
         labels = evaluator.labels(slice_index, weights)
         return self.count_labels(labels.reshape(slices, self.points_per_slice))
 
-    def count_labels(self, labels: Any) -> tuple[np.ndarray, np.ndarray | None]:
-        """Counts int32 [slices] of labels [slices, points], and the labels if they are kept."""
+    def count_labels(
+        self, labels: Int[ArrayLike, "slices points"]
+    ) -> tuple[Int[np.ndarray, " slices"], Int[np.ndarray, "slices points"] | None]:
+        """Counts of labels, and the labels if they are kept."""
         labels = np.asarray(labels)
         wrong = (labels <= OVERFLOWING_LABEL).any(axis=1)
         if wrong.any():
@@ -77,8 +81,13 @@ class GridCounter:
 
 @functools.partial(jax.jit, static_argnames=("points", "dim", "connectivity"))
 def _count_cells(
-    labels: jax.Array, position: Any, *, points: int, dim: int, connectivity: str
-) -> jax.Array:
+    labels: Int[ArrayLike, "slices cells"],
+    position: Int[ArrayLike, " grid"] | None,
+    *,
+    points: int,
+    dim: int,
+    connectivity: str,
+) -> Int[Array, " slices"]:
     grid = labels if position is None else labels[:, jnp.maximum(position, 0)]
     grid = grid.reshape(-1, *(points,) * dim)
     mask = None if position is None else (position >= 0).reshape((points,) * dim)

@@ -20,6 +20,11 @@ _SMALLEST_STEP = 2.0
 _MANY_DEGREES = 200
 
 
+def standard_deviation(counts: Num[np.ndarray, " slices"]) -> float:
+    """Standard deviation with n - 1; NaN for fewer than two counts."""
+    return float(np.std(counts, ddof=1)) if len(counts) > 1 else float("nan")
+
+
 def mean_interval(
     values: Num[np.ndarray, " n"], level: float = 0.95, *, smallest: float = -math.inf
 ) -> tuple[float, float]:

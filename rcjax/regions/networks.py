@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rcjax.array_types import Array, Float, Int
 from rcjax.regions import simplex, statistics
 from rcjax.regions.adaptive import PROBED_SLICES, Nature, nature_of, places
 from rcjax.regions.classifier import (
@@ -22,6 +22,7 @@ from rcjax.regions.classifier import (
     telling_overflow,
 )
 from rcjax.regions.result import RegionCounts
+from rcjax.regions.types import Arrays, Block, Predict, Weights
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -35,30 +36,37 @@ class NetworkCounts:
             networks have in common.
     """
 
-    counts: np.ndarray
-    evaluations: np.ndarray
+    counts: Int[np.ndarray, "networks slices"]
+    evaluations: Int[np.ndarray, " networks"]
     shared: RegionCounts
 
     @property
-    def mean(self) -> np.ndarray:
-        """Mean count over the slices, [networks]."""
-        return self.counts.mean(axis=1)
+    def mean(self) -> Float[np.ndarray, " networks"]:
+        """Mean count over the slices."""
+        return np.mean(self.counts, axis=1)
 
     @property
-    def standard_error(self) -> np.ndarray:
-        """Standard error of the mean over slices, [networks]; NaN for a single slice."""
-        slices = self.counts.shape[1]
-        if slices < 2:
-            return np.full(len(self.counts), np.nan)
-        return self.counts.std(axis=1, ddof=1) / np.sqrt(slices)
+    def standard_error(self) -> Float[np.ndarray, " networks"]:
+        """Standard error of the mean over slices; NaN for a single slice."""
+        return np.asarray([self[i].standard_error for i in range(len(self))])
 
-    def interval(self, level: float = 0.95, **options: Any) -> np.ndarray:
-        """Intervals of the means, [networks, 2]; see `RegionCounts.interval`."""
-        return np.asarray([self[i].interval(level, **options) for i in range(len(self))])
+    def interval(self, level: float = 0.95) -> Float[np.ndarray, "networks 2"]:
+        """Intervals of the means; see `RegionCounts.interval`."""
+        return np.asarray([self[i].interval(level) for i in range(len(self))])
 
-    def compare(self, first: int, second: int, **options: Any) -> statistics.PairedComparison:
+    def compare(
+        self,
+        first: int,
+        second: int,
+        *,
+        level: float = 0.95,
+        resamples: int = 10_000,
+        seed: int = 0,
+    ) -> statistics.PairedComparison:
         """Two of the networks slice by slice; see `rcjax.compare`."""
-        return statistics.compare(self[first], self[second], **options)
+        return statistics.compare(
+            self[first], self[second], level=level, resamples=resamples, seed=seed
+        )
 
     def __getitem__(self, network: int) -> RegionCounts:
         """The counts of one network."""
@@ -87,7 +95,7 @@ class Networks:
         parameters: a pytree of arrays whose first axis is that of the networks.
     """
 
-    def __init__(self, predict: Any, parameters: Any):
+    def __init__(self, predict: Callable[..., object], parameters: object):
         if isinstance(predict, OnHost):
             raise ValueError(
                 "parameters is for JAX functions predict(parameters, points); a classifier on the "
@@ -97,20 +105,20 @@ class Networks:
         self.leaves, self._tree = jax.tree.flatten(parameters)
         self.count = _number_of_networks(parameters)
 
-    def one(self, network: int) -> Callable[[Any], Any]:
+    def one(self, network: int) -> Predict:
         """predict(points) of one network."""
         parameters = jax.tree.unflatten(self._tree, [leaf[network] for leaf in self.leaves])
         return functools.partial(self.predict, parameters)
 
-    def some(self, start: int, stop: int) -> list[Any]:
+    def some(self, start: int, stop: int) -> list[jax.Array]:
         """The leaves of the networks from `start` to `stop`."""
         with telling_overflow():
             return [jnp.asarray(leaf[start:stop]) for leaf in self.leaves]
 
-    def program(self, evaluator: Evaluator, batch: int) -> tuple[ParameterProgram, tuple[Any, ...]]:
+    def program(self, evaluator: Evaluator, batch: int) -> tuple[ParameterProgram, Arrays]:
         """`program(arrays, leaves of one network, points [batch, *features])`, and the arrays."""
 
-        def predict(leaves: list[Any], points: Any) -> Any:
+        def predict(leaves: list[jax.Array], points: jax.Array) -> object:
             return self.predict(jax.tree.unflatten(self._tree, leaves), points)
 
         kinds = [jax.ShapeDtypeStruct(np.shape(v)[1:], v.dtype) for v in self.leaves]
@@ -120,7 +128,7 @@ class Networks:
         return ParameterProgram(closed, batch), tuple(closed.consts)
 
 
-def _number_of_networks(parameters: Any) -> int:
+def _number_of_networks(parameters: object) -> int:
     sizes: dict[int, str] = {}
     for path, leaf in jax.tree_util.tree_flatten_with_path(parameters)[0]:
         name = f"parameters{jax.tree_util.keystr(path)}"
@@ -142,7 +150,7 @@ def _number_of_networks(parameters: Any) -> int:
             f"the leaves of parameters differ in the number of networks: {first} has {one}, "
             f"{second} has {other} along the first axis"
         )
-    count = next(iter(sizes))
+    (count,) = sizes
     if count == 0:
         raise ValueError("parameters is empty: its leaves have 0 networks along the first axis")
     return count
@@ -161,7 +169,7 @@ def chunks_of(networks: int, largest: int, multiple: int) -> list[tuple[int, int
     return [(i, min(i + size, networks), size) for i in range(0, networks, size)]
 
 
-def padded(leaves: list[Any], size: int) -> list[Any]:
+def padded(leaves: list[jax.Array], size: int) -> list[jax.Array]:
     """The leaves [networks, ...] with the last network repeated up to `size` networks."""
     missing = size - len(leaves[0])
     if not missing:
@@ -186,8 +194,10 @@ class GridOfNetworks:
         self._batch = max(evaluator.batch_size // self.chunks[0][2], 1)
         self._program, self._arrays = networks.program(evaluator, self._batch)
 
-    def labels(self, chunk: tuple[int, int, int], anchors: Any, weights: np.ndarray) -> Any:
-        """int32 labels [networks * slices, points] of a chunk of networks on a block of slices."""
+    def labels(
+        self, chunk: tuple[int, int, int], anchors: Block, weights: Weights
+    ) -> Int[Array, "networks_and_slices points"]:
+        """Labels of a chunk of networks on a block of slices, network by network."""
         start, stop, size = chunk
         leaves = padded(self.networks.some(start, stop), size)
         slices, points = len(anchors), len(weights)
@@ -203,9 +213,15 @@ class GridOfNetworks:
 
 @functools.partial(jax.jit, static_argnames=("program",))
 def _labels(
-    leaves: list[Any], arrays: Any, anchors: Any, slice_index: Any, weights: Any, *, program: Any
-) -> Any:
-    def batch(points_of_batch: tuple[Any, Any]) -> Any:
+    leaves: list[jax.Array],
+    arrays: Arrays,
+    anchors: jax.Array,
+    slice_index: jax.Array,
+    weights: jax.Array,
+    *,
+    program: ParameterProgram,
+) -> jax.Array:
+    def batch(points_of_batch: tuple[jax.Array, jax.Array]) -> jax.Array:
         points = interpolate(anchors, *points_of_batch)
         return jax.vmap(lambda *one: labels_of(program(arrays, *one, points)))(*leaves)
 
@@ -214,7 +230,7 @@ def _labels(
 
 
 def nature_of_networks(
-    networks: Networks, anchors: Any, extent: tuple[float, float], count: int
+    networks: Networks, anchors: Block, extent: tuple[float, float], count: int
 ) -> Nature:
     """What the scores of the first networks are, from a few points of the first slices."""
     inside = (1 - places(count)) * extent[0] + places(count) * extent[1]

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from rcjax.array_types import Float, Int
-from rcjax.regions import intervals, result_file, result_tables, result_text, statistics
+from rcjax.regions import intervals, result_file, result_tables, result_text
 from rcjax.regions.result_fields import ResultFields
 
 
@@ -41,7 +41,7 @@ class RegionCounts(ResultFields):
     @property
     def standard_deviation(self) -> float:
         """Standard deviation of the count over slices (n - 1); NaN for a single slice."""
-        return statistics.standard_deviation(self.counts)
+        return intervals.standard_deviation(self.counts)
 
     @property
     def standard_error(self) -> float:

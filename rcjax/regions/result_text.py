@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rcjax.regions import intervals, statistics
+from rcjax.regions import intervals
 from rcjax.regions.result_fields import ResultFields
 
 _SHAPES = {1: ("segment", "segments"), 2: ("plane", "planes")}
@@ -61,7 +61,7 @@ def _mean(result: ResultFields) -> str:
     if number == 1:
         return f"{mean:.4g} {regions} on one {one}"
     low, high = intervals.mean_interval(result.counts, smallest=1)
-    error = statistics.standard_deviation(result.counts) / math.sqrt(number)
+    error = intervals.standard_deviation(result.counts) / math.sqrt(number)
     return (
         f"{mean:.4g} ± {error:.2g} {regions} (mean of {number:,} {many} and its standard error; "
         f"95 % interval {low:.3g} to {high:.3g})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Unpack
 
 import jax
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from rcjax.array_types import Int
 from rcjax.regions.counting import count_regions
 from rcjax.regions.intervals import check_level, mean_interval
-from rcjax.regions.types import AnchorsLike, Predict
+from rcjax.regions.types import AnchorsLike, CountOptions, Predict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +43,7 @@ def count_until(
     key: jax.Array | None = None,
     first: int = 50,
     most: int = 100_000,
-    **options: Any,
+    **options: Unpack[CountOptions],
 ) -> CountUntil:
     """Draws slices until the interval of the mean count reaches no further than `half_width`.
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -37,7 +36,7 @@ class SliceValues:
 
 def slice_values(
     predict: Predict,
-    anchors: Num[ArrayLike, " anchors *features"] | Sequence[Any],
+    anchors: Num[ArrayLike, " anchors *features"] | Sequence[object],
     *,
     points: int = 200,
     extent: tuple[float, float] = (0.0, 1.0),

@@ -1,17 +1,17 @@
-"""Means, intervals and comparisons of region counts over slices."""
+"""Compares the counts of two classifiers slice by slice."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
-from rcjax.array_types import Num
-from rcjax.regions.intervals import mean_interval, t_probability, with_one_unseen
-
-
-def standard_deviation(counts: Num[np.ndarray, " slices"]) -> float:
-    """Standard deviation with n - 1; NaN for fewer than two counts."""
-    return float(np.std(counts, ddof=1)) if len(counts) > 1 else float("nan")
+from rcjax.array_types import Int
+from rcjax.regions.intervals import (
+    mean_interval,
+    standard_deviation,
+    t_probability,
+    with_one_unseen,
+)
+from rcjax.regions.result import RegionCounts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,12 @@ class PairedComparison:
 
 
 def compare(
-    first: Any, second: Any, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0
+    first: RegionCounts,
+    second: RegionCounts,
+    *,
+    level: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
 ) -> PairedComparison:
     """Compares two classifiers slice by slice: far sharper than comparing the two means.
 
@@ -67,14 +72,14 @@ def compare(
             f"the two counts are of {len(first.counts)} and {len(second.counts)} slices; "
             "a paired comparison needs the same slices"
         )
-    lengths = first.lengths, second.lengths
-    if lengths[0] is not None and lengths[1] is not None:
-        same = np.isclose(*lengths, rtol=1e-4, atol=0)
+    if first.lengths is not None and second.lengths is not None:
+        same = np.isclose(first.lengths, second.lengths, rtol=1e-4, atol=0)
         if not same.all():
             i = int(np.argmin(same))
             raise ValueError(
                 f"the two counts are of different anchors: slice {i} has the lengths "
-                f"{lengths[0][i]:.6g} and {lengths[1][i]:.6g}; count both on the same anchors"
+                f"{first.lengths[i]:.6g} and {second.lengths[i]:.6g}; "
+                "count both on the same anchors"
             )
     difference = first.counts.astype(np.int64) - second.counts
     mean = float(difference.mean())
@@ -87,7 +92,7 @@ def compare(
     )
 
 
-def _sign_flip_p_value(difference: np.ndarray, resamples: int, seed: int) -> float:
+def _sign_flip_p_value(difference: Int[np.ndarray, " slices"], resamples: int, seed: int) -> float:
     """Two-sided; flips of equal sizes are drawn together as one binomial."""
     sizes, times = np.unique(np.abs(difference[difference != 0]), return_counts=True)
     if len(sizes) == 0:
@@ -99,7 +104,7 @@ def _sign_flip_p_value(difference: np.ndarray, resamples: int, seed: int) -> flo
     return (extreme + 1) / (resamples + 1)
 
 
-def _t_p_value(difference: np.ndarray) -> float:
+def _t_p_value(difference: Int[np.ndarray, " slices"]) -> float:
     """1 less the level of the `mean_interval` that just touches 0; 1 for a single difference."""
     if len(difference) < 2:
         return 1.0

@@ -5,12 +5,12 @@ number of axes `*features` of one point.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeAlias, TypedDict, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypedDict, TypeVar, runtime_checkable
 
 import jax
 import numpy as np
 
-from rcjax.array_types import ArrayLike, Float, Int, Num, Shaped
+from rcjax.array_types import ArrayLike, Float, Int, Num
 
 # A JAX function, a callable pytree, or what `on_host` returns: points [n, *features] to labels [n]
 # or scores [n, classes]. The object is the user's own, so nothing more is known of it.
@@ -29,8 +29,10 @@ Outputs: TypeAlias = Labels | Scores
 SliceIndex: TypeAlias = Int[ArrayLike, " points"]
 Weights: TypeAlias = Float[ArrayLike, "points anchors"]
 
-# The labels of grids: any number of axes, the last `dim` of which are a grid.
-LabelGrids: TypeAlias = Shaped[ArrayLike, "..."]
+# The arrays that a classifier holds, as arguments of its compiled program.
+Arrays: TypeAlias = tuple[ArrayLike, ...]
+
+Values = TypeVar("Values", jax.Array, np.ndarray)  # a function of either returns the same kind
 
 
 @runtime_checkable
@@ -53,12 +55,10 @@ class Anchors(Protocol):
 AnchorsLike: TypeAlias = Anchors | Sequence[object]
 
 
-class CountOptions(TypedDict, total=False):
-    """The options of `count_regions`, for functions that pass them on."""
+class SharedOptions(TypedDict, total=False):
+    """The options of `count_regions` that suit every method and resolution."""
 
-    points: int | None
     extent: tuple[float, float]
-    method: str
     connectivity: str | None
     batch_size: int | None
     precision: str
@@ -68,3 +68,10 @@ class CountOptions(TypedDict, total=False):
     safety: float | None
     devices: Sequence[jax.Device] | None
     progress: bool | Callable[[int, int], None]
+
+
+class CountOptions(SharedOptions, total=False):
+    """The options of `count_regions`."""
+
+    points: int | None
+    method: str
