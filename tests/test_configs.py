@@ -189,12 +189,22 @@ def test_quick_size_runs(argument, tmp_path):
     assert record["status"] == "completed"
 
 
-@pytest.mark.parametrize("where", ["import sys; sys.exit(0)", "def get_config(size): exit(0)"])
-def test_a_config_that_ends_the_program_is_refused(tmp_path, where):
+@pytest.mark.parametrize(
+    "error", ["SystemExit(0)", "GeneratorExit(0)", "KeyError(0)", "OSError(0)"]
+)
+@pytest.mark.parametrize("where", ["raise", "def get_config(size): raise"])
+def test_a_config_that_ends_the_program_or_fails_is_refused(tmp_path, where, error):
     path = tmp_path / "mine.py"
-    path.write_text(where)
-    with pytest.raises(UserError, match=r"mine\.py cannot be (run|used): SystemExit: 0"):
+    path.write_text(f"{where} {error}")
+    kind = error.partition("(")[0]
+    with pytest.raises(UserError, match=rf"mine\.py cannot be (run|used): {kind}: 0"):
         load_config(str(path))
+
+
+def test_a_path_with_a_colon_is_no_size(tmp_path):
+    for name in (f"{tmp_path}/a:b/none.py", "https://host/none.py"):
+        with pytest.raises(UserError, match=f"no config file '{name}'"):
+            load_config(name)
 
 
 def test_values_of_numpy_and_ranges_are_pythons(tmp_path):

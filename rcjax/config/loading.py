@@ -33,22 +33,28 @@ def load_config(argument: str) -> ConfigDict:
     Raises:
         UserError: no such file, no such size, or the file cannot be run; says which.
     """
-    # A path may hold a colon itself.
-    name, colon, size = (argument, "", "") if _lookup(argument) else argument.rpartition(":")
+    # A path may hold a colon itself; no size holds a slash.
+    name, colon, size = argument.rpartition(":")
+    if "/" in size or _lookup(argument):
+        name, colon, size = argument, "", ""
     path = find_config(name if colon else argument)
     try:
         get_config = runpy.run_path(str(path)).get("get_config")
-    # SystemExit is no Exception: sys.exit(0) in a config would pass for a run that is complete.
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    # Of any kind: sys.exit(0) in a config would pass for a run that is complete.
+    except BaseException as error:
         raise UserError(f"config file {path} cannot be run: {_describe(error)}") from error
     if get_config is None:
         raise UserError(f"config file {path} has no function get_config(size)")
     try:
         config = get_config(size if colon else "")
-    except SystemExit as error:
-        raise UserError(f"config {argument} cannot be used: {_describe(error)}") from error
-    except Exception as error:
+    except ValueError as error:  # of a size that there is not
         raise UserError(f"config {argument}: {error}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise UserError(f"config {argument} cannot be used: {_describe(error)}") from error
     if not isinstance(config, ConfigDict):
         raise UserError(
             f"get_config of {path} must return an ml_collections.ConfigDict, "

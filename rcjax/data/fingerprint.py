@@ -55,7 +55,7 @@ def fingerprint(name: str) -> str:
             f"{name} must be one that you may read"
         ) from error
     return _sha256(
-        f"{relative} {size} {time}".encode()
+        os.fsencode(f"{relative} {size} {time}")
         for (relative, _), (size, time) in zip(pictures, stamps, strict=True)
     )
 
@@ -87,7 +87,7 @@ def _of_npz(path: str, stamps: _Stamps) -> str:
 @functools.lru_cache(maxsize=16)
 def _of_pictures(pictures: _Pictures, stamps: _Stamps) -> str:
     return _sha256(
-        part for relative, path in pictures for part in (relative.encode(), _file_hash(path))
+        part for relative, path in pictures for part in (os.fsencode(relative), _file_hash(path))
     )
 
 

@@ -66,7 +66,9 @@ def _by_class(labels: np.ndarray, sizes: np.ndarray) -> list[np.ndarray]:
 
 
 def stratified_subset(labels: np.ndarray, total: int, seed: int) -> np.ndarray:
-    """Draws `total` examples so that every class keeps its share.
+    """Draws `total` examples so that every class keeps its share, and one at least.
+
+    Where `total` is less than the number of classes, the smallest ones are left out.
 
     Args:
         labels: int `[examples]`.
@@ -83,6 +85,9 @@ def stratified_subset(labels: np.ndarray, total: int, seed: int) -> np.ndarray:
     shuffled = np.asarray(jax.random.permutation(jax.random.key(seed), len(labels)))
     sizes = np.bincount(labels)
     counts = stratified_counts(sizes, total)
+    lost = (counts == 0) & (sizes > 0)
+    if total >= np.count_nonzero(sizes):
+        counts += lost - stratified_counts(np.maximum(counts - 1, 0), int(lost.sum()))
     places = zip(_by_class(labels[shuffled], sizes), counts, strict=True)
     return np.sort(shuffled[np.concatenate([members[:count] for members, count in places])])
 

@@ -4,7 +4,6 @@ import dataclasses
 import io
 import json
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +66,7 @@ def load(path: Path) -> State | None:
     if not path.exists():
         return None
     try:
-        with np.load(path) as file:
+        with open(path, "rb") as stream, np.load(stream) as file:
             sections: dict[str, dict[str, Any]] = {"parameters": {}, "history": {}}
             for name in file.files:
                 section, _, rest = name.partition("/")
@@ -75,10 +74,11 @@ def load(path: Path) -> State | None:
                     sections[section][rest] = file[name]
             history = {name: list(rows) for name, rows in sections["history"].items()}
             return State(sections["parameters"], file["status"], file["steps"], history)
-    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    # Damaged bytes raise errors of zipfile, zlib, tokenize, ast, NumPy and struct.
+    except Exception as error:
         raise UserError(
-            f"checkpoint {path} is damaged ({error}); remove it to begin again, or choose another "
-            "workdir"
+            f"checkpoint {path} is damaged ({type(error).__name__}: {error}); remove it to begin "
+            "again, or choose another workdir"
         ) from error
 
 

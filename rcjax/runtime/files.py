@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from rcjax.errors import DamagedError, UserError
+from rcjax.outside import open_regular
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -43,7 +44,8 @@ def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
         UserError: it cannot be read.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))  # editors may leave a mark
+        with open_regular(path) as file:
+            content = json.loads(file.read())  # bytes, since editors may leave a mark before them
     # Brackets without end exhaust the parser's stack.
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"{path} is damaged ({error}); {remedy}") from error

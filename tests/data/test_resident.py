@@ -12,6 +12,7 @@ import pytest
 
 from rcjax.data import NAMES, Dataset, load, normalize
 from rcjax.data.normalization import NORMALIZATION
+from rcjax.data.stratify import stratified_subset
 from rcjax.errors import UserError
 
 
@@ -131,6 +132,18 @@ def test_subset_is_stratified_seeded_and_of_the_training_set(digits: Dataset) ->
     other = load("digits", train_examples=130, seed=2)
     np.testing.assert_array_equal(small.train_images, again.train_images)
     assert (small.train_images != other.train_images).any()
+
+
+@pytest.mark.parametrize("total", [5, 6, 11, 40, 100])
+def test_subset_keeps_an_example_of_every_class_where_it_can(total: int) -> None:
+    sizes = [200, 1, 50, 1, 1, 3]
+    labels = np.repeat(np.arange(6), sizes)
+    drawn = stratified_subset(labels, total, seed=0)
+    counts = np.bincount(labels[drawn], minlength=6)
+    assert (len(drawn), len(set(drawn.tolist()))) == (total, total)
+    assert (counts <= sizes).all()
+    assert np.count_nonzero(counts) == 6 if total >= 6 else counts[0] == 4
+    assert counts[0] == counts.max()
 
 
 def test_subset_of_everything_is_everything(digits: Dataset) -> None:

@@ -12,6 +12,7 @@ from rcjax.config.loading import load_config
 from rcjax.config.overrides import apply_overrides
 from rcjax.edge_of_stability import loop
 from rcjax.edge_of_stability.measuring import Experiment
+from rcjax.edge_of_stability.state import load
 from rcjax.edge_of_stability.validation import check_config
 from rcjax.errors import UserError
 from rcjax.experiments import run_experiment
@@ -183,9 +184,19 @@ def test_the_command_line_runs_it_and_names_errors(tmp_path, capsys):
 def test_damaged_checkpoint(tmp_path):
     run_experiment(small_config(), tmp_path)
     (tmp_path / "record.json").unlink()
-    (tmp_path / "checkpoints" / "state.npz").write_bytes(b"not a file")
+    path = tmp_path / "checkpoints" / "state.npz"
+    whole = path.read_bytes()
+    random = np.random.default_rng(0)
+    path.write_bytes(b"not a file")
     with pytest.raises(UserError, match="is damaged"):
         run_experiment(small_config(), tmp_path)
+    for place in random.integers(0, len(whole), 100).tolist():  # cut, or one bit changed
+        changed = bytearray(whole[:place] if place % 2 else whole)
+        if not place % 2:
+            changed[place] ^= 1 << int(random.integers(8))
+        path.write_bytes(changed)
+        with contextlib.suppress(UserError):
+            load(path)
 
 
 def test_compiled_once_for_all_measurements(tmp_path):

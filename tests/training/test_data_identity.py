@@ -167,6 +167,9 @@ def test_fingerprint_of_pictures(tmp_path, kind):
     changed = fingerprint(f"{kind}{tmp_path / 'b'}")
     (tmp_path / "b" / "val" / "dog" / "1.png").rename(tmp_path / "b" / "val" / "dog" / "2.png")
     assert len({first, changed, fingerprint(f"{kind}{tmp_path / 'b'}")}) == 3
+    os.rename(tmp_path / "b" / "train" / "cat", os.fsencode(tmp_path) + b"/b/train/\xff")
+    os.rename(tmp_path / "b" / "val" / "cat", os.fsencode(tmp_path) + b"/b/val/\xff")
+    assert len(fingerprint(f"{kind}{tmp_path / 'b'}")) == 64
 
 
 def test_fingerprint_is_of_arrays_and_not_of_how_they_are_packed(tmp_path):
