@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from rcjax.plotting.classes import ClassNames, add_legend, colour_of, names_of
+from rcjax.plotting.overlay import Overlay
+from rcjax.plotting.planes import draw_plane, plane_of_distances, plane_of_features
 from rcjax.plotting.settings import own_settings
 from rcjax.regions import SliceValues, slice_values
 
@@ -21,7 +23,12 @@ def draw_slice(
     points: int | None = None,
     margin: float | None = None,
     class_names: ClassNames | None = None,
+    feature_names: Sequence[str] | None = None,
+    data: Any = None,
+    data_labels: Any = None,
+    title: str | None = None,
     batch_size: int | None = None,
+    ax: Any = None,
     path: Any = None,
 ) -> Any:
     """Draws one slice: a plane with its regions, or a segment with its logits and regions.
@@ -34,14 +41,21 @@ def draw_slice(
             and 0 on a segment when None.
         class_names: names for the legend: of the labels 0 .. K - 1 in their order, or
             {label: name}; what the classifier calls them when None.
+        feature_names: names of the axes, of anchors of two features [3, 2].
+        data: [n, 2], points to draw over the plane of two features.
+        data_labels: [n], labels of the data, which get the colours of their classes.
+        title: above the picture; of a segment the number of its regions when None.
         batch_size: points per device step.
+        ax: matplotlib axes to draw into; a figure of its own when None.
         path: where to save the picture (.png, .pdf, ...); "~" is the home; not saved when None.
 
     Returns:
-        A matplotlib Figure. Distances within a plane are those of input space.
+        A matplotlib Figure, which a notebook shows; `ax` where it was given. The axes of a plane
+        of two features are the features; of any other plane they are distances of input space.
 
     Raises:
-        ValueError: neither 2 nor 3 anchors, or what `count_regions` refuses.
+        ValueError: neither 2 nor 3 anchors, data or names of features for a slice that is no plane
+            of two features, or what `count_regions` refuses.
 
     Example:
         >>> import jax.numpy as jnp
@@ -54,122 +68,62 @@ def draw_slice(
             "a picture shows one slice: pass anchors of shape [2, *features] (a segment) or "
             f"[3, *features] (a plane), got {anchors.shape}"
         )
+    overlay = Overlay(anchors.shape, feature_names, data, data_labels)
     with own_settings():
-        return _draw(predict, anchors, points, margin, class_names, batch_size, path)
+        axes = ax if ax is not None else _new_axes(len(anchors))
+        if len(anchors) == 2:
+            _segment(axes, predict, anchors, points, margin or 0.0, class_names, batch_size)
+        else:
+            margin = 0.2 if margin is None else margin
+            _plane(axes, predict, anchors, points, margin, class_names, batch_size, overlay)
+        if title is not None:
+            axes.set_title(title, fontsize=11)
+        if path is not None:
+            axes.figure.savefig(os.path.expanduser(path), dpi=150, bbox_inches="tight")
+    return axes if ax is not None else axes.figure
 
 
-def _draw(
-    predict: Any, anchors: np.ndarray, points: int | None, margin: float | None,
-    class_names: ClassNames | None, batch_size: int | None, path: Any,
-) -> Any:  # fmt: skip
-    from matplotlib.figure import Figure
+def _new_axes(anchors: int) -> Any:
+    from rcjax.plotting.picture import Picture
 
-    if len(anchors) == 2:
-        margin = margin or 0.0
-        values = slice_values(
-            predict,
-            anchors,
-            points=points or 1_000,
-            extent=(-margin, 1 + margin),
-            batch_size=batch_size,
-        )
-        figure = Figure(figsize=(7.0, 4.2), layout="constrained")
-        names = _names(predict, values, class_names)
-        draw_segment(figure.add_subplot(), values, names)
-    else:
-        plane = Plane(anchors, 0.2 if margin is None else margin)
-        values = slice_values(predict, plane.frame, points=points or 300, batch_size=batch_size)
-        figure = Figure(figsize=(6.4, 4.8), layout="constrained")
-        names = _names(predict, values, class_names)
-        draw_plane(figure.add_subplot(), values, plane, names)
-    if path is not None:
-        figure.savefig(os.path.expanduser(path), dpi=150, bbox_inches="tight")
-    return figure
+    figure = Picture(figsize=(7.0, 4.2) if anchors == 2 else (6.4, 4.8), layout="constrained")
+    return figure.add_subplot()
 
 
-def _names(predict: Any, values: SliceValues, class_names: ClassNames | None) -> Sequence[str]:
-    """The names of the labels of a picture, in ascending order of the labels."""
-    own = getattr(predict, "label_names", None)
-    return names_of(np.unique(values.labels), class_names, own)
-
-
-class Plane:
-    """The plane through three anchors, seen through an upright rectangle around them.
-
-    Attributes:
-        corners: float64 [3, 2], the anchors in an orthonormal basis of the plane; anchor 0 at
-            the origin, anchor 1 to its right.
-        low, high: float64 [2], lower left and upper right corner of the rectangle.
-        frame: [3, *features], points of input space: lower left, lower right, upper left.
-    """
-
-    def __init__(self, anchors: np.ndarray, margin: float):
-        flat = np.asarray(anchors, np.float64).reshape(3, -1)
-        along, across = flat[1] - flat[0], flat[2] - flat[0]
-        length = np.linalg.norm(along)
-        right = along / length if length else along
-        share = across @ right
-        height = np.linalg.norm(across - share * right)
-        if not (length and height > 1e-9 * length):
-            raise ValueError("the three anchors lie on one line and span no plane; choose others")
-        up = (across - share * right) / height
-        self.corners = np.array([[0.0, 0.0], [length, 0.0], [share, height]])
-        low, high = self.corners.min(axis=0), self.corners.max(axis=0)
-        border = margin * (high - low).max()
-        self.low, self.high = low - border, high + border
-        frame = np.array([self.low, [self.high[0], self.low[1]], [self.low[0], self.high[1]]])
-        self.frame = (flat[0] + frame @ np.stack([right, up])).reshape(anchors.shape)
-
-
-def draw_plane(axes: Any, values: SliceValues, plane: Plane, names: Sequence[str]) -> None:
-    """Colours the regions of a plane, outlines them, and marks the anchors and their triangle.
-
-    Args:
-        axes: matplotlib axes.
-        values: of the slice whose anchors are `plane.frame`, on the extent (0, 1).
-        plane: the geometry.
-        names: of the labels that occur, ascending.
-    """
-    from matplotlib.collections import LineCollection
-    from matplotlib.colors import ListedColormap
-
-    present, index = np.unique(values.labels, return_inverse=True)
-    half_cell = (plane.high - plane.low) / (len(values.axis) - 1) / 2
-    (left, bottom), (right, top) = plane.low - half_cell, plane.high + half_cell
-    axes.imshow(
-        index.reshape(values.labels.shape).T,
-        origin="lower",
-        extent=(left, right, bottom, top),
-        cmap=ListedColormap([colour_of(label) for label in present]),
-        vmin=-0.5,
-        vmax=len(present) - 0.5,
-        interpolation="nearest",
-        alpha=0.85,
+def _segment(
+    axes: Any, predict: Any, anchors: np.ndarray, points: int | None, margin: float,
+    class_names: ClassNames | None, batch_size: int | None,
+) -> None:  # fmt: skip
+    values = slice_values(
+        predict,
+        anchors,
+        points=points or 1_000,
+        extent=(-margin, 1 + margin),
+        batch_size=batch_size,
     )
-    edges = region_edges(values.labels) * (2 * half_cell) + plane.low
-    axes.add_collection(LineCollection(list(edges), colors="white", linewidths=1.2))
-    axes.plot(*plane.corners[[0, 1, 2, 0]].T, color="black", linewidth=1.2, linestyle="--")
-    axes.scatter(*plane.corners.T, color="black", zorder=3)
-    for number, corner in enumerate(plane.corners):
-        axes.annotate(
-            f"anchor {number}", corner, xytext=(6, 6), textcoords="offset points", fontsize=9,
-            bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.8, "lw": 0},
-        )  # fmt: skip
-    axes.set_xlim(left, right)
-    axes.set_ylim(bottom, top)
-    axes.set_aspect("equal")
-    axes.set_xlabel("distance in input space")
-    axes.set_ylabel("distance in input space")
-    add_legend(axes, present, names)
+    names = names_of(np.unique(values.labels), class_names, _own_names(predict))
+    draw_segment(axes, values, names)
 
 
-def region_edges(labels: np.ndarray) -> np.ndarray:
-    """The boundary between labels [n, m] as grid edges, [edges, 2 ends, 2], in units of cells."""
-    i, j = np.nonzero(labels[1:] != labels[:-1])
-    upright = np.stack([[i + 0.5, j - 0.5], [i + 0.5, j + 0.5]])
-    i, j = np.nonzero(labels[:, 1:] != labels[:, :-1])
-    level = np.stack([[i - 0.5, j + 0.5], [i + 0.5, j + 0.5]])
-    return np.concatenate([upright, level], axis=2).transpose(2, 0, 1)
+def _plane(
+    axes: Any, predict: Any, anchors: np.ndarray, points: int | None, margin: float,
+    class_names: ClassNames | None, batch_size: int | None, overlay: Overlay,
+) -> None:  # fmt: skip
+    if overlay.is_possible:
+        plane = plane_of_features(anchors, margin, overlay.feature_names)
+    else:
+        plane = plane_of_distances(anchors, margin)
+    values = slice_values(predict, plane.frame, points=points or 300, batch_size=batch_size)
+    present = np.unique(values.labels)
+    own = _own_names(predict)
+    draw_plane(axes, values, plane, present)
+    overlay.draw(axes, own)
+    shown = np.union1d(present, overlay.codes(own)).astype(np.int64)
+    add_legend(axes, shown, names_of(shown, class_names, own))
+
+
+def _own_names(predict: Any) -> Any:
+    return getattr(predict, "label_names", None)
 
 
 def draw_segment(axes: Any, values: SliceValues, names: Sequence[str]) -> None:
