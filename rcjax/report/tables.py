@@ -52,6 +52,10 @@ STATISTICS = {
         "the partial r given every hyperparameter that varies; p: of the same values in random "
         "order",
     ),
+    "partial_correlation_flexible": (
+        "r given all, curved",
+        "the same after cross-validated regression on smooth functions of all hyperparameters",
+    ),
     "correlation_over_seeds": (
         "r over seeds",
         "Pearson r of the differences from the mean of all runs of the same setting; p: of the "

@@ -6,7 +6,7 @@ from typing import Any
 import jinja2
 
 from rcjax.report import words
-from rcjax.statistics import COLLAPSED_BELOW, Sign, Undefined, names
+from rcjax.statistics import COLLAPSED_BELOW, FEWEST_FOR_FLEXIBLE, Sign, Undefined, names
 
 
 def say(text: str, /, **values: Any) -> str:
@@ -45,6 +45,7 @@ def _texts() -> Any:
         "Undefined": Undefined,
         "Sign": Sign,
         "COLLAPSED_BELOW": COLLAPSED_BELOW,
+        "FEWEST_FOR_FLEXIBLE": FEWEST_FOR_FLEXIBLE,
         "names": names,
         "TRIVIAL_NAME": words.TRIVIAL_NAME,
     }

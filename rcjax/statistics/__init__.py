@@ -16,6 +16,7 @@ from rcjax.statistics.estimates import (
     MeasureStatistics,
     Undefined,
 )
+from rcjax.statistics.flexible import FEWEST_FOR_FLEXIBLE
 from rcjax.statistics.granulated import granulated_kendall
 from rcjax.statistics.halves import SplitHalves
 from rcjax.statistics.network import NetworkStatistics, OutcomeStatistics
@@ -38,6 +39,7 @@ from rcjax.statistics.verdicts import Sign, Verdict, detectable, verdict
 
 __all__ = [
     "COLLAPSED_BELOW",
+    "FEWEST_FOR_FLEXIBLE",
     "SAME_OUTCOME",
     "STATISTICS",
     "TIE_BREAKS",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from rcjax.array_types import Float, Int
+from rcjax.statistics.correlation import pearson
 from rcjax.statistics.estimates import Chance, Interval
 
 PERMUTATIONS = 2000
@@ -49,6 +50,43 @@ def chance(
     """
     observed = float(statistic(x[None])[0])
     drawn = np.concatenate([statistic(orders) for orders in _orders(x, cell, seed)])
+    return _chance(observed, drawn, confidence)
+
+
+def swapped(
+    x: Float[np.ndarray, " settings"],
+    rival: Float[np.ndarray, " settings"],
+    y: Float[np.ndarray, " settings"],
+    *,
+    confidence: float,
+    seed: int,
+) -> Chance | None:
+    """The lead of x over a rival in correlation with y, against that of pairs swapped at random.
+
+    If neither predicts y better, it is by chance which of the two has which value in a setting.
+    Both are standardised, with the sign of their correlation, and swapped in a random half of the
+    settings: the paired counterpart of a permutation test.
+
+    Returns:
+        The range of |r of x| - |r of the rival|, and its p value as in `chance`; None where one of
+        the two is constant.
+    """
+    pair = np.stack([x, rival])
+    correlation = pearson(pair, y)
+    if not np.isfinite(correlation).all():
+        return None
+    pair = (pair - pair.mean(axis=1, keepdims=True)) / pair.std(axis=1, keepdims=True)
+    pair *= np.where(correlation < 0, -1.0, 1.0)[:, None]
+    generator = np.random.default_rng([seed, 6])
+    swap = generator.random((_permutations(x.size), x.size)) < 0.5
+    leads = [np.abs(pearson(np.where(s, *pair), y)) for s in (swap, ~swap)]
+    observed = np.abs(correlation)
+    return _chance(float(observed[0] - observed[1]), leads[1] - leads[0], confidence)
+
+
+def _chance(
+    observed: float, drawn: Float[np.ndarray, " orders"], confidence: float
+) -> Chance | None:
     known = drawn[np.isfinite(drawn)]
     if not np.isfinite(observed) or not known.size:
         return None
@@ -59,12 +97,16 @@ def chance(
     return Chance(Interval(float(low), float(high)), (1 + as_far) / (1 + known.size))
 
 
+def _permutations(places: int) -> int:
+    return min(PERMUTATIONS, max(200, _MOST // places))
+
+
 def _orders(
     x: Float[np.ndarray, " places"], cell: Int[np.ndarray, " places"], seed: int
 ) -> Iterator[Float[np.ndarray, "orders places"]]:
     generator = np.random.default_rng([seed, 3])
     by_cell = np.argsort(cell, kind="stable")
-    left = min(PERMUTATIONS, max(200, _MOST // x.size))
+    left = _permutations(x.size)
     while left:
         number = min(left, max(1, _CHUNK // x.size))
         drawn = np.argsort(cell + generator.random((number, x.size)), axis=1)

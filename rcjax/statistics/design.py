@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rcjax.array_types import Bool, Float, Int
+from rcjax.statistics.flexible import FEWEST_FOR_FLEXIBLE, FlexibleRegression
 from rcjax.statistics.names import BATCH_SIZE, CONTROLS, LEARNING_RATE
 from rcjax.statistics.study_rows import Setting, identity, is_number
 
@@ -82,6 +83,12 @@ class Design:
             else:
                 columns.append(np.eye(int(codes.max()) + 1)[codes][:, 1:])
         return np.concatenate(columns, axis=1)
+
+    @cached_property
+    def flexible(self) -> FlexibleRegression | None:
+        """On every hyperparameter that varies; None where too few settings or none vary."""
+        enough = len(self.settings) >= FEWEST_FOR_FLEXIBLE and self.codes
+        return FlexibleRegression(self.all_values) if enough else None
 
     @cached_property
     def trivial_predictor(self) -> Float[np.ndarray, " settings"] | None:

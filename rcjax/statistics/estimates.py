@@ -23,6 +23,7 @@ class Undefined(Enum):
     NO_CONTROL = auto()  # neither is known and varies
     NOTHING_LEFT = auto()  # given the controls
     NOTHING_LEFT_IN_CELLS = auto()
+    FEW_FOR_FLEXIBLE = auto()  # regression
     NOISE = auto()  # seeds differ as much as settings do
     NO_HALVES = auto()  # of slices or test examples
     NOTHING_OVER_SEEDS = auto()  # no setting has two runs that differ
@@ -96,6 +97,7 @@ class MeasureStatistics:
     partial_correlation: Estimate = Estimate()
     partial_rank_correlation: Estimate = Estimate()
     partial_correlation_given_all: Estimate = Estimate()
+    partial_correlation_flexible: Estimate = Estimate()
     partial_correlation_within_cells: Estimate = Estimate()
     correlation_over_seeds: Estimate = Estimate()
     pearson_noise_corrected: Estimate = Estimate()
@@ -115,6 +117,7 @@ STATISTICS = (
     "partial_correlation",
     "partial_rank_correlation",
     "partial_correlation_given_all",
+    "partial_correlation_flexible",
     "partial_correlation_within_cells",
     "correlation_over_seeds",
     "pearson_noise_corrected",

@@ -32,7 +32,7 @@ class OutcomeStatistics:
     measures: Mapping[str, MeasureStatistics]
     trivial: MeasureStatistics
     null: MeasureStatistics
-    halves: SplitHalves | None
+    halves: SplitHalves | None = None
 
     def predictors(self) -> dict[str, MeasureStatistics]:
         """The region count, the trivial predictor, then the other measures, strongest first.

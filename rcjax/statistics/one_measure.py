@@ -8,7 +8,7 @@ import numpy as np
 from rcjax.array_types import Bool, Float
 from rcjax.statistics.averaging import average
 from rcjax.statistics.bootstrap import Resamples, percentile_interval
-from rcjax.statistics.chance import Statistic, chance
+from rcjax.statistics.chance import Statistic, chance, swapped
 from rcjax.statistics.conditional_information import break_ties, conditional_mutual_information
 from rcjax.statistics.correlation import (
     control_basis,
@@ -123,6 +123,7 @@ def coefficients(x: _Means, y: _Means, design: Design) -> dict[str, Float[np.nda
     values = {name: function(x, y) for name, function in COEFFICIENTS.items()}
     values["granulated_kendall"] = granulated_kendall(x, y, design.codes)["mean"]
     values["partial_correlation_given_all"] = partial_correlation(x, y, design.all_values)
+    values["partial_correlation_flexible"] = pearson(*flexible_residuals(x, y, design))
     controls = design.control_values
     if controls.shape[1]:
         values["partial_correlation"] = partial_correlation(x, y, controls)
@@ -134,6 +135,14 @@ def coefficients(x: _Means, y: _Means, design: Design) -> dict[str, Float[np.nda
         nothing = np.full(values["pearson"].shape, np.nan)
         values |= dict.fromkeys(_PARTIAL, nothing)
     return values
+
+
+def flexible_residuals(x: _Means, y: _Means, design: Design) -> tuple[_Means, _Means]:
+    """What flexible regression on all hyperparameters leaves; nothing where there is none."""
+    if design.flexible is None:
+        return np.zeros_like(x), np.zeros_like(y)
+    left = [design.flexible.residuals(np.atleast_2d(v)).reshape(v.shape) for v in (x, y)]
+    return left[0], left[1]
 
 
 _PARTIAL = (
@@ -156,6 +165,9 @@ def why_undefined(name: str, design: Design) -> Undefined:
         return Undefined.NOTHING_OVER_SEEDS
     if name == "partial_correlation_given_all":
         return Undefined.NOTHING_LEFT if design.codes else Undefined.NO_AXIS
+    if name == "partial_correlation_flexible":
+        few = design.codes and design.flexible is None
+        return Undefined.FEW_FOR_FLEXIBLE if few else Undefined.NO_AXIS
     if name == "granulated_kendall":
         return Undefined.NO_PAIRS if design.codes else Undefined.NO_AXIS
     if design.unusable:
@@ -208,6 +220,11 @@ def _chances(
             lambda z: correlate_within_cells(z, runs_y, setting),
         ),
     }
+    trivial = design.trivial_predictor
+    if design.flexible is not None:
+        # Residuals are exchanged: those of the outcome and the regression stay as they are.
+        left_x, left_y = flexible_residuals(means_x, means_y, design)
+        found["partial_correlation_flexible"] = (left_x, everywhere, lambda z: pearson(z, left_y))
     if design.codes:
         given_all = control_basis(design.all_values)
         found["partial_correlation_given_all"] = (
@@ -236,10 +253,15 @@ def _chances(
                 lambda z: correlate_within_cells(z, means_y, design.cell),
             ),
         }
-    return {
+    chances = {
         name: chance(values, cell, statistic, confidence=options.confidence, seed=options.seed)
         for name, (values, cell, statistic) in found.items()
     }
+    if trivial is not None:
+        chances["pearson_minus_trivial"] = swapped(
+            means_x, trivial, means_y, confidence=options.confidence, seed=options.seed
+        )
+    return chances
 
 
 def _information(x: _Means, y: _Means, design: Design, options: Options) -> Estimate:
@@ -272,8 +294,14 @@ def _intervals(
     drawn["kendall"] = kendall(drawn_x[:fewer], drawn_y[:fewer])
     if basis is not None:
         drawn["partial_correlation"] = correlate_residuals(drawn_x, drawn_y, basis)
-    trivial = design.trivial_predictor
+    means_x, means_y, trivial = average(x), average(y), design.trivial_predictor
+    places = resampling.settings
+    if design.flexible is not None:
+        left_x, left_y = flexible_residuals(means_x, means_y, design)
+        drawn["partial_correlation_flexible"] = pearson(left_x[places], left_y[places])
     if trivial is not None:
-        # Of the same drawn settings: what moves both correlations moves their difference little.
-        drawn["pearson_minus_trivial"] = lead(drawn_x, drawn_y, trivial[resampling.settings])
+        # Of the same settings: what moves both correlations moves their difference little. Runs
+        # are not drawn again: their noise, which the trivial predictor has none of, would count
+        # against the measure twice.
+        drawn["pearson_minus_trivial"] = lead(means_x[places], means_y[places], trivial[places])
     return {name: percentile_interval(values, options.confidence) for name, values in drawn.items()}

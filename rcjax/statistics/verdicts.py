@@ -23,7 +23,8 @@ class Verdict:
     Attributes:
         relation: with the outcome: the interval excludes 0, and the measure's own values do not
             reach it by chance.
-        lead: over the trivial predictor, by the interval of the difference.
+        lead: over the trivial predictor: the interval of the difference excludes 0, and pairs of
+            both swapped at random do not reach it.
         given_ranks: given the ranks of learning rate and batch size.
         in_cells: among settings with the same learning rate and batch size.
         over_seeds: among runs that differ in nothing but the seed.
@@ -39,10 +40,10 @@ class Verdict:
 def verdict(found: MeasureStatistics, confidence: float) -> Verdict:
     """What a measure shows at a confidence."""
     relation = _beyond_chance(found.pearson, confidence)
-    lead = found.pearson_minus_trivial
+    lead = _beyond_chance(found.pearson_minus_trivial, confidence)
     return Verdict(
         None if relation is None else _both(relation, _sign(found.pearson.interval)),
-        None if lead.value is None else _sign(lead.interval),
+        None if lead is None else _both(lead, _sign(found.pearson_minus_trivial.interval)),
         _beyond_chance(found.partial_rank_correlation, confidence),
         _beyond_chance(found.partial_correlation_within_cells, confidence),
         _beyond_chance(found.correlation_over_seeds, confidence),

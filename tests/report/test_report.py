@@ -25,6 +25,7 @@ from .report_studies import (
     CLEAR,
     DEFINITION,
     HOSTILE,
+    OPEN,
     STUDIES,
     VARIANTS,
     full,
@@ -372,12 +373,16 @@ def test_definition_of_the_count_is_complete_and_in_words(fields, definition, sa
         ({"trivial": -0.97}, "does as well or better"),
         ({"trivial": 0.6}, "which these runs do not separate"),
         (
-            {"pearson_minus_trivial": Estimate(0.06, Interval(0.01, 0.1))},
+            {"pearson_minus_trivial": Estimate(0.06, Interval(0.01, 0.1), None, CLEAR)},
             "less than the count (|r| of the count minus |r| of it: 0.060 [0.010, 0.100])",
         ),
         (
-            {"pearson_minus_trivial": Estimate(-0.06, Interval(-0.1, -0.01))},
+            {"pearson_minus_trivial": Estimate(-0.06, Interval(-0.1, -0.01), None, CLEAR)},
             "does better: 0.87",
+        ),
+        (
+            {"pearson_minus_trivial": Estimate(0.06, Interval(0.01, 0.1), None, OPEN)},
+            "which these runs do not separate",
         ),
         ({}, "Given the logarithms of learning rate and batch size, r = 0.23"),
         (

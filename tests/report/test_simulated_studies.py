@@ -38,6 +38,15 @@ def test_the_bold_sentence_tells_the_truth(truth, relation, in_cells, bold, seed
     assert ("fewer regions go with a smaller" in result) == (relation is Sign.POSITIVE)
 
 
+def test_a_curved_effect_of_the_learning_rate_is_left_by_lines_alone():
+    count = analyze(simulated("learning rate"), bootstrap_samples=50).networks["mlp"].count
+    assert count.partial_correlation_given_all.chance.p < 0.05
+    assert count.partial_correlation_flexible.chance.p > 0.05
+    count = analyze(simulated("real"), bootstrap_samples=50).networks["mlp"].count
+    assert count.partial_correlation_flexible.chance.p < 0.01
+    assert count.partial_correlation_flexible.value > 0.8
+
+
 @pytest.mark.parametrize("number", [4, 27])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_collapsed_runs_decide_nothing(seed, number):

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rcjax.statistics import Row, analyze
-from rcjax.statistics.chance import chance
+from rcjax.statistics import Row, analyze, flexible
+from rcjax.statistics.chance import chance, swapped
 from rcjax.statistics.correlation import correlate_within_cells, pearson
+from rcjax.statistics.flexible import FlexibleRegression
 from rcjax.statistics.halves import split_halves
 from rcjax.statistics.noise import noise_corrected
 from rcjax.statistics.one_measure import Options
@@ -52,6 +53,36 @@ def test_heavy_tails_reach_no_more_than_their_level():
         within = functools.partial(correlate_within_cells, y=y, cell=CELLS)
         p.append(chance(x, CELLS, within, confidence=0.95, seed=seed).p)
     assert 0.01 < np.mean(np.array(p) <= 0.1) < 0.2
+
+
+def test_swapping_finds_leads_and_keeps_its_level_with_heavy_tails():
+    random = np.random.default_rng(5)
+    none, some = [], []
+    for seed in range(150):
+        y, *errors = random.standard_t(3, (3, 27)) * [[1.0], [0.5], [0.5]]
+        x, rival = y + errors[0], y + errors[1]
+        none.append(swapped(x, -rival, y, confidence=0.95, seed=seed).p)
+        some.append(swapped(y + errors[0] / 5, rival, y, confidence=0.95, seed=seed).p)
+    assert 0.01 < np.mean(np.array(none) <= 0.05) < 0.13
+    assert np.mean(np.array(some) <= 0.05) > 0.8
+
+
+def test_flexible_residuals_are_those_of_leaving_each_setting_out(monkeypatch):
+    monkeypatch.setattr(flexible, "_LENGTHS", (0.8,))
+    monkeypatch.setattr(flexible, "_PENALTIES", [0.1])
+    random = np.random.default_rng(6)
+    values, y = random.standard_normal((12, 2)), random.standard_normal((1, 12))
+    points = (values - values.mean(axis=0)) / values.std(axis=0) / np.sqrt(2)
+    kernel = np.exp(-((points[:, None] - points) ** 2).sum(axis=-1) / (2 * 0.8**2))
+    errors = []
+    for out in range(12):
+        kept = np.arange(12) != out
+        # Minimises |y - constant - K a|^2 + 0.1 a'Ka, written as equations.
+        system = np.block([[kernel[kept][:, kept] + 0.1 * np.eye(11), np.ones((11, 1))],
+                           [np.ones((1, 11)), np.zeros((1, 1))]])  # fmt: skip
+        found = np.linalg.solve(system, [*y[0, kept], 0.0])
+        errors.append(y[0, out] - kernel[out, kept] @ found[:-1] - found[-1])
+    np.testing.assert_allclose(FlexibleRegression(values).residuals(y)[0], errors, atol=1e-6)
 
 
 def test_correlation_over_seeds_is_that_of_differences_from_the_setting():
