@@ -1,11 +1,14 @@
 """Counts the regions of equal predicted label along slices of input space.
 
-The library part needs JAX and numpy only; training, data sets and plots are imported where used.
+The library part needs JAX and numpy only; training, data sets and plots are imported where used,
+and come with the extras `rcjax[train]` and `rcjax[plots]`.
 JAX itself is imported with the first of these names: a command answers Ctrl-C before that.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
+
+from rcjax.extras import watch_imports
 
 if TYPE_CHECKING:
     from rcjax.regions import Convergence as Convergence
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from rcjax.regions import count_until as count_until
     from rcjax.regions import slices as slices
     from rcjax.regions.classifier import on_host as on_host
+
+watch_imports()
 
 __version__ = "0.1.0"
 __all__ = [

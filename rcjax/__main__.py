@@ -2,7 +2,9 @@
 
 import sys
 
+from rcjax.extras import MissingExtraError
 from rcjax.process import run_process
+from rcjax.terminal import say_error
 
 
 def main() -> int:
@@ -11,9 +13,13 @@ def main() -> int:
 
 
 def _launch() -> int:
-    import absl.logging
+    try:
+        import absl.logging
 
-    from rcjax.launch import main as launch
+        from rcjax.launch import main as launch
+    except MissingExtraError as error:
+        say_error(f"error: {error}")
+        return 2
 
     # What orbax logs of a failure, it raises as well, and that becomes one line.
     absl.logging.set_verbosity(absl.logging.FATAL)

@@ -152,15 +152,16 @@ def _parse_flags(arguments: list[str]) -> tuple[str, str]:
     return given["config"], given["workdir"]
 
 
-_USAGE = "python launch.py --config=configs/digits.py --workdir=DIR [--config.FIELD=VALUE ...]"
+_USAGE = "rcjax --config=digits --workdir=DIR [--config.FIELD=VALUE ...]"
 
 
 def _usage() -> str:
-    configs = "\n".join(f"  {path}" for path in known_configs()) or "  (none found)"
+    configs = "\n".join(f"  {name}" for name in known_configs())
     return (
         f"{_USAGE}\n\nTrains a network and counts its regions as it trains. DIR receives "
         "record.json,\nmetrics.jsonl, figures/ and checkpoints/; the same command resumes an "
-        f"interrupted run.\n\nConfigs (append :quick for a smaller size):\n{configs}"
+        "interrupted run.\n\n"
+        f"Configs (append :quick for a smaller size), beside the path of your own:\n{configs}"
     )
 
 

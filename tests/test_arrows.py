@@ -24,7 +24,10 @@ ALLOWED: dict[str, dict[str, str]] = {
     "__main__": {
         "process": "a command answers Ctrl-C while it still loads",
         "launch": "it is the command line",
+        "extras": "a bare installation has no commands",
+        "terminal": "it says so",
     },
+    "extras": {"errors": "an extra that is missing is the user's to mend"},
     "regions": {
         "errors": "what a user can mend is told from a classifier's own failures",
         "terminal": "a long count says how far it is",

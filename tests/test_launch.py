@@ -4,7 +4,6 @@ import errno
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import jax
 import pytest
@@ -235,7 +234,16 @@ def test_overrides_are_split_off():
 
 def test_help_names_the_configs(capsys):
     assert main(["rcjax", "--help"]) == 0
-    assert str(Path("configs/digits.py")) in capsys.readouterr().out
+    names = {path.stem for path in (REPOSITORY / "configs").glob("*.py")}
+    assert names <= set(capsys.readouterr().out.split())
+
+
+def test_a_config_is_found_by_its_name_from_any_folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for size in ("", ":quick"):
+        assert load_config(f"digits{size}") == load_config(f"configs/digits.py{size}")
+    (tmp_path / "digits").mkdir()  # a folder of results takes no config's place
+    assert load_config("digits").dataset == "digits"
 
 
 def test_fields_that_a_config_leaves_out_take_their_defaults(tmp_path):

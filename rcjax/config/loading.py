@@ -1,8 +1,8 @@
 """Loads config files and completes them with the defaults of the fields they leave out.
 
 A config file is Python with a function `get_config(size: str = "")` that returns an
-`ml_collections.ConfigDict`; `configs/digits.py:quick` calls `get_config("quick")`. Fields that it
-leaves out take the defaults of `rcjax.config.fields`.
+`ml_collections.ConfigDict`; `digits:quick` calls `get_config("quick")`. Fields that it leaves out
+take the defaults of `rcjax.config.fields`.
 """
 
 import runpy
@@ -17,15 +17,18 @@ from rcjax.config.nesting import nested, plain
 from rcjax.errors import UserError
 from rcjax.outside import expanded
 
-# Where configs/ lies beside the package: a checkout, or an editable installation of it.
-_REPOSITORY = Path(__file__).resolve().parents[2]
+_PACKAGE = Path(__file__).resolve().parents[1]
+# The folder configs/: within an installed package, beside it in a checkout.
+_INSTALLED = _PACKAGE / "_configs"
+_CONFIGS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "configs"
 
 
 def load_config(argument: str) -> ConfigDict:
-    """Loads a config from `PATH` or `PATH:SIZE`.
+    """Loads a config from `PATH`, `PATH:SIZE`, `NAME` or `NAME:SIZE`.
 
     Args:
-        argument: the path is looked up from the current folder first, then beside the package.
+        argument: the path is looked up from the current folder first, then among the configs of
+            rcjax, where `digits` and `configs/digits.py` are the same.
 
     Returns:
         The config, complete and locked: setting a field that it does not have raises.
@@ -35,7 +38,7 @@ def load_config(argument: str) -> ConfigDict:
     """
     # A path may hold a colon itself; no size holds a slash.
     name, colon, size = argument.rpartition(":")
-    if "/" in size or _lookup(argument):
+    if "/" in size or _lookup(argument, ".py"):
         name, colon, size = argument, "", ""
     path = find_config(name if colon else argument)
     try:
@@ -96,7 +99,7 @@ def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
 
 
 def find_file(name: str, kind: str) -> Path:
-    """Looks a file up from the current folder first, then beside the package.
+    """Looks a file up from the current folder first, then among the configs of rcjax.
 
     Args:
         name: its path.
@@ -111,8 +114,9 @@ def find_file(name: str, kind: str) -> Path:
     return found
 
 
-def _lookup(name: str) -> Path | None:
-    candidates = (expanded(name), _REPOSITORY / name)
+def _lookup(name: str, suffix: str = "") -> Path | None:
+    ours = Path(name.removeprefix("configs/"))
+    candidates = (expanded(name), _CONFIGS / ours, _CONFIGS / f"{ours}{suffix}")
     try:
         return next((candidate for candidate in candidates if candidate.is_file()), None)
     except OSError as error:  # such as a name that is too long
@@ -125,16 +129,16 @@ def find_config(name: str) -> Path:
     Raises:
         UserError: there is no such file; names those that are known.
     """
-    found = _lookup(name)
+    found = _lookup(name, ".py")
     if found is not None:
         return found.absolute()
-    known = ", ".join(known_configs()) or "none beside the package; give the path of your own"
-    raise UserError(f"no config file {name!r}; known configs: {known}")
+    known = ", ".join(known_configs())
+    raise UserError(f"no config file {name!r}; known configs: {known}; or give a path of your own")
 
 
 def known_configs() -> list[str]:
-    """Paths of the configs that lie beside the package, such as `configs/digits.py`."""
-    return [str(path.relative_to(_REPOSITORY)) for path in sorted(_REPOSITORY.glob("configs/*.py"))]
+    """Names of the configs that come with rcjax, such as `digits`."""
+    return sorted(path.stem for path in _CONFIGS.glob("*.py"))
 
 
 def _describe(error: BaseException) -> str:

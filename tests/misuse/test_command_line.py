@@ -52,7 +52,7 @@ COMMAND_LINES = {
     "no such size": ([f"{DIGITS}:tiny", RUN], "'tiny'; known sizes: quick"),
     "no such file": (
         ["--config=nowhere.py", RUN],
-        "no config file 'nowhere.py'; known configs: configs/",
+        "no config file 'nowhere.py'; known configs: ablations, ",
     ),
     "config is a folder": (["--config=.", RUN], "no config file '.'"),
     "config has a long name": ([f"--config={LONG}", RUN], "File name too long"),
