@@ -13,6 +13,7 @@ Example:
 Source: section 4 of the paper (anchor sources) and its ablation on the generation of points.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -135,7 +136,8 @@ def random_directions(
     if len(eligible) == 0:
         raise ValueError("random directions need at least 1 point, got 0; pass more points")
     key_points, key_directions = jax.random.split(key)
-    chosen = eligible[_integers(key_points, count, len(eligible))]
+    words = np.asarray(_words(key_points, draws=1, count=count))
+    chosen = eligible[_integers(words[0], len(eligible))]
     shape = (count, dim, *points.shape[1:])
     directions = jax.random.normal(key_directions, shape, jnp.float32)
     if IndexedAnchors(points, chosen[:, None]).dtype == np.float64:
@@ -314,12 +316,12 @@ def _draw(
                 f"got {len(sizes)}; pass a smaller dim"
             )
         allowed = np.arange(len(sizes))
-    keys = jax.random.split(key, anchors)
+    words = np.asarray(_words(key, draws=anchors, count=count))
 
     pool = np.concatenate([starts[c] + np.arange(sizes[c]) for c in allowed])
-    first = pool[_integers(keys[0], count, len(pool))]
+    first = pool[_integers(words[0], len(pool))]
     chosen = [first]
-    for draw_key in keys[1:]:
+    for some in words[1:]:
         used_class = [group[layout[c]] for c in chosen]
         if same_class:
             low, left = starts[used_class[0]], sizes[used_class[0]] - len(chosen)
@@ -327,15 +329,31 @@ def _draw(
         else:
             low, left = np.zeros(count, np.int64), len(group) - sum(sizes[c] for c in used_class)
             blocked = [(starts[c], sizes[c]) for c in used_class]
-        chosen.append(_skip(low + _integers(draw_key, count, left), blocked))
+        chosen.append(_skip(low + _integers(some, left), blocked))
     drawn: np.ndarray = layout[np.stack(chosen, axis=1)]
     return drawn
 
 
-def _integers(key: jax.Array, count: int, below: int | np.ndarray) -> np.ndarray:
-    """int64 [count] uniform from 0 to `below` - 1; the same whether 64-bit types are enabled."""
-    drawn = jax.random.randint(key, (count,), 0, jnp.asarray(below, jnp.int32), jnp.int32)
-    return np.asarray(drawn, np.int64)
+@functools.partial(jax.jit, static_argnames=("draws", "count"))
+def _words(key: jax.Array, *, draws: int, count: int) -> jax.Array:
+    """Random bits uint32 [draws, 2, count], all in one small program; one draw uses up the key."""
+    keys = jax.random.split(key, draws) if draws > 1 else key[None]
+    keys = jax.lax.map(jax.random.split, keys)
+    keys = keys.reshape(2 * draws, *keys.shape[2:])
+    bits = jax.lax.map(lambda one: jax.random.bits(one, (count,), jnp.uint32), keys)
+    return bits.reshape(draws, 2, count)
+
+
+def _integers(words: np.ndarray, below: int | np.ndarray) -> np.ndarray:
+    """int64 [count] uniform from 0 to `below` - 1, from random bits uint32 [2, count].
+
+    Those of `jax.random.randint`, whose program takes far longer to compile than to run.
+    """
+    high, low = words
+    span = np.broadcast_to(np.asarray(below, np.uint32), high.shape)
+    factor = np.uint32(2**16) % span
+    factor = factor * factor % span
+    return ((high % span * factor + low % span) % span).astype(np.int64)
 
 
 def _skip(drawn: np.ndarray, blocked: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The samplers: what is drawn, from where, and that a key alone decides."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -134,3 +135,12 @@ def test_convex_pairs_lie_on_the_segment_of_two_points():
 def test_bad_requests_say_what_to_do(options, message):
     with pytest.raises(ValueError, match=message):
         slices.between_points(jax.random.key(0), points_with_identity(4), **options)
+
+
+def test_draws_are_those_of_jax():
+    key = jax.random.key(5)
+    words = np.asarray(slices._words(key, draws=3, count=50))
+    for one, some in zip(jax.random.split(key, 3), words, strict=True):
+        for below in (7, 2**31 - 1, np.arange(1, 51, dtype=np.int32)):
+            expected = jax.random.randint(one, (50,), 0, jnp.asarray(below, jnp.int32), jnp.int32)
+            np.testing.assert_array_equal(slices._integers(some, below), expected)
