@@ -16,6 +16,7 @@ from rcjax.report.texts import say
 from rcjax.statistics import Analysis, names
 
 _GLYPHS = dict(zip(MARKERS, "●■▲◆▼✚", strict=True)) | {"": "━"}
+MOST_DRAWN = 12  # networks; of more there is one figure of all
 _NOT_FITTED, _COLLAPSED = "not_fitted", "collapsed"
 _STATUSES = {
     _COLLAPSED: "Collapsed: near chance on the training set, and left out of the statistics",
@@ -106,6 +107,7 @@ def _remarks(analysis: Analysis, statuses: Mapping[str, int]) -> list[str]:
         say("left_out", runs=len(analysis.study.rows), by_status=left_out),
         say("collapsed", runs=len(analysis.collapsed)),
         say("unfitted", runs=len(analysis.not_fitted)),
+        say("drawn", networks=len(analysis.networks), most=MOST_DRAWN),
     )
     return [remark for remark in remarks if remark]
 

@@ -1,7 +1,6 @@
 """The content of report.json: every number under its public name."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
@@ -117,7 +116,7 @@ def _pooled(found: PooledStatistics) -> dict[str, Any]:
 
 
 def _run(row: Row) -> dict[str, Any]:
-    entry = {n: v for n, v in asdict(row).items() if n not in ("history", "versions", "halves")}
+    entry = {n: v for n, v in vars(row).items() if n not in ("history", "versions", "halves")}
     return entry | {"test_error": row.test_error, names.COUNT: row.measures.get(names.COUNT)}
 
 

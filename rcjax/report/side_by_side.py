@@ -17,11 +17,10 @@ def measure_charts(analysis: Analysis) -> list[Chart]:
     """A chart for each network whose region count has a correlation or that has measures."""
     confidence = analysis.options.confidence
     charts = [_chart(network, confidence) for network in analysis.networks.values()]
-    found = [chart for chart in charts if chart is not None]
-    return [*_of_networks(analysis), *found]
+    return [chart for chart in charts if chart is not None]
 
 
-def _of_networks(analysis: Analysis) -> list[Chart]:
+def network_charts(analysis: Analysis) -> list[Chart]:
     """The count of every network in one axis; none for a single network."""
     marks = [_mark(name, own.count.pearson, name) for name, own in analysis.networks.items()]
     if len(marks) < 2 or not any(np.isfinite(mark.value) for mark in marks):

@@ -12,12 +12,12 @@ from rcjax.report.charts import Chart, named
 from rcjax.report.definition import About
 from rcjax.report.effects import effect_charts
 from rcjax.report.findings import findings_of
-from rcjax.report.page import render
+from rcjax.report.page import MOST_DRAWN, render
 from rcjax.report.palette import Palette
 from rcjax.report.published import plain, published
 from rcjax.report.runs_csv import runs_csv
 from rcjax.report.scatter import scatter_charts
-from rcjax.report.side_by_side import measure_charts
+from rcjax.report.side_by_side import measure_charts, network_charts
 from rcjax.runtime import read_json, write_json
 from rcjax.statistics import Analysis
 
@@ -53,15 +53,24 @@ def write_report(analysis: Analysis, about: About, folder: Path) -> dict[str, An
     return content
 
 
+SECTIONS = ("scatter", "effects", "training", "prediction", "measures", "ablations")
+
+
 def charts_of(analysis: Analysis, about: About) -> dict[str, list[Chart]]:
-    """All figures that the data allow, by section of the page; nothing is drawn yet."""
-    palette = Palette(analysis.study)
-    charts = {
+    """All figures that the data allow, by section of the page; nothing is drawn yet.
+
+    Of many networks there is one figure, of all of them: nobody looks through hundreds.
+    """
+    palette, several = Palette(analysis.study), network_charts(analysis)
+    charts: dict[str, list[Chart]] = {section: [] for section in SECTIONS}
+    if len(analysis.networks) > MOST_DRAWN:
+        return charts | {"measures": named(several)}
+    charts |= {
         "scatter": scatter_charts(analysis, palette),
         "effects": effect_charts(analysis.study, palette),
         "training": count_charts(analysis, palette),
         "prediction": prediction_charts(analysis, palette),
-        "measures": measure_charts(analysis),
+        "measures": [*several, *measure_charts(analysis)],
         "ablations": ablation_charts(analysis, about, palette),
     }
     return {section: named(group) for section, group in charts.items()}

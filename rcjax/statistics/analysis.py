@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rcjax.errors import UserError
+from rcjax.statistics.bootstrap import Resamples
 from rcjax.statistics.network import NetworkStatistics, network_statistics
 from rcjax.statistics.one_measure import Options
 from rcjax.statistics.pooling import PooledStatistics, pooled_statistics
@@ -74,7 +75,8 @@ def analyze(
     options = Options(bootstrap_samples, confidence, fitted_accuracy, seed)
     _check(options)
     study = StudyRows(rows)
-    networks = {own.name: network_statistics(own, options) for own in study.networks}
+    resamples = Resamples(options.bootstrap_samples, options.seed)
+    networks = {own.name: network_statistics(own, resamples, options) for own in study.networks}
     return Analysis(study, options, networks, pooled_statistics(study, options))
 
 

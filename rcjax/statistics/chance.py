@@ -4,6 +4,7 @@ Measures differ in how heavy the tails of their values are, and heavy tails reac
 correlations by chance. So every measure has a null of its own.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -104,13 +105,26 @@ def _permutations(places: int) -> int:
 def _orders(
     x: Float[np.ndarray, " places"], cell: Int[np.ndarray, " places"], seed: int
 ) -> Iterator[Float[np.ndarray, "orders places"]]:
+    number = _permutations(x.size)
+    step = max(1, _CHUNK // x.size)
+    if number <= step:
+        yield x[_shared_places(cell.tobytes(), number, seed)]
+        return
     generator = np.random.default_rng([seed, 3])
+    for start in range(0, number, step):
+        yield x[_places(cell, min(step, number - start), generator)]
+
+
+@functools.lru_cache(maxsize=8)  # the measures of a study exchange their values alike
+def _shared_places(cell: bytes, number: int, seed: int) -> Int[np.ndarray, "orders places"]:
+    return _places(np.frombuffer(cell, int), number, np.random.default_rng([seed, 3]))
+
+
+def _places(
+    cell: Int[np.ndarray, " places"], number: int, generator: np.random.Generator
+) -> Int[np.ndarray, "orders places"]:
+    """Where every place gets its value from: another place of the same cell."""
     by_cell = np.argsort(cell, kind="stable")
-    left = _permutations(x.size)
-    while left:
-        number = min(left, max(1, _CHUNK // x.size))
-        drawn = np.argsort(cell + generator.random((number, x.size)), axis=1)
-        orders = np.empty((number, x.size))
-        orders[:, by_cell] = x[drawn]
-        yield orders
-        left -= number
+    places = np.empty((number, cell.size), np.int32)
+    places[:, by_cell] = np.argsort(cell + generator.random((number, cell.size)), axis=1)
+    return places

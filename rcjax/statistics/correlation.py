@@ -156,8 +156,11 @@ def _within_cells(x: _Floats, cell: Int[np.ndarray, " settings"]) -> _Floats:
 
 def _residual(x: _Floats, basis: _Floats) -> _Floats:
     centred = _centred(x)
-    slopes = (basis * centred[..., None]).sum(axis=-2, keepdims=True)
-    rest = centred - (basis * slopes).sum(axis=-1)
+    if basis.ndim == 2:
+        rest = centred - (centred @ basis) @ basis.T
+    else:
+        slopes = centred[..., None, :] @ basis
+        rest = centred - (basis @ np.swapaxes(slopes, -1, -2))[..., 0]
     return _without_rounding(rest, centred)
 
 

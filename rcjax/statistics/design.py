@@ -1,5 +1,6 @@
 """The design of a study: its settings, their axes and the controls."""
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -88,7 +89,9 @@ class Design:
     def flexible(self) -> FlexibleRegression | None:
         """On every hyperparameter that varies; None where too few settings or none vary."""
         enough = len(self.settings) >= FEWEST_FOR_FLEXIBLE and self.codes
-        return FlexibleRegression(self.all_values) if enough else None
+        if not enough:
+            return None
+        return _flexible_regression(self.all_values.tobytes(), self.all_values.shape)
 
     @cached_property
     def trivial_predictor(self) -> Float[np.ndarray, " settings"] | None:
@@ -99,6 +102,11 @@ class Design:
             return None
         ratio = size - rate
         return ratio if ratio.size and np.ptp(ratio) > 1e-9 else None
+
+
+@functools.lru_cache(maxsize=4)  # networks of one grid share it
+def _flexible_regression(values: bytes, shape: tuple[int, ...]) -> FlexibleRegression:
+    return FlexibleRegression(np.frombuffer(values).reshape(shape))
 
 
 def _axis_codes(settings: Sequence[Mapping[str, Any]]) -> dict[str, Int[np.ndarray, " settings"]]:

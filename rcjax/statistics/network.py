@@ -17,6 +17,8 @@ from rcjax.statistics.regression import RegressionLine, regression_line
 from rcjax.statistics.run_facts import RunFacts, not_fitted, run_facts
 from rcjax.statistics.study_rows import NetworkRows, Setting, values_of
 
+_ROUNDING = 1e-9  # percentage points
+
 
 @dataclass(frozen=True)
 class OutcomeStatistics:
@@ -89,22 +91,44 @@ class NetworkStatistics:
         return self.gap.measures[COUNT]
 
 
-def network_statistics(network: NetworkRows, options: Options) -> NetworkStatistics:
-    """Everything that the runs of one network tell."""
+def network_statistics(
+    network: NetworkRows, resamples: Resamples, options: Options
+) -> NetworkStatistics:
+    """Everything that the runs of one network tell.
+
+    Args:
+        network: its runs.
+        resamples: of all networks.
+        options: of `analyze`.
+    """
     known = network.with_numbers
     fitted = _fitted(network.settings, options)
     every_one_fits = _runs(fitted) == _runs(network.settings)
     design = Design(network.settings)
-    resamples = Resamples(options.bootstrap_samples, options.seed)
     return NetworkStatistics(
         network,
-        {name: _outcome_statistics(name, network, design, resamples, options) for name in OUTCOMES},
-        None if every_one_fits else _count_and_gap(fitted, options),
-        _count_and_gap(network.with_collapsed, options) if network.collapsed else None,
+        _outcomes(network, design, resamples, options),
+        None if every_one_fits else _count_and_gap(fitted, resamples, options),
+        _count_and_gap(network.with_collapsed, resamples, options) if network.collapsed else None,
         regression_line(values_of(known, COUNT), values_of(known, GAP), options),
         over_training(network, options),
         run_facts(network, options),
     )
+
+
+def _outcomes(
+    network: NetworkRows, design: Design, resamples: Resamples, options: Options
+) -> dict[str, OutcomeStatistics]:
+    """The predictors of every outcome; outcomes that are the same numbers share them."""
+    values = {name: values_of(design.settings, name) for name in OUTCOMES}
+    of_gap = _outcome_statistics(GAP, network, design, resamples, options)
+    found = {GAP: of_gap}
+    for name in OUTCOMES[1:]:
+        same = np.allclose(values[name], values[GAP], rtol=0, atol=_ROUNDING, equal_nan=True)
+        found[name] = (
+            of_gap if same else _outcome_statistics(name, network, design, resamples, options)
+        )
+    return found
 
 
 def _outcome_statistics(
@@ -135,8 +159,9 @@ def _outcome_statistics(
     )
 
 
-def _count_and_gap(settings: Sequence[Setting], options: Options) -> MeasureStatistics:
-    resamples = Resamples(options.bootstrap_samples, options.seed)
+def _count_and_gap(
+    settings: Sequence[Setting], resamples: Resamples, options: Options
+) -> MeasureStatistics:
     x, y = values_of(settings, COUNT), values_of(settings, GAP)
     return measure_statistics(x, y, Design(settings), resamples, options)
 

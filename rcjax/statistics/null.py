@@ -8,6 +8,7 @@ from rcjax.array_types import Float
 from rcjax.statistics.averaging import average
 from rcjax.statistics.bootstrap import percentile_interval
 from rcjax.statistics.conditional_information import conditional_mutual_information
+from rcjax.statistics.correlation import pearson
 from rcjax.statistics.design import Design
 from rcjax.statistics.estimates import Estimate, MeasureStatistics, Undefined, undefined
 from rcjax.statistics.granulated import granulated_kendall
@@ -15,11 +16,13 @@ from rcjax.statistics.one_measure import (
     FEWEST_SETTINGS,
     Options,
     coefficients,
+    flexible_residuals,
     information_undefined,
     why_undefined,
 )
 
 PREDICTORS = 1000
+_FEWER = 250  # of what takes long for each
 # Some statistics look at all pairs of settings: in large studies of fewer predictors.
 _MOST_PAIRS = 50_000_000
 
@@ -35,8 +38,9 @@ def null_statistics(
         options: of the intervals.
 
     Returns:
-        As values the means over 1000 predictors (fewer for the conditional mutual information of
-        large grids), as intervals their central part; `runs` is the number of predictors.
+        As values the means over 1000 predictors, as intervals their central part; `runs` is the
+        number of predictors. For the conditional mutual information and the flexible regression
+        they are 250 or fewer.
     """
     means = average(outcome)
     known = np.isfinite(means)
@@ -49,10 +53,13 @@ def null_statistics(
     predictors = min(PREDICTORS, max(100, 4 * _MOST_PAIRS // len(y) ** 2))
     x = generator.standard_normal((predictors, len(y)))
     values = coefficients(x, y, design)
+    values["partial_correlation_flexible"] = pearson(
+        *flexible_residuals(x[:_FEWER], y[None], design)
+    )
     information = Estimate(undefined=information_undefined(design))
     if information.undefined is None:
         pairs = len(y) ** 2 * comb(len(design.codes), 2)
-        fewer = x[: max(20, _MOST_PAIRS // pairs)]
+        fewer = x[: min(_FEWER, max(20, _MOST_PAIRS // pairs))]
         drawn = conditional_mutual_information(fewer, y, design.codes)
         information = _estimate(drawn, Undefined.NO_PAIRS_IN_CELLS, options)
     along = {

@@ -77,9 +77,23 @@ def measure_statistics(
         return undefined(design, runs, Undefined.CONSTANT_OUTCOME)
     values = {name: float(value) for name, value in coefficients(means_x, means_y, design).items()}
     values["pearson_minus_trivial"] = float(lead(means_x, means_y, design.trivial_predictor))
+    left = flexible_residuals(means_x, means_y, design)
+    values["partial_correlation_flexible"] = float(pearson(*left))
     intervals = _intervals(x, y, known, design, resamples, options)
     values["correlation_over_seeds"] = float(_over_seeds(x, y, known)[2])
     chances = _chances(x, y, known, design, options)
+    if design.flexible is not None:
+        places = resamples.of(known, design.control_values)[0].settings
+        drawn = pearson(left[0][places], left[1][places])
+        intervals["partial_correlation_flexible"] = percentile_interval(drawn, options.confidence)
+        # What is left of x is exchanged: what is left of y, and the regression, stay as they are.
+        chances["partial_correlation_flexible"] = chance(
+            left[0],
+            np.zeros(len(x), int),
+            lambda z: pearson(z, left[1]),
+            confidence=options.confidence,
+            seed=options.seed,
+        )
     along = {
         axis: _estimate(float(psi), Undefined.NO_PAIRS)
         for axis, psi in granulated_kendall(means_x, means_y, design.codes).items()
@@ -119,11 +133,10 @@ def runs_of_both(
 
 
 def coefficients(x: _Means, y: _Means, design: Design) -> dict[str, Float[np.ndarray, "*batch"]]:
-    """Every coefficient but the conditional information, of averages; NaN where undefined."""
+    """Coefficients that cost little, of averages; NaN where undefined."""
     values = {name: function(x, y) for name, function in COEFFICIENTS.items()}
     values["granulated_kendall"] = granulated_kendall(x, y, design.codes)["mean"]
     values["partial_correlation_given_all"] = partial_correlation(x, y, design.all_values)
-    values["partial_correlation_flexible"] = pearson(*flexible_residuals(x, y, design))
     controls = design.control_values
     if controls.shape[1]:
         values["partial_correlation"] = partial_correlation(x, y, controls)
@@ -221,10 +234,6 @@ def _chances(
         ),
     }
     trivial = design.trivial_predictor
-    if design.flexible is not None:
-        # Residuals are exchanged: those of the outcome and the regression stay as they are.
-        left_x, left_y = flexible_residuals(means_x, means_y, design)
-        found["partial_correlation_flexible"] = (left_x, everywhere, lambda z: pearson(z, left_y))
     if design.codes:
         given_all = control_basis(design.all_values)
         found["partial_correlation_given_all"] = (
@@ -296,9 +305,6 @@ def _intervals(
         drawn["partial_correlation"] = correlate_residuals(drawn_x, drawn_y, basis)
     means_x, means_y, trivial = average(x), average(y), design.trivial_predictor
     places = resampling.settings
-    if design.flexible is not None:
-        left_x, left_y = flexible_residuals(means_x, means_y, design)
-        drawn["partial_correlation_flexible"] = pearson(left_x[places], left_y[places])
     if trivial is not None:
         # Of the same settings: what moves both correlations moves their difference little. Runs
         # are not drawn again: their noise, which the trivial predictor has none of, would count
