@@ -44,6 +44,8 @@ def check_resolved(block: np.ndarray, first: int, points: int, extent: tuple[flo
     rounding = np.where(np.ptp(anchors, axis=1) > 0, rounding, 0) / spread
     sides = (anchors[:, 1:] - anchors[:, :1]) / spread
     lengths = np.sqrt((sides**2).sum(axis=-1)).max(axis=1)
+    if not lengths.any():
+        return
     # A slice that is short by chance, as between two points of one pair, stays within one label;
     # a data set whose slices are all as short is another matter.
     lengths = np.maximum(lengths, np.median(lengths[lengths > 0]))

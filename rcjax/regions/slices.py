@@ -140,11 +140,19 @@ def random_directions(
     chosen = eligible[_integers(words[0], len(eligible))]
     shape = (count, dim, *points.shape[1:])
     directions = jax.random.normal(key_directions, shape, jnp.float32)
+    anchors: AnchorBlock
     if IndexedAnchors(points, chosen[:, None]).dtype == np.float64:
         start = np.asarray(points, np.float64)[chosen][:, None]
-        return np.concatenate([start, start + length * np.asarray(directions, np.float64)], axis=1)
-    start = jnp.asarray(points[chosen], jnp.float32)[:, None]
-    return jnp.concatenate([start, start + jnp.float32(length) * directions], axis=1)
+        ends = start + length * np.asarray(directions, np.float64)
+        anchors = np.concatenate([start, ends], axis=1)
+    else:
+        start = jnp.asarray(points[chosen], jnp.float32)[:, None]
+        anchors = jnp.concatenate([start, start + jnp.float32(length) * directions], axis=1)
+    if (anchors[:, 1:] == anchors[:, :1]).all():
+        raise ValueError(
+            f"length = {length} is lost when {anchors.dtype} rounds it beside the points; raise it"
+        )
+    return anchors
 
 
 def random_convex_pairs(

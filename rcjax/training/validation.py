@@ -54,7 +54,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "regions.dim": (1, 5),
     "regions.batch_size": (0, _MANY),
 }
-_LARGEST_FLOAT = 3.4e38  # of float32
+_SMALLEST_FLOAT, _LARGEST_FLOAT = 1.2e-38, 3.4e38  # of float32, beside 0
 _MOST_CELLS = 2**31 - 1  # of the grid of one slice: they are numbered in int32
 
 
@@ -89,11 +89,15 @@ def check_config(config: RunConfig) -> None:
 
 
 def _check_finite(name: str, value: float) -> None:
-    # Larger ones are infinite in float32, in which the run computes.
+    # Larger ones are infinite in float32, in which the run computes, and smaller ones 0.
     if not -_LARGEST_FLOAT <= value <= _LARGEST_FLOAT:
         raise UserError(
             f"config field {name} must be a finite number, at most {_LARGEST_FLOAT:.3g}, "
             f"got {value}"
+        )
+    if value and abs(value) < _SMALLEST_FLOAT:
+        raise UserError(
+            f"config field {name} must be 0 or at least {_SMALLEST_FLOAT:.3g} in size, got {value}"
         )
 
 

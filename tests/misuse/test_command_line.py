@@ -114,6 +114,11 @@ def test_no_value_of_the_field(refuse, kind, name):
         refuse([DIGITS, RUN, f"--config.{name}={text}"], name)
 
 
+@pytest.mark.parametrize("name", FIELDS_BY_KIND[float])
+def test_numbers_that_are_zero_to_float32(refuse, name):
+    refuse([DIGITS, RUN, f"--config.{name}=1e-45"], name)
+
+
 @pytest.mark.parametrize(("arguments", "words"), COMMAND_LINES.values(), ids=COMMAND_LINES.keys())
 def test_no_command(refuse, arguments, words):
     refuse(arguments, words)

@@ -107,6 +107,12 @@ def test_random_directions_have_the_stated_length():
     assert abs(np.corrcoef(directions[:, 0].ravel(), directions[:, 1].ravel())[0, 1]) < 0.03
 
 
+def test_a_length_that_rounding_loses_is_refused():
+    for images, length in ((np.ones((5, 3), np.float32), 1e-30), (np.full((5, 3), 1e9), 1e-20)):
+        with pytest.raises(ValueError, match=rf"length = {length} is lost when float"):
+            slices.random_directions(jax.random.key(0), images, 6, length)
+
+
 def test_convex_pairs_lie_on_the_segment_of_two_points():
     images = np.random.default_rng(0).normal(size=(2, 6)).astype(np.float32)
     anchors = np.asarray(slices.random_convex_pairs(jax.random.key(0), images, 40))
