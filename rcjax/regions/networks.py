@@ -16,7 +16,7 @@ from rcjax.regions.adaptive import PROBED_SLICES, Nature, nature_of, places
 from rcjax.regions.classifier import (
     Evaluator,
     OnHost,
-    ParameterProgram,
+    Program,
     interpolate,
     labels_of,
     telling_overflow,
@@ -115,7 +115,7 @@ class Networks:
         with telling_overflow():
             return [jnp.asarray(leaf[start:stop]) for leaf in self.leaves]
 
-    def program(self, evaluator: Evaluator, batch: int) -> tuple[ParameterProgram, Arrays]:
+    def program(self, evaluator: Evaluator, batch: int) -> tuple[Program, Arrays]:
         """`program(arrays, leaves of one network, points [batch, *features])`, and the arrays."""
 
         def predict(leaves: list[jax.Array], points: jax.Array) -> object:
@@ -125,7 +125,7 @@ class Networks:
         points = jax.ShapeDtypeStruct((batch, *evaluator.feature_shape), jnp.float32)
         with telling_overflow():
             closed = jax.make_jaxpr(predict)(kinds, points)
-        return ParameterProgram(closed, batch), tuple(closed.consts)
+        return Program(closed, batch), tuple(closed.consts)
 
 
 def _number_of_networks(parameters: object) -> int:
@@ -219,7 +219,7 @@ def _labels(
     slice_index: jax.Array,
     weights: jax.Array,
     *,
-    program: ParameterProgram,
+    program: Program,
 ) -> jax.Array:
     def batch(points_of_batch: tuple[jax.Array, jax.Array]) -> jax.Array:
         points = interpolate(anchors, *points_of_batch)
@@ -237,7 +237,7 @@ def nature_of_networks(
     slices = min(len(anchors), PROBED_SLICES)
     slice_index = np.repeat(np.arange(slices, dtype=np.int32), count)
     weights = np.tile(simplex.barycentric_weights(inside[:, None]), (slices, 1))
-    points = interpolate(jnp.asarray(anchors), slice_index, weights)
+    points = interpolate(anchors, slice_index, weights)
     parts = [
         np.asarray(networks.one(i)(points)).reshape(slices, count, -1)
         for i in range(min(networks.count, PROBED_SLICES))

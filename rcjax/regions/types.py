@@ -26,8 +26,8 @@ Scores: TypeAlias = Float[ArrayLike, "points classes"]
 Outputs: TypeAlias = Labels | Scores
 
 # A point of a slice: the number of the slice in its block, and barycentric weights of its anchors.
-SliceIndex: TypeAlias = Int[ArrayLike, " points"]
-Weights: TypeAlias = Float[ArrayLike, "points anchors"]
+SliceIndex: TypeAlias = Int[np.ndarray, " points"]
+Weights: TypeAlias = Float[np.ndarray, "points anchors"]
 
 # The arrays that a classifier holds, as arguments of its compiled program.
 Arrays: TypeAlias = tuple[ArrayLike, ...]

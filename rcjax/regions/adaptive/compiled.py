@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import PartitionSpec
 
+from rcjax.array_types import ArrayLike
 from rcjax.regions import simplex
 from rcjax.regions.adaptive.options import AdaptiveOptions
 from rcjax.regions.adaptive.points import coarse_grid
@@ -31,6 +32,7 @@ from rcjax.regions.classifier import (
     labels_of,
     refuse_invalid,
 )
+from rcjax.regions.types import Arrays
 
 # Points that a segment has room for on average, many times what a network takes.
 ROOM_PER_SLICE = 64
@@ -133,7 +135,9 @@ class CompiledCounter:
         """What is found on each device, as numpy arrays."""
         run = functools.partial(self._run, part, shares, self.weights, self.coarse, self.refining)
         found = self.evaluator.halving(run)
-        found = jax.device_get(found._replace(pool=found.pool._replace(scores=None)))
+        found = jax.device_get(
+            found._replace(pool=found.pool._replace(scores=jnp.zeros((len(shares), 0))))
+        )
         return [jax.tree.map(lambda value, i=i: value[i], found) for i in range(len(shares))]
 
     def _start(self, intervals: int) -> tuple[np.ndarray, int, int]:
@@ -219,13 +223,13 @@ def _pad(part: Any, shares: np.ndarray, slices: int) -> Any:
     return padded.reshape(-1, *part.shape[1:])
 
 
-@compiled(static_argnames=("program", "sizes", "locate", "mesh"))
+@compiled("program", "sizes", "locate", "mesh")
 def _count(
-    arrays: Any,
+    arrays: Arrays,
     anchors: jax.Array,
     shares: jax.Array,
-    weights: jax.Array,
-    coarse: jax.Array,
+    weights: ArrayLike,
+    coarse: ArrayLike,
     options: Options,
     *,
     program: Any,
@@ -234,24 +238,28 @@ def _count(
     mesh: Any,
 ) -> Found:
     def on_device(
-        arrays: Any,
+        arrays: Arrays,
         anchors: jax.Array,
         share: jax.Array,
-        weights: jax.Array,
-        coarse: jax.Array,
+        weights: ArrayLike,
+        coarse: ArrayLike,
         options: Options,
-    ) -> Any:
+    ) -> Found:
         def evaluate(
             slice_index: jax.Array, position: jax.Array
         ) -> tuple[jax.Array, jax.Array, jax.Array]:
-            output = program(arrays, interpolate(anchors, slice_index, weights[position]))
+            output = program(
+                arrays, interpolate(anchors, slice_index, jnp.asarray(weights)[position])
+            )
             label = labels_of(output)
             scores = output if output.ndim == 2 else jnp.zeros((len(label), 0), jnp.float32)
             return label, scores, label != INVALID_LABEL
 
         # How strictly JAX is told to promote is about the code of the caller.
         with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
-            found = count_block(evaluate, coarse, share[0], options, sizes=sizes, locate=locate)
+            found = count_block(
+                evaluate, jnp.asarray(coarse), share[0], options, sizes=sizes, locate=locate
+            )
         return jax.tree.map(lambda value: value[None], found)
 
     here, everywhere = PartitionSpec(mesh.axis_names[0]), PartitionSpec()

@@ -11,10 +11,10 @@ from rcjax.regions.classifier.labels import (
 from rcjax.regions.classifier.low_precision import LowPrecision, warn_of_precision
 from rcjax.regions.classifier.mixed_evaluator import MixedEvaluator
 from rcjax.regions.classifier.outputs import invalid, labels_of, refuse_invalid
-from rcjax.regions.classifier.programs import ParameterProgram, compiled
+from rcjax.regions.classifier.programs import Program, compiled
 from rcjax.regions.classifier.surroundings import own_surroundings, telling_overflow
 from rcjax.regions.classifier.tracing import Trace, trace_predict, values_per_point
-from rcjax.regions.classifier.walking import bind, walk
+from rcjax.regions.classifier.walking import bind, shape_of, walk
 
 __all__ = [
     "INVALID_LABEL",
@@ -24,7 +24,7 @@ __all__ = [
     "LowPrecision",
     "MixedEvaluator",
     "OnHost",
-    "ParameterProgram",
+    "Program",
     "Trace",
     "bind",
     "compiled",
@@ -36,6 +36,7 @@ __all__ = [
     "own_surroundings",
     "points_dtype",
     "refuse_invalid",
+    "shape_of",
     "telling_overflow",
     "trace_predict",
     "values_per_point",

@@ -7,18 +7,22 @@ Interpolation, forward pass and argmax are one compiled step; what the caller as
 import functools
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypedDict, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from rcjax.array_types import ArrayLike, Int, Num
 from rcjax.regions.classifier import programs
 from rcjax.regions.classifier.host import OnHost
 from rcjax.regions.classifier.low_precision import precision_of_scores, precision_of_trace
 from rcjax.regions.classifier.outputs import is_out_of_memory, labels_of, margins_of
 from rcjax.regions.classifier.probe import POINTS, check_is_function, mixes_points
+from rcjax.regions.types import Arrays, Block, Predict, SliceIndex, Values, Weights
+
+Found = TypeVar("Found")
 
 # Bytes that the largest array of the forward pass may take: what the caches of a CPU hold (more
 # makes a ResNet18 up to 1.4 times slower), a share of the memory of an accelerator.
@@ -34,6 +38,14 @@ _BATCHES_IN_FLIGHT = 4
 # Of the trace that tells classes and memory: a size that other axes hardly have, and that small
 # networks are evaluated in.
 _TRACED_BATCH = 248
+
+
+class EvaluatorOptions(TypedDict, total=False):
+    """What an `Evaluator` takes beside the classifier."""
+
+    batch_size: int | None
+    in_rounds: bool
+    devices: Sequence[jax.Device] | None
 
 
 class Evaluator:
@@ -56,12 +68,12 @@ class Evaluator:
 
     def __init__(
         self,
-        predict: Any,
+        predict: Predict,
         feature_shape: tuple[int, ...],
         *,
         batch_size: int | None = None,
         in_rounds: bool = False,
-        devices: Sequence[Any] | None = None,
+        devices: Sequence[jax.Device] | None = None,
     ):
         self.predict = predict
         self.feature_shape = tuple(feature_shape)
@@ -71,7 +83,7 @@ class Evaluator:
         self._is_proven = False
         self.low_precision = ""
         self._unit = 1  # batches are multiples of it
-        if self.on_host:
+        if isinstance(predict, OnHost):
             self.batch_size = batch_size or predict.batch_size or _HOST_BATCH_SIZE
             self.classes: int | None = None
             self._classes_known = False
@@ -89,7 +101,7 @@ class Evaluator:
         self.low_precision = precision_of_trace(program.jaxpr)
         chosen = batch_size or self._automatic(program.bytes_per_point, in_rounds)
         self.batch_size = _round_up(chosen, self._unit)
-        self._programs: dict[int, tuple[Any, Any, Any]] = {}
+        self._programs: dict[int, tuple[programs.Program, programs.Handle, Arrays]] = {}
 
     def _automatic(self, bytes_per_point: int, in_rounds: bool) -> int:
         platform = self.devices[0].platform
@@ -114,32 +126,32 @@ class Evaluator:
         batches = -(-count // self.batch_size)
         self.batch_size = _round_up(-(-count // batches), self._unit)
 
-    def load(self, block: Any) -> None:
+    def load(self, block: Block) -> None:
         """Makes a block of anchors [slices, dim + 1, *features] the one that is evaluated."""
         self._hold(block)
         if self.on_host and not self._classes_known:  # one point tells labels from scores
-            output = self.predict(self._anchors[:1, 0])
+            output = self.predict(block[:1, 0])
             self.classes = output.shape[1] if output.ndim == 2 else None
             self._classes_known = True
         self.prove(block)
 
-    def _hold(self, block: Any) -> None:
-        block = np.asarray(block)
-        if not self.on_host:
+    def _hold(self, block: Block) -> None:
+        if self.on_host:
+            self._host_anchors = block
+        else:
             # Compiled programs hold for one number of slices: a few sizes serve for all.
             rows = 1 << (len(block) - 1).bit_length()
             padding = [(0, rows - len(block))] + [(0, 0)] * (block.ndim - 1)
-            block = self._place(np.pad(block, padding), everywhere=True)
-        self._anchors = block
+            self._anchors = self._place(np.pad(block, padding), everywhere=True)
 
-    def prove(self, block: Any) -> None:
+    def prove(self, block: Block) -> None:
         """Has the classifier prove that it is a function, at a few points of a block.
 
         Asked once, and only where something in the classifier may join points.
         """
         if not self._is_proven:
             self._hold(block)
-            self._prove(np.asarray(block))
+            self._prove(block)
             self._is_proven = True
 
     def _prove(self, block: np.ndarray) -> None:
@@ -147,7 +159,7 @@ class Evaluator:
         index = np.arange(count, dtype=np.int32) % len(block)
         weights = np.random.default_rng(0).dirichlet(np.ones(block.shape[1]), count)
         if self.on_host:
-            points = interpolate(self._anchors, index, weights.astype(self._anchors.dtype))
+            points = interpolate(block, index, weights.astype(block.dtype))
             answers = check_is_function(self.predict, points)
             if answers.ndim == 2:
                 self.low_precision = precision_of_scores(answers)
@@ -163,38 +175,45 @@ class Evaluator:
 
     def _scores_of_batch(self, index: np.ndarray, weights: np.ndarray) -> np.ndarray:
         program, arrays = self.program_for(len(index))
-        index, weights = (self._place(each, everywhere=False) for each in (index, weights))
-        output = _step(arrays, self._anchors, index, weights, program=program, want="scores")
+        placed = [self._place(each, everywhere=False) for each in (index, weights)]
+        output = _step(arrays, self._anchors, *placed, program=program, want="scores")
         return np.asarray(output[0])
 
-    def _place(self, value: Any, *, everywhere: bool) -> Any:
+    def _place(self, value: ArrayLike, *, everywhere: bool) -> jax.Array:
         if np.dtype(value.dtype) == np.float64:
             value = value.astype(np.float32)
         return jax.device_put(value, self._everywhere if everywhere else self._split)
 
-    def spread(self, values: Any) -> Any:
+    def spread(self, values: ArrayLike) -> jax.Array:
         """Rows shared out evenly among the devices."""
         return self._place(jnp.asarray(values), everywhere=False)
 
-    def labels(self, slice_index: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """int32 labels [points], on the host."""
+    def labels(self, slice_index: SliceIndex, weights: Weights) -> Int[np.ndarray, " points"]:
+        """int32 labels, on the host."""
         return self._evaluate("labels", slice_index, weights)[0]
 
-    def scores(self, slice_index: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def scores(
+        self, slice_index: SliceIndex, weights: Weights
+    ) -> Num[np.ndarray, " points *classes"]:
         """Scores [points, classes] (or labels [points] where there are no scores), on the host."""
         return self._evaluate("scores", slice_index, weights)[0]
 
-    def labels_and_margins(self, slice_index: np.ndarray, weights: np.ndarray) -> Any:
+    def labels_and_margins(
+        self, slice_index: SliceIndex, weights: Weights
+    ) -> tuple[np.ndarray, np.ndarray]:
         """int32 labels [points] and the margins [points] between the two largest scores."""
-        return self._evaluate("margins", slice_index, weights)
+        labels, margins = self._evaluate("margins", slice_index, weights)
+        return labels, margins
 
-    def _evaluate(self, want: str, slice_index: np.ndarray, weights: np.ndarray) -> Any:
+    def _evaluate(
+        self, want: str, slice_index: SliceIndex, weights: Weights
+    ) -> tuple[np.ndarray, ...]:
         run = self._evaluate_on_host if self.on_host else self._evaluate_on_device
         outputs = self.halving(functools.partial(run, want, slice_index, weights))
         self.evaluations += len(slice_index)
         return outputs
 
-    def halving(self, run: Callable[[], Any]) -> Any:
+    def halving(self, run: Callable[[], Found]) -> Found:
         """What `run` returns; as often as memory runs out, the batch is halved and it runs anew."""
         while True:
             try:
@@ -214,29 +233,31 @@ class Evaluator:
             f"out of memory; counting goes on with batch_size={self.batch_size}", stacklevel=2
         )
 
-    def _evaluate_on_host(self, want: str, slice_index: np.ndarray, weights: np.ndarray) -> Any:
+    def _evaluate_on_host(
+        self, want: str, slice_index: SliceIndex, weights: Weights
+    ) -> tuple[np.ndarray, ...]:
         parts = []
         for start in range(0, len(slice_index), self.batch_size):
             batch = slice(start, start + self.batch_size)
-            weight = weights[batch].astype(self._anchors.dtype)
-            points = interpolate(self._anchors, slice_index[batch], weight)
+            weight = weights[batch].astype(self._host_anchors.dtype)
+            points = interpolate(self._host_anchors, slice_index[batch], weight)
             parts.append(_wanted(want, self.predict(points)))
             self._report(len(points))
         return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
-    def _make_program(self, size: int) -> tuple[Any, tuple[Any, ...]]:
+    def _make_program(self, size: int) -> tuple[programs.Program, Arrays]:
         if size == _TRACED_BATCH:
             return self._traced
         return programs.split(self.predict, self.feature_shape, size)
 
     def _evaluate_on_device(
-        self, want: str, slice_index: np.ndarray, weights: np.ndarray
+        self, want: str, slice_index: SliceIndex, weights: Weights
     ) -> tuple[np.ndarray, ...]:
         count, size = len(slice_index), self.batch_size
         program, arrays = self.program_for(size)
         index = _pad(slice_index, size)
         weight = _pad(weights.astype(np.float32, copy=False), size)
-        parts: list[Any] = []
+        parts: list[tuple[jax.Array, ...]] = []
         for start in range(0, count, size):
             batch = slice(start, start + size)
             some = [self._share(values[batch]) for values in (index, weight)]
@@ -246,11 +267,11 @@ class Evaluator:
             self._report(min(size, count - start))
         return tuple(np.concatenate(part)[:count] for part in zip(*parts, strict=True))
 
-    def _share(self, values: np.ndarray) -> Any:
+    def _share(self, values: np.ndarray) -> ArrayLike:
         """Rows shared out among the devices; one device takes them from the host as they are."""
         return values if len(self.devices) == 1 else self._place(values, everywhere=False)
 
-    def program_for(self, size: int) -> tuple[Any, Any]:
+    def program_for(self, size: int) -> tuple[programs.Handle, Arrays]:
         """The classifier at batches of one size, and the arrays it needs, on every device."""
         if size not in self._programs:
             program, arrays = self._make_program(size)
@@ -265,21 +286,21 @@ def _pad(values: np.ndarray, multiple: int) -> np.ndarray:
     return np.concatenate([values, np.repeat(values[-1:], missing, axis=0)]) if missing else values
 
 
-@programs.compiled(static_argnames=("program", "want"))
+@programs.compiled("program", "want")
 def _step(
-    arrays: Any,
-    anchors: jax.Array,
-    slice_index: jax.Array,
-    weights: jax.Array,
+    arrays: Arrays,
+    anchors: ArrayLike,
+    slice_index: ArrayLike,
+    weights: ArrayLike,
     *,
-    program: Any,
-    want: Any,
+    program: programs.Handle,
+    want: str,
 ) -> tuple[jax.Array, ...]:
-    points = interpolate(anchors, slice_index, weights)
+    points = interpolate(*map(jnp.asarray, (anchors, slice_index, weights)))
     return _wanted(want, program(arrays, points))
 
 
-def _wanted(want: str, output: Any) -> tuple[Any, ...]:
+def _wanted(want: str, output: Values) -> tuple[Values, ...]:
     if output.ndim == 2:
         promote = jnp.promote_types if isinstance(output, jax.Array) else np.promote_types
         output = output.astype(promote(output.dtype, np.float32))
@@ -290,7 +311,7 @@ def _wanted(want: str, output: Any) -> tuple[Any, ...]:
     return labels_of(output), margins_of(output)
 
 
-def interpolate(anchors: Any, slice_index: Any, weights: Any) -> Any:
+def interpolate(anchors: Values, slice_index: Values, weights: Values) -> Values:
     """Points [n, *features]: an elementwise sum, since a matrix product may round to less.
 
     A feature that is equal at all anchors of a slice is equal at all its points: rounding must not
@@ -299,12 +320,14 @@ def interpolate(anchors: Any, slice_index: Any, weights: Any) -> Any:
     xp = jnp if isinstance(weights, jax.Array) else np
     chosen = anchors[slice_index]
     shape = (-1,) + (1,) * (chosen.ndim - 2)
-    points = weights[:, 0].reshape(shape) * chosen[:, 0]
-    constant = True
+    first = chosen[:, 0]
+    points = weights[:, 0].reshape(shape) * first
+    constant = chosen[:, 1] == first
     for i in range(1, chosen.shape[1]):
         points = points + weights[:, i].reshape(shape) * chosen[:, i]
-        constant = constant & (chosen[:, i] == chosen[:, 0])
-    return xp.where(constant, chosen[:, 0], points)
+        constant = constant & (chosen[:, i] == first)
+    result: Values = xp.where(constant, first, points)
+    return result
 
 
 def _round_up(value: int, unit: int) -> int:

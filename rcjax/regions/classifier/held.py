@@ -8,6 +8,7 @@ method, a partial function or an object.
 import functools
 import sys
 from collections.abc import Iterator
+from types import CellType
 from typing import Any
 
 from rcjax.errors import UserError
@@ -15,7 +16,7 @@ from rcjax.errors import UserError
 _DEPTH = 4
 
 
-def refuse_training_mode(predict: Any) -> None:
+def refuse_training_mode(predict: object) -> None:
     """Refuses a classifier that is, or holds, a PyTorch or Flax NNX module in training mode.
 
     Every module inside is asked, not the outermost alone. Changes nothing.
@@ -27,7 +28,7 @@ def refuse_training_mode(predict: Any) -> None:
             _refuse_nnx(held)
 
 
-def refuse_unbound(predict: Any) -> None:
+def refuse_unbound(predict: object) -> None:
     """Refuses a Flax linen module that holds no parameters."""
     if _is_a(predict, "flax.linen.module.Module") and getattr(predict, "scope", None) is None:
         raise UserError(
@@ -36,16 +37,16 @@ def refuse_unbound(predict: Any) -> None:
         )
 
 
-def is_torch_module(value: Any) -> bool:
+def is_torch_module(value: object) -> bool:
     """Whether a value is a PyTorch module; does not import PyTorch."""
     return _is_a(value, "torch.nn.modules.module.Module")
 
 
-def _is_a(value: Any, name: str) -> bool:
+def _is_a(value: object, name: str) -> bool:
     return any(f"{kind.__module__}.{kind.__name__}" == name for kind in type(value).__mro__)
 
 
-def _held(value: Any, depth: int, seen: set[int]) -> Iterator[Any]:
+def _held(value: object, depth: int, seen: set[int]) -> Iterator[object]:
     """A value and what it holds, a few steps far."""
     if depth < 0 or id(value) in seen or isinstance(value, str | bytes | int | float | type):
         return
@@ -57,7 +58,7 @@ def _held(value: Any, depth: int, seen: set[int]) -> Iterator[Any]:
         yield from _held(inner, depth - 1, seen)
 
 
-def _parts(value: Any) -> list[Any]:
+def _parts(value: object) -> list[object]:
     if isinstance(value, functools.partial):
         return [value.func, *value.args, *value.keywords.values()]
     if isinstance(value, list | tuple):
@@ -81,7 +82,7 @@ def _parts(value: Any) -> list[Any]:
     return parts
 
 
-def _contents(cell: Any) -> Any:
+def _contents(cell: CellType) -> object:
     try:
         return cell.cell_contents
     except ValueError:  # not filled yet

@@ -7,7 +7,7 @@ a code of its own, the same for as long as the wrapper lives.
 
 import collections
 import threading
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,9 @@ import numpy as np
 INVALID_LABEL = int(np.iinfo(np.int32).min)
 OVERFLOWING_LABEL = INVALID_LABEL + 1
 _SMALLEST, _LARGEST = OVERFLOWING_LABEL + 1, int(np.iinfo(np.int32).max)
+
+
+Label: TypeAlias = Any  # as the user's classifier returns it: a number, a name, a date
 
 
 class LabelNumbering:
@@ -25,8 +28,8 @@ class LabelNumbering:
     """
 
     def __init__(self) -> None:
-        self.names: dict[int, Any] = {}
-        self._codes: dict[Any, int] = {}
+        self.names: dict[int, Label] = {}
+        self._codes: dict[Label, int] = {}
         self._kind = ""
         self._lock = threading.Lock()  # one wrapper may serve several threads
 
@@ -49,7 +52,7 @@ class LabelNumbering:
         with self._lock:
             return np.asarray([self._code(value, kind) for value in values], np.int32)[inverse]
 
-    def _code(self, label: Any, kind: str) -> int:
+    def _code(self, label: Label, kind: str) -> int:
         if kind == "numbers" and _SMALLEST <= label <= _LARGEST:
             if label in self.names:
                 raise ValueError(
@@ -119,17 +122,17 @@ def _kind_of_objects(labels: np.ndarray) -> str:
     return "numbers" if kinds <= {"numbers"} else "names"
 
 
-def _is_float(value: Any) -> bool:
+def _is_float(value: object) -> bool:
     return isinstance(value, float | np.floating)
 
 
-def _kind_of(value: Any) -> str:
+def _kind_of(value: object) -> str:
     if isinstance(value, bool | np.bool_ | int | np.integer | float | np.floating):
         return "numbers"
     return type(value).__name__
 
 
-def is_missing(value: Any) -> bool:
+def is_missing(value: object) -> bool:
     """Whether a value stands for a missing one: None, NaN, NaT, pandas' NA, masked."""
     if value is None or value is np.ma.masked or type(value).__name__ == "NAType":
         return True
@@ -147,7 +150,7 @@ def _refuse_missing(missing: np.ndarray, name: str) -> None:
         )
 
 
-def _distinct(labels: np.ndarray) -> tuple[list[Any], np.ndarray]:
+def _distinct(labels: np.ndarray) -> tuple[list[Label], np.ndarray]:
     """The distinct labels, and for every point the place of its label among them.
 
     Labels that can be ordered come in that order, so that two wrappers agree on their codes.
@@ -164,7 +167,7 @@ def _distinct(labels: np.ndarray) -> tuple[list[Any], np.ndarray]:
     return ordered, np.asarray([places[value] for value in labels], np.intp)
 
 
-def _hashable(labels: np.ndarray) -> list[Any]:
+def _hashable(labels: np.ndarray) -> list[Label]:
     values = labels.tolist()
     for value in values:
         try:
@@ -177,7 +180,7 @@ def _hashable(labels: np.ndarray) -> list[Any]:
     return values
 
 
-def _as_objects(values: list[Any]) -> np.ndarray:
+def _as_objects(values: list[Label]) -> np.ndarray:
     array = np.empty(len(values), object)
     array[:] = values
     return array

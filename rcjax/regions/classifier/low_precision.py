@@ -5,7 +5,6 @@ fine grid counts more regions the finer it is, where the same weights in float32
 """
 
 import warnings
-from typing import Any
 
 import jax.extend.core as jex
 import jax.numpy as jnp
@@ -19,13 +18,13 @@ class LowPrecision(UserWarning):
     """The counted network computes in 16 or 8 bits."""
 
 
-def precision_of_trace(jaxpr: Any) -> str:
+def precision_of_trace(jaxpr: jex.Jaxpr) -> str:
     """The dtype of the first product of numbers of 16 or 8 bits in a trace; "" if there is none."""
     for equation in jaxpr.eqns:
         if equation.primitive.name in _PRODUCTS:
-            kind = jnp.dtype(equation.invars[0].aval.dtype)
+            kind = jnp.dtype(getattr(equation.invars[0].aval, "dtype", jnp.bool_))
             if kind.itemsize <= 2 and kind != jnp.bool_:
-                return kind.name
+                return str(kind.name)
         for inner in jex.jaxprs_in_params(equation.params):
             if found := precision_of_trace(inner):
                 return found

@@ -9,15 +9,17 @@ What is guaranteed: a label differs from the float32 label only at a point whose
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Unpack
 
 import jax
+import jax.extend.core as jex
 import numpy as np
 
 from rcjax.regions.classifier import programs
-from rcjax.regions.classifier.evaluator import Evaluator
+from rcjax.regions.classifier.evaluator import Evaluator, EvaluatorOptions
 from rcjax.regions.classifier.mixed_precision import lower_precision
 from rcjax.regions.classifier.outputs import labels_of, margins_of
+from rcjax.regions.types import Arrays, Block, Predict, SliceIndex, Weights
 
 SAFETY = 2.0
 _SAMPLE_STRIDE = 64
@@ -25,19 +27,19 @@ _SMALLEST_SAMPLE = 64
 
 
 class _LowPrecisionProgram(programs.Program):
-    def __init__(self, closed: Any, batch_size: int):
+    def __init__(self, closed: jex.ClosedJaxpr, batch_size: int):
         super().__init__(closed, batch_size)
         self._evaluate = lower_precision(closed)
 
-    def __call__(self, arrays: tuple[Any, ...], points: jax.Array) -> Any:
-        return self._evaluate(arrays, points)[0]
+    def __call__(self, arrays: Arrays, *arguments: jax.Array) -> jax.Array:
+        return self._evaluate(arrays, *arguments)[0]
 
 
 class _LowPrecisionEvaluator(Evaluator):
-    def _prove(self, block: np.ndarray) -> None:
+    def _prove(self, block: Block) -> None:
         """The classifier proves itself in float32."""
 
-    def _make_program(self, size: int) -> tuple[Any, tuple[Any, ...]]:
+    def _make_program(self, size: int) -> tuple[programs.Program, Arrays]:
         closed = programs.trace(self.predict, self.feature_shape, size)
         return _LowPrecisionProgram(closed, size), tuple(closed.consts)
 
@@ -45,9 +47,12 @@ class _LowPrecisionEvaluator(Evaluator):
 class MixedEvaluator(Evaluator):
     """An `Evaluator` whose labels are those of float32, for a fraction of its work."""
 
-    def __init__(self, predict: Any, feature_shape: tuple[int, ...], **options: Any):
+    def __init__(
+        self, predict: Predict, feature_shape: tuple[int, ...], **options: Unpack[EvaluatorOptions]
+    ):
         # Float32 is asked for a few points at a time, whatever the method.
-        super().__init__(predict, feature_shape, **{**options, "in_rounds": True})
+        in_rounds: EvaluatorOptions = {**options, "in_rounds": True}
+        super().__init__(predict, feature_shape, **in_rounds)
         if self.classes is None:
             raise ValueError(
                 "precision='mixed' needs scores [n, classes] to know the margins, but predict "
@@ -62,17 +67,17 @@ class MixedEvaluator(Evaluator):
         """Share of the points that were evaluated in float32 too, the sample included."""
         return self._reevaluated / max(self._low.evaluations, 1)
 
-    def load(self, block: Any) -> None:
+    def load(self, block: Block) -> None:
         super().load(block)
         self._low.load(block)
 
     def balance(self, count: int) -> None:
         self._low.balance(count)
 
-    def follow(self, callback: Any) -> None:
+    def follow(self, callback: Callable[[int], None]) -> None:
         self._low.follow(callback)
 
-    def labels(self, slice_index: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def labels(self, slice_index: SliceIndex, weights: Weights) -> np.ndarray:
         labels, margins = self._low.labels_and_margins(slice_index, weights)
         labels, margins = np.array(labels), np.array(margins)
 
@@ -88,7 +93,7 @@ class MixedEvaluator(Evaluator):
         self._correct(labels.copy(), margins, correct, keep)
         return labels
 
-    def scores(self, slice_index: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def scores(self, slice_index: SliceIndex, weights: Weights) -> np.ndarray:
         scores = np.array(self._low.scores(slice_index, weights))
         corrected = scores.copy()
 
@@ -105,8 +110,8 @@ class MixedEvaluator(Evaluator):
         self,
         low_labels: np.ndarray,
         low_margins: np.ndarray,
-        correct: Callable[..., Any],
-        keep: Callable[..., Any],
+        correct: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+        keep: Callable[[np.ndarray, np.ndarray], None],
     ) -> None:
         """Evaluates again until every margin left alone exceeds the largest error seen."""
         done = np.zeros(len(low_labels), bool)

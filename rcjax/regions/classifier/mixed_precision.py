@@ -1,11 +1,10 @@
 """Evaluates a traced function with its matrix products and convolutions in bfloat16."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr
+from jax.extend.core import ClosedJaxpr, JaxprEqn
 
 from rcjax.regions.classifier.walking import bind, walk
 
@@ -14,7 +13,7 @@ _PRODUCTS = ("dot_general", "conv_general_dilated")
 _CONTROL = {"scan": ("jaxpr",), "while": ("cond_jaxpr", "body_jaxpr"), "cond": ("branches",)}
 
 
-def lower_precision(closed_jaxpr: ClosedJaxpr) -> Callable[..., list[Any]]:
+def lower_precision(closed_jaxpr: ClosedJaxpr) -> Callable[..., list[jax.Array]]:
     """A function that computes a traced function with its products in bfloat16.
 
     The operands of every float32 `dot_general` and `conv_general_dilated` are rounded to bfloat16
@@ -38,13 +37,13 @@ def lower_precision(closed_jaxpr: ClosedJaxpr) -> Callable[..., list[Any]]:
         dtype('float32')
     """
 
-    def function(consts: Sequence[Any], *arguments: Any) -> list[Any]:
+    def function(consts: Sequence[jax.Array], *arguments: jax.Array) -> list[jax.Array]:
         return walk(closed_jaxpr.jaxpr, consts, arguments, _rule)
 
     return function
 
 
-def _rule(equation: Any, inputs: list[Any]) -> list[Any]:
+def _rule(equation: JaxprEqn, inputs: list[jax.Array]) -> list[jax.Array]:
     name = equation.primitive.name
     if name in _PRODUCTS and all(value.dtype == jnp.float32 for value in inputs):
         return [_product(equation, inputs)]
@@ -54,16 +53,16 @@ def _rule(equation: Any, inputs: list[Any]) -> list[Any]:
     return bind(equation, inputs)
 
 
-def _product(equation: Any, inputs: list[Any]) -> jax.Array:
+def _product(equation: JaxprEqn, inputs: list[jax.Array]) -> jax.Array:
     params = {**equation.params, "precision": None, "preferred_element_type": jnp.dtype("float32")}
     if equation.primitive.name == "conv_general_dilated":
         # XLA hands a convolution to the CPU's matrix unit only if its result is bfloat16 as well.
         params["preferred_element_type"] = jnp.dtype(jnp.bfloat16)
-    inputs = [value.astype(jnp.bfloat16) for value in inputs]
-    return bind(equation, inputs, params)[0].astype(jnp.float32)
+    (product,) = bind(equation, [value.astype(jnp.bfloat16) for value in inputs], params)
+    return product.astype(jnp.float32)
 
 
-def _lower(body: Any) -> Any:
+def _lower(body: ClosedJaxpr | tuple[ClosedJaxpr, ...]) -> object:
     if isinstance(body, tuple):
         return tuple(_lower(branch) for branch in body)
     shapes = [jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in body.in_avals]

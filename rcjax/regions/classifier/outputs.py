@@ -1,15 +1,16 @@
 """What a classifier may return, and how scores become labels."""
 
-from typing import Any
+from types import ModuleType
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from rcjax.regions.classifier.labels import INVALID_LABEL, OVERFLOWING_LABEL
+from rcjax.regions.types import Values
 
 
-def check_output_shape(shape: tuple[int, ...], dtype: Any, count: int) -> None:
+def check_output_shape(shape: tuple[int, ...], dtype: np.dtype, count: int) -> None:
     """Refuses what `predict` returned when it is neither labels [n] nor scores [n, classes]."""
     if len(shape) not in (1, 2) or shape[0] != count:
         raise ValueError(
@@ -28,7 +29,7 @@ def check_output_shape(shape: tuple[int, ...], dtype: Any, count: int) -> None:
         )
 
 
-def check_output_dtype(dtype: Any, rank: int) -> None:
+def check_output_dtype(dtype: np.dtype, rank: int) -> None:
     """Labels must be integers or booleans, scores must be real."""
     if rank == 1 and not (jnp.issubdtype(dtype, jnp.integer) or dtype == jnp.bool_):
         raise ValueError(
@@ -49,7 +50,7 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and told)
 
 
-def labels_of(output: Any) -> Any:
+def labels_of(output: Values) -> Values:
     """int32 labels [n] of labels [n] or scores [n, classes]; numpy in, numpy out.
 
     The first of several equal maxima wins. Points with NaN among their scores get INVALID_LABEL,
@@ -62,7 +63,7 @@ def labels_of(output: Any) -> Any:
     return xp.where(xp.isnan(output).any(axis=1), np.int32(INVALID_LABEL), best)
 
 
-def _narrowed(labels: Any, xp: Any) -> Any:
+def _narrowed(labels: Values, xp: ModuleType) -> Values:
     """Labels as int32; what is out of range, or a mark of ours, is marked as such."""
     kind = np.dtype(labels.dtype)
     narrowed = labels.astype(np.int32)
@@ -76,7 +77,7 @@ def _narrowed(labels: Any, xp: Any) -> Any:
     return xp.where(marked, np.int32(OVERFLOWING_LABEL), narrowed)
 
 
-def margins_of(scores: Any) -> Any:
+def margins_of(scores: Values) -> Values:
     """Largest minus second largest score, [n]."""
     xp = jnp if isinstance(scores, jax.Array) else np
     ordered = xp.sort(scores, axis=1)
@@ -92,7 +93,7 @@ def refuse_invalid(labels: np.ndarray) -> None:
         )
 
 
-def invalid(not_a_number: Any, where: str) -> ValueError:
+def invalid(not_a_number: bool, where: str) -> ValueError:
     """The error of scores that hold NaN, or of labels beyond int32."""
     if not_a_number:
         return ValueError(

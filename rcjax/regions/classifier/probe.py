@@ -5,10 +5,11 @@ depend on the other points of a batch or on the call; their count would be noise
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import jax.extend.core as jex
 import numpy as np
+
+from rcjax.regions.classifier.walking import Variable, shape_of
 
 POINTS = 16
 # Largest difference between two answers, as a share of the spread of the scores: rounding differs
@@ -65,7 +66,7 @@ def _compare(one: np.ndarray, other: np.ndarray, when: str) -> None:
         )
 
 
-def mixes_points(jaxpr: Any, batch: int) -> bool:
+def mixes_points(jaxpr: jex.Jaxpr, batch: int) -> bool:
     """Whether a trace on `batch` points holds an operation that may join different points.
 
     Looks for operations over an axis that holds the batch, random numbers and calls back into
@@ -74,7 +75,7 @@ def mixes_points(jaxpr: Any, batch: int) -> bool:
     return any(_mixes(equation, batch) for equation in jaxpr.eqns)
 
 
-def _mixes(equation: Any, batch: int) -> bool:
+def _mixes(equation: jex.JaxprEqn, batch: int) -> bool:
     name = equation.primitive.name
     if name.startswith(_RANDOM) or "callback" in name:
         return True
@@ -83,7 +84,7 @@ def _mixes(equation: Any, batch: int) -> bool:
     if name == "dot_general":
         contracted, _ = equation.params["dimension_numbers"]
         return any(
-            _holds(equation.invars[side].aval.shape[axis], batch)
+            _holds(shape_of(equation.invars[side])[axis], batch)
             for side in (0, 1)
             for axis in contracted[side]
         )
@@ -91,13 +92,13 @@ def _mixes(equation: Any, batch: int) -> bool:
         return _holds(equation.params["length"], batch)
     if not name.startswith(_MIXING):
         return False
-    operands = equation.invars or equation.outvars
+    operands = [*equation.invars, *equation.outvars]
     return any(_holds(equation_shape, batch) for equation_shape in _axes_of(equation, operands))
 
 
-def _axes_of(equation: Any, operands: Any) -> tuple[int, ...]:
+def _axes_of(equation: jex.JaxprEqn, operands: list[Variable]) -> tuple[int, ...]:
     """Sizes of the axes that an operation works along; of all axes where it does not say."""
-    shape = getattr(operands[0].aval, "shape", ())
+    shape = shape_of(operands[0])
     parameters = equation.params
     if equation.primitive.name == "reduce_window" or "window_dimensions" in parameters:
         windows = parameters.get("window_dimensions", ())

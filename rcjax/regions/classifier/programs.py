@@ -5,10 +5,11 @@ code, not constants in it: constants are slow to compile, are held twice, and wo
 compilation whenever the network has been trained further.
 """
 
+import math
 import re
 import weakref
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import TypeVar, cast
 
 import jax
 import jax.extend.core as jex
@@ -22,7 +23,8 @@ from rcjax.regions.classifier.held import (
 )
 from rcjax.regions.classifier.outputs import check_output_dtype, check_output_shape
 from rcjax.regions.classifier.surroundings import callers_mesh, has_mesh, telling_overflow
-from rcjax.regions.classifier.walking import bind, call_body, walk
+from rcjax.regions.classifier.walking import bind, call_body, shape_of, walk
+from rcjax.regions.types import Arrays, Predict
 
 # Operations that call back into Python; what they call is not in the text of a jaxpr.
 _CALLBACK = "callback"
@@ -30,19 +32,24 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 # Compiled programs take about 2 MB each, and those that hide something hold what they call back.
 _MOST_PROGRAMS = 64
 _HIDING_COUNTS_AS = 16
-_compiled_functions: list[Any] = []
+
+
+_compiled_functions: list[jax.stages.Wrapped] = []
 _programs: dict["Handle", int] = {}
 
 
-def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+def compiled(*static: str) -> Callable[[Function], Function]:
     """`jax.jit` for functions that take a `Program`, whose compilations are let go in the end.
 
     JAX keeps what it compiled for good; a process that counts ever new functions would grow.
     """
 
-    def decorate(function: Callable[..., Any]) -> Any:
-        _compiled_functions.append(jax.jit(function, **options))
-        return _compiled_functions[-1]
+    def decorate(function: Function) -> Function:
+        _compiled_functions.append(jax.jit(function, static_argnames=static))
+        return cast(Function, _compiled_functions[-1])
 
     return decorate
 
@@ -51,12 +58,14 @@ def _remember(program: "Program") -> None:
     _programs[program.handle] = _HIDING_COUNTS_AS if program.hides_something else 1
     if sum(_programs.values()) > _MOST_PROGRAMS:
         for function in _compiled_functions:
-            function.clear_cache()
+            function.clear_cache()  # type: ignore[attr-defined]  # JAX's types lack it
         _programs.clear()
 
 
 class Program:
     """A classifier traced at one batch size, with the arrays it holds taken out.
+
+    `program(arrays, points)`, or `program(arrays, *leaves, points)` where parameters are arguments.
 
     Its identity is the text of its jaxpr, so that the same network with retrained parameters
     reuses the compiled code. Where the text does not show everything (arrays embedded further in,
@@ -78,10 +87,11 @@ class Program:
         # of the functions that would make the gradient differ from trace to trace.
         text = _ADDRESS.sub("", str(closed.jaxpr))
         self.hides_something = _hides_something(closed.jaxpr)
-        self._key: Any = object() if self.hides_something else text
+        self._key: Hashable = object() if self.hides_something else text
 
-    def __call__(self, arrays: tuple[Any, ...], points: jax.Array) -> Any:
-        return jax.core.eval_jaxpr(self.jaxpr, arrays, points)[0]
+    def __call__(self, arrays: Arrays, *arguments: jax.Array) -> jax.Array:
+        output: jax.Array = jax.core.eval_jaxpr(self.jaxpr, arrays, *arguments)[0]
+        return output
 
     @property
     def handle(self) -> "Handle":
@@ -96,11 +106,11 @@ class Handle:
     it calls back with it. Whoever calls the compiled function holds the program meanwhile.
     """
 
-    def __init__(self, program: Program, key: Any):
+    def __init__(self, program: Program, key: Hashable):
         self._program = weakref.ref(program)
         self._key = key
 
-    def __call__(self, arrays: tuple[Any, ...], points: jax.Array) -> Any:
+    def __call__(self, arrays: Arrays, points: jax.Array) -> jax.Array:
         program = self._program()
         assert program is not None, "a function is traced while its program is held"
         return program(arrays, points)
@@ -112,16 +122,9 @@ class Handle:
         return isinstance(other, Handle) and self._key == other._key
 
 
-class ParameterProgram(Program):
-    """A classifier whose parameters are an argument: `program(arrays, *leaves, points)`."""
-
-    def __call__(self, arrays: tuple[Any, ...], *leaves_and_points: Any) -> Any:
-        return jax.core.eval_jaxpr(self.jaxpr, arrays, *leaves_and_points)[0]
-
-
 def split(
-    predict: Any, feature_shape: tuple[int, ...], batch_size: int
-) -> tuple[Program, tuple[Any, ...]]:
+    predict: Predict, feature_shape: tuple[int, ...], batch_size: int
+) -> tuple[Program, Arrays]:
     """A hashable program and its arrays: `program(arrays, points [batch_size, *features])`.
 
     `predict` is traced anew at every call: what it holds may have changed since the last one.
@@ -132,7 +135,7 @@ def split(
     return program, tuple(closed.consts)
 
 
-def trace(predict: Any, feature_shape: tuple[int, ...], batch_size: int) -> jex.ClosedJaxpr:
+def trace(predict: Predict, feature_shape: tuple[int, ...], batch_size: int) -> jex.ClosedJaxpr:
     """The jaxpr of `predict` on float32 points [batch_size, *features], its output checked."""
     if not callable(predict):
         raise ValueError(
@@ -168,7 +171,7 @@ def trace(predict: Any, feature_shape: tuple[int, ...], batch_size: int) -> jex.
             "single points needs jax.vmap, one of batches of one size must take others), and wrap "
             "what is not a JAX function in on_host"
         ) from error
-    if not hasattr(output, "shape"):
+    if not isinstance(output, jax.ShapeDtypeStruct):
         raise ValueError(
             "predict must return one array, labels [n] or scores [n, classes]; it returned a "
             f"{type(output).__name__} (of a network that returns its state too, take the logits)"
@@ -181,8 +184,8 @@ def trace(predict: Any, feature_shape: tuple[int, ...], batch_size: int) -> jex.
     return closed
 
 
-def _traced(predict: Any, points: Any) -> tuple[jex.ClosedJaxpr, Any]:
-    def trace() -> Any:
+def _traced(predict: Predict, points: jax.ShapeDtypeStruct) -> tuple[jex.ClosedJaxpr, object]:
+    def trace() -> tuple[jex.ClosedJaxpr, object]:
         # A fresh function every time: JAX remembers traces by the identity of the function, and
         # what a closure holds (a network that is being trained) may have changed since.
         return jax.make_jaxpr(lambda x: predict(x), return_shape=True)(points)
@@ -196,16 +199,12 @@ def _traced(predict: Any, points: Any) -> tuple[jex.ClosedJaxpr, Any]:
         return trace()
 
 
-def _calls_hold_arrays(jaxpr: Any) -> bool:
+def _calls_hold_arrays(jaxpr: jex.Jaxpr) -> bool:
     bodies = [body for body in map(call_body, jaxpr.eqns) if body is not None]
     return any(body.consts or _calls_hold_arrays(body.jaxpr) for body in bodies)
 
 
-def _inner(equation: Any) -> list[Any]:
-    return list(jex.jaxprs_in_params(equation.params))
-
-
-def _hides_something(jaxpr: Any) -> bool:
+def _hides_something(jaxpr: jex.Jaxpr) -> bool:
     """Whether two jaxprs of equal text may differ."""
     for equation in jaxpr.eqns:
         if _CALLBACK in equation.primitive.name:
@@ -219,18 +218,19 @@ def _hides_something(jaxpr: Any) -> bool:
                 return True
             if isinstance(value, jex.ClosedJaxpr) and value.consts:
                 return True
-        if any(_hides_something(inner) for inner in _inner(equation)):
+        if any(_hides_something(inner) for inner in jex.jaxprs_in_params(equation.params)):
             return True
     return False
 
 
-def _largest_value(jaxpr: Any) -> int:
+def _largest_value(jaxpr: jex.Jaxpr) -> int:
     """Bytes of the largest array that any operation writes."""
     largest = 4
     for equation in jaxpr.eqns:
         for out in equation.outvars:
-            if hasattr(out.aval, "shape") and hasattr(out.aval, "dtype"):
-                size = int(np.prod(out.aval.shape)) * getattr(out.aval.dtype, "itemsize", 4)
-                largest = max(largest, size)
-        largest = max([largest] + [_largest_value(inner) for inner in _inner(equation)])
+            itemsize = getattr(getattr(out.aval, "dtype", None), "itemsize", 4)
+            largest = max(largest, math.prod(shape_of(out)) * itemsize)
+        largest = max(
+            [largest, *(_largest_value(inner) for inner in jex.jaxprs_in_params(equation.params))]
+        )
     return largest

@@ -4,14 +4,15 @@ import contextlib
 import contextvars
 import warnings
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 import numpy as np
 
 from rcjax.regions.anchors import INSIDE_JIT
 
-_callers_mesh: contextvars.ContextVar[Any] = contextvars.ContextVar("mesh", default=None)
+_callers_mesh: contextvars.ContextVar[jax.sharding.Mesh | None] = contextvars.ContextVar(
+    "mesh", default=None
+)
 
 
 @contextlib.contextmanager
@@ -33,7 +34,7 @@ def own_surroundings() -> Iterator[None]:
         _callers_mesh.reset(token)
 
 
-def callers_mesh() -> contextlib.AbstractContextManager[Any]:
+def callers_mesh() -> contextlib.AbstractContextManager[object]:
     """The mesh that the caller has set, for a classifier that cannot be traced without it."""
     return jax.set_mesh(_callers_mesh.get())
 

@@ -3,16 +3,15 @@
 import dataclasses
 import functools
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
-from rcjax.regions.classifier.programs import split
-from rcjax.regions.classifier.walking import call_body
-from rcjax.regions.types import Predict
+from rcjax.regions.classifier.programs import Handle, split
+from rcjax.regions.classifier.walking import call_body, shape_of
+from rcjax.regions.types import Arrays, Predict
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,7 +24,7 @@ class Trace:
     """
 
     jaxpr: Jaxpr
-    arrays: tuple[Any, ...]
+    arrays: Arrays
 
 
 def trace_predict(predict: Predict, features: tuple[int, ...]) -> Trace:
@@ -44,7 +43,10 @@ def trace_predict(predict: Predict, features: tuple[int, ...]) -> Trace:
 
 @functools.lru_cache(maxsize=16)
 def _trace_program(
-    program: Any, kinds: tuple[Any, ...], features: tuple[Any, ...], widest: Any
+    program: Handle,
+    kinds: tuple[tuple[tuple[int, ...], np.dtype], ...],
+    features: tuple[int, ...],
+    widest: np.dtype,
 ) -> ClosedJaxpr:
     del widest  # float64 if x64 is enabled; part of the key: the setting changes what is traced
     arrays = tuple(jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in kinds)
@@ -56,7 +58,7 @@ def values_per_point(jaxpr: Jaxpr) -> int:
     """Number of values that all operations together produce: a measure of memory for one point."""
     total = 0
     for equation in jaxpr.eqns:
-        total += sum(math.prod(getattr(v.aval, "shape", ())) for v in equation.outvars)
+        total += sum(math.prod(shape_of(v)) for v in equation.outvars)
         body = call_body(equation)
         if body is not None:
             total += values_per_point(body.jaxpr)

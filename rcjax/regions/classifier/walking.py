@@ -5,10 +5,13 @@ custom derivatives) are walked through as if their bodies stood in place, so a r
 elementary operations. The exact method and the lowered precision are two such rules.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias, TypeVar, cast
 
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+import jax
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
+
+from rcjax.array_types import ArrayLike
 
 # Operations that only wrap a body, by the parameter that holds it.
 _CALLS = {
@@ -24,16 +27,18 @@ _CALLS = {
     "custom_vjp_call_jaxpr": "fun_jaxpr",
 }
 
-Rule = Callable[[Any, list[Any]], Sequence[Any]]
+Value = TypeVar("Value")  # what a rule computes with
+Variable: TypeAlias = Var | Literal
+Rule: TypeAlias = Callable[[JaxprEqn, list[Value]], Sequence[Value]]
 
 
 def walk(
     jaxpr: Jaxpr,
-    consts: Sequence[Any],
-    arguments: Sequence[Any],
-    rule: Rule,
-    lift: Callable[[Any], Any] = lambda value: value,
-) -> list[Any]:
+    consts: Sequence[Value],
+    arguments: Sequence[Value],
+    rule: Rule[Value],
+    lift: Callable[[ArrayLike], Value] | None = None,
+) -> list[Value]:
     """Evaluates a jaxpr with `rule` in place of every operation.
 
     Args:
@@ -41,15 +46,19 @@ def walk(
         consts: values of its constant variables, in the representation of the rule.
         arguments: values of its arguments, in the representation of the rule.
         rule: rule(equation, inputs) -> the results of one operation.
-        lift: turns a literal, or a constant of an inner jaxpr, into that representation.
+        lift: turns a literal, or a constant of an inner jaxpr, into that representation; None
+            where the rule computes with arrays.
 
     Returns:
         the results, in the representation of the rule.
     """
     known = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *arguments], strict=True))
 
-    def read(variable: Any) -> Any:
-        return lift(variable.val) if isinstance(variable, Literal) else known[variable]
+    def lifted(array: ArrayLike) -> Value:
+        return cast(Value, array) if lift is None else lift(array)
+
+    def read(variable: Variable) -> Value:
+        return lifted(variable.val) if isinstance(variable, Literal) else known[variable]
 
     for equation in jaxpr.eqns:
         if not equation.outvars:
@@ -59,21 +68,26 @@ def walk(
         if body is None:
             outputs = rule(equation, inputs)
         else:
-            outputs = walk(body.jaxpr, [lift(c) for c in body.consts], inputs, rule, lift)
+            outputs = walk(body.jaxpr, [lifted(c) for c in body.consts], inputs, rule, lift)
         known.update(zip(equation.outvars, outputs, strict=True))
     return [read(variable) for variable in jaxpr.outvars]
 
 
-def call_body(equation: Any) -> ClosedJaxpr | None:
+def call_body(equation: JaxprEqn) -> ClosedJaxpr | None:
     """The body of an operation that is a mere call, None for any other operation."""
     parameter = _CALLS.get(equation.primitive.name)
     body = None if parameter is None else equation.params[parameter]
-    if body is None or hasattr(body, "consts"):
-        return body
-    return ClosedJaxpr(body, ())
+    return ClosedJaxpr(body, ()) if isinstance(body, Jaxpr) else body
 
 
-def bind(equation: Any, inputs: Sequence[Any], params: dict[str, Any] | None = None) -> list[Any]:
+def shape_of(variable: Variable) -> tuple[int, ...]:
+    """The shape of the array that a variable stands for; empty where it stands for none."""
+    return tuple(getattr(variable.aval, "shape", ()))
+
+
+def bind(
+    equation: JaxprEqn, inputs: Sequence[ArrayLike], params: Mapping[str, object] | None = None
+) -> list[jax.Array]:
     """Applies an operation as it stands, or with other parameters; always a list of results."""
     params = equation.params if params is None else params
     outputs = equation.primitive.bind(*inputs, **equation.primitive.get_bind_params(params))
