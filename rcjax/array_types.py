@@ -17,7 +17,7 @@ from jax import Array
 ArrayLike = Array | np.ndarray
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int, Integer, Key, Num, Shaped
+    from jaxtyping import Bool, Float, Int, Integer, Key, Num, Shaped, UInt32
 elif os.environ.get("RCJAX_CHECK_ARRAYS"):
     import importlib
 
@@ -26,6 +26,7 @@ elif os.environ.get("RCJAX_CHECK_ARRAYS"):
         _jaxtyping.Bool, _jaxtyping.Float, _jaxtyping.Int, _jaxtyping.Integer,
     )  # fmt: skip
     Key, Num, Shaped = _jaxtyping.Key, _jaxtyping.Num, _jaxtyping.Shaped
+    UInt32 = _jaxtyping.UInt32
 else:
 
     class _OfAnyShape:
@@ -34,7 +35,7 @@ else:
         def __class_getitem__(cls, item: tuple[Any, str]) -> Any:
             return item[0]
 
-    Bool = Float = Int = Integer = Key = Num = Shaped = _OfAnyShape
+    Bool = Float = Int = Integer = Key = Num = Shaped = UInt32 = _OfAnyShape
 
 PRNGKey = jax.Array  # a typed key of jax.random, or uint32 `[2]`
 
@@ -49,4 +50,5 @@ __all__ = [
     "Num",
     "PRNGKey",
     "Shaped",
+    "UInt32",
 ]

@@ -29,10 +29,13 @@ Outputs: TypeAlias = Labels | Scores
 SliceIndex: TypeAlias = Int[np.ndarray, " points"]
 Weights: TypeAlias = Float[np.ndarray, "points anchors"]
 
+Values = TypeVar("Values", jax.Array, np.ndarray)  # a function of either returns the same kind
+Found = TypeVar("Found")
+# evaluate(slice of each point, place of each point on its slice) -> what is found there.
+Evaluate: TypeAlias = Callable[[Values, Values], Found]
+
 # The arrays that a classifier holds, as arguments of its compiled program.
 Arrays: TypeAlias = tuple[ArrayLike, ...]
-
-Values = TypeVar("Values", jax.Array, np.ndarray)  # a function of either returns the same kind
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ Interpolation, forward pass and argmax are one compiled step; what the caller as
 import functools
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TypedDict, TypeVar
+from typing import TypedDict
 
 import jax
 import jax.numpy as jnp
@@ -20,9 +20,7 @@ from rcjax.regions.classifier.host import OnHost
 from rcjax.regions.classifier.low_precision import precision_of_scores, precision_of_trace
 from rcjax.regions.classifier.outputs import is_out_of_memory, labels_of, margins_of
 from rcjax.regions.classifier.probe import POINTS, check_is_function, mixes_points
-from rcjax.regions.types import Arrays, Block, Predict, SliceIndex, Values, Weights
-
-Found = TypeVar("Found")
+from rcjax.regions.types import Arrays, Block, Found, Predict, SliceIndex, Values, Weights
 
 # Bytes that the largest array of the forward pass may take: what the caches of a CPU hold (more
 # makes a ResNet18 up to 1.4 times slower), a share of the memory of an accelerator.

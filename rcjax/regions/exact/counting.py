@@ -22,16 +22,15 @@ images, over 10,000 for a ResNet18 of width 4 on 32x32 images.
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from rcjax.regions.classifier import Trace, trace_predict
+from rcjax.regions.classifier import Trace, shape_of, trace_predict
 from rcjax.regions.exact.evaluation import SegmentEvaluator, SegmentPoints, check_piecewise_linear
 from rcjax.regions.exact.pieces import SAME_LINE, SegmentPieces, assemble, label_regions
 from rcjax.regions.exact.search import RESOLUTIONS, Search, search
-from rcjax.regions.types import Anchors, Predict
+from rcjax.regions.types import Anchors, Block, Predict
 
 DEFAULT_BUDGET = 20_000
 _SLICES_AT_ONCE = 128
@@ -108,29 +107,23 @@ def count_exact(
         >>> int(result.counts[0]), int(result.linear_regions[0]), result.boundaries[0].tolist()
         (3, 2, [0.25, 0.75])
     """
-    found: dict[str, list[Any]] = {
-        name: [] for name in ("counts", "linear", "active", "where", "label")
-    }
-    searches = []
+    rounding = RESOLUTIONS[precision].rounding
+    searches, regions, linear, active = [], [], [], []
     for pieces, searched in _analyse(predict, anchors, budget, batch_size, progress, precision):
         searches.append(searched)
-        for piece in pieces:
-            boundaries, labels = label_regions(piece, RESOLUTIONS[precision].rounding)
-            found["counts"].append(len(labels))
-            found["linear"].append(1 + int(piece.bends.sum()))
-            found["active"].append(1 + len(piece.breakpoints))
-            found["where"].append(boundaries)
-            found["label"].append(labels)
+        regions += [label_regions(piece, rounding) for piece in pieces]
+        linear += [1 + int(piece.bends.sum()) for piece in pieces]
+        active += [1 + len(piece.breakpoints) for piece in pieces]
     return ExactResult(
-        counts=np.array(found["counts"], np.int32),
-        linear_regions=np.array(found["linear"], np.int32),
-        activation_regions=np.array(found["active"], np.int32),
-        boundaries=found["where"],
-        labels=found["label"],
+        counts=np.array([len(labels) for _, labels in regions], np.int32),
+        linear_regions=np.array(linear, np.int32),
+        activation_regions=np.array(active, np.int32),
+        boundaries=[boundaries for boundaries, _ in regions],
+        labels=[labels for _, labels in regions],
         evaluations=np.concatenate([s.evaluations for s in searches]).astype(np.int32),
         complete=np.concatenate([s.complete for s in searches]),
         crowded=np.concatenate([s.crowded for s in searches]).astype(np.int32),
-        resolution=RESOLUTIONS[precision].rounding,
+        resolution=rounding,
     )
 
 
@@ -168,14 +161,13 @@ def _analyse(
 ) -> Iterator[tuple[list[SegmentPieces], Search]]:
     """Block by block of segments: their pieces, and the search that found them."""
     _check_options(budget, batch_size, precision)
-    anchors = _check_anchors(anchors)
-    trace = trace_scores(predict, anchors.shape[2:])
+    segments = _check_anchors(anchors)
+    trace = trace_scores(predict, segments.shape[2:])
     resolution = RESOLUTIONS[precision]
-    output: Any = trace.jaxpr.outvars[0].aval
-    classes = output.shape[1]
+    classes = shape_of(trace.jaxpr.outvars[0])[1]
     size = max(1, min(_SLICES_AT_ONCE, _SCORES_AT_ONCE // max(1, classes)))
-    for start in range(0, len(anchors), size):
-        block = anchors[start : start + size]
+    for start in range(0, len(segments), size):
+        block = segments[start : start + size]
         evaluator = SegmentEvaluator(trace, block, precision, batch_size)
         searched = search(evaluator, len(block), budget, resolution)
         pieces = [
@@ -184,7 +176,7 @@ def _analyse(
         ]
         yield pieces, searched
         if progress is not None:
-            progress(start + len(block), len(anchors))
+            progress(start + len(block), len(segments))
 
 
 def _by_slice(points: SegmentPoints, slices: int) -> Iterator[SegmentPoints]:
@@ -197,8 +189,8 @@ def trace_scores(predict: Predict, features: tuple[int, ...]) -> Trace:
     """The trace of a piecewise linear network that returns scores; refuses any other."""
     trace = trace_predict(predict, features)
     check_piecewise_linear(trace, features)
-    output: Any = trace.jaxpr.outvars[0].aval
-    shape, dtype = output.shape, output.dtype
+    (output,) = trace.jaxpr.outvars
+    shape, dtype = shape_of(output), getattr(output.aval, "dtype", np.dtype(bool))
     if len(shape) != 2 or not jnp.issubdtype(dtype, jnp.floating):
         raise ValueError(
             f"method='exact' needs scores [n, classes]; predict returns {dtype} of shape "
@@ -207,7 +199,7 @@ def trace_scores(predict: Predict, features: tuple[int, ...]) -> Trace:
     return trace
 
 
-def _check_anchors(anchors: Any) -> np.ndarray:
+def _check_anchors(anchors: Anchors) -> Block:
     anchors = np.asarray(anchors, np.float32)
     if anchors.ndim < 3 or anchors.shape[1] != 2:
         raise ValueError(

@@ -2,17 +2,19 @@
 
 import dataclasses
 import functools
-from typing import Any
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Jaxpr
 
+from rcjax.array_types import ArrayLike
 from rcjax.regions.classifier import Trace, values_per_point, walk
 from rcjax.regions.exact.kinds import Kind, NotPiecewiseLinear, Value, constant
-from rcjax.regions.exact.patterns import Pattern, summarize
+from rcjax.regions.exact.patterns import summarize
 from rcjax.regions.exact.rules import PiecewiseLinearRule
+from rcjax.regions.types import Arrays, Block
 
 # Relative size below which a comparison along the whole segment is rounding (see `summarize`).
 _ROUNDING = {"float64": 1e-12, "float32": 2e-6}
@@ -71,7 +73,7 @@ class SegmentEvaluator:
         batch_size: points per device step; None chooses by the memory a point needs.
     """
 
-    def __init__(self, trace: Trace, ends: Any, precision: str, batch_size: int | None):
+    def __init__(self, trace: Trace, ends: Block, precision: str, batch_size: int | None):
         self._trace = trace
         self._precision = precision
         self._ends = jnp.asarray(ends, jnp.float32)
@@ -139,16 +141,15 @@ def _automatic_batch_size(trace: Trace) -> int:
 
 
 @functools.lru_cache(maxsize=16)
-def _compiled(jaxpr: Jaxpr, precision: str) -> Any:
+def _compiled(jaxpr: Jaxpr, precision: str) -> Callable[..., tuple[jax.Array, ...]]:
     def evaluate(
-        arrays: tuple[Any, ...], ends: jax.Array, seeds: Any, slices: Any, positions: Any
-    ) -> tuple[Any, ...]:
-        def one(index: jax.Array, position: jax.Array) -> tuple[Any, ...]:
-            return _evaluate_point(
-                jaxpr, precision, arrays, ends[index], jnp.asarray(seeds), position
-            )
+        arrays: Arrays, ends: jax.Array, seeds: jax.Array, slices: jax.Array, positions: jax.Array
+    ) -> tuple[jax.Array, ...]:
+        def one(index: jax.Array, position: jax.Array) -> tuple[jax.Array, ...]:
+            return _evaluate_point(jaxpr, precision, arrays, ends[index], seeds, position)
 
-        return jax.vmap(one)(slices, positions)
+        found: tuple[jax.Array, ...] = jax.vmap(one)(slices, positions)
+        return found
 
     return jax.jit(evaluate)
 
@@ -156,16 +157,16 @@ def _compiled(jaxpr: Jaxpr, precision: str) -> Any:
 def _evaluate_point(
     jaxpr: Jaxpr,
     precision: str,
-    arrays: tuple[Any, ...],
+    arrays: Arrays,
     ends: jax.Array,
     seeds: jax.Array,
-    position: Any,
-) -> tuple[Any, ...]:
+    position: jax.Array,
+) -> tuple[jax.Array, ...]:
     """Scores, slopes, fingerprint, and distances to the ends of the linear piece."""
     ends = ends.astype(precision)
     direction = ends[1] - ends[0]
 
-    def along(position: jax.Array) -> tuple[Any, ...]:
+    def along(position: jax.Array) -> tuple[object, object]:
         rule = PiecewiseLinearRule(precision)
         # A feature that is equal at both ends is computed without rounding at every position.
         point = Value((ends[0] + position * direction)[None], Kind.LINEAR)
@@ -178,7 +179,7 @@ def _evaluate_point(
     (scores, distances), (slopes, rates), (bits, scales) = jax.jvp(
         along, (position,), (jnp.ones_like(position),), has_aux=True
     )
-    pattern: Pattern = summarize(distances, rates, bits, scales, _ROUNDING[precision], seeds)
+    pattern = summarize(distances, rates, bits, scales, _ROUNDING[precision], seeds)
     return scores, slopes, *pattern
 
 
@@ -191,7 +192,7 @@ def check_piecewise_linear(trace: Trace, features: tuple[int, ...]) -> None:
     shapes = [jax.ShapeDtypeStruct(np.shape(a), a.dtype) for a in trace.arrays]
     point = jax.ShapeDtypeStruct((1, *features), jnp.float32)
 
-    def run(arrays: list[Any], point: jax.Array) -> Any:
+    def run(arrays: list[jax.Array], point: jax.Array) -> ArrayLike:
         arguments = [*map(constant, arrays), Value(point, Kind.LINEAR)]
         return walk(trace.jaxpr, [], arguments, PiecewiseLinearRule("float32"), constant)[0].array
 

@@ -9,7 +9,9 @@ Every intermediate value is one of three kinds:
 """
 
 import enum
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from rcjax.array_types import ArrayLike
 
 
 class Kind(enum.IntEnum):
@@ -23,11 +25,11 @@ class Kind(enum.IntEnum):
 class Value(NamedTuple):
     """An array and how it depends on the input."""
 
-    array: Any
+    array: ArrayLike
     kind: Kind
 
 
-def constant(array: Any) -> Value:
+def constant(array: ArrayLike) -> Value:
     """A value that does not depend on the input."""
     return Value(array, Kind.CONSTANT)
 

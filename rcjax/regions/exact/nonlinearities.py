@@ -7,53 +7,57 @@ so value, derivative and pattern always belong to one linear piece.
 
 import itertools
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import JaxprEqn
 
+from rcjax.array_types import ArrayLike
 from rcjax.regions.exact.kinds import Kind, Value
 from rcjax.regions.exact.patterns import Switches, halfspace, largest_magnitude, winner
 
+# Given the list that collects the switches, the equation and its operands.
+Nonlinearity = Callable[[list[Switches], JaxprEqn, list[Value]], list[Value]]
 
-def _at_least(switches: list[Switches], x: jax.Array, y: jax.Array) -> jax.Array:
+
+def _at_least(switches: list[Switches], x: ArrayLike, y: ArrayLike) -> jax.Array:
     """The bit x >= y, with its switches recorded."""
-    bit, found = halfspace(x - y, largest_magnitude(x, y))
+    bit, found = halfspace(jnp.subtract(x, y), largest_magnitude(x, y))
     switches.append(found)
     return bit
 
 
-def _maximum(switches: list[Switches], equation: Any, inputs: list[Value]) -> list[Value]:
+def _maximum(switches: list[Switches], equation: JaxprEqn, inputs: list[Value]) -> list[Value]:
     x, y = (value.array for value in inputs)
     return [Value(jnp.where(_at_least(switches, x, y), x, y), Kind.LINEAR)]
 
 
-def _minimum(switches: list[Switches], equation: Any, inputs: list[Value]) -> list[Value]:
+def _minimum(switches: list[Switches], equation: JaxprEqn, inputs: list[Value]) -> list[Value]:
     x, y = (value.array for value in inputs)
     return [Value(jnp.where(_at_least(switches, y, x), x, y), Kind.LINEAR)]
 
 
-def _absolute(switches: list[Switches], equation: Any, inputs: list[Value]) -> list[Value]:
+def _absolute(switches: list[Switches], equation: JaxprEqn, inputs: list[Value]) -> list[Value]:
     x = inputs[0].array
     return [Value(jnp.where(_at_least(switches, x, jnp.zeros_like(x)), x, -x), Kind.LINEAR)]
 
 
-def _clamp(switches: list[Switches], equation: Any, inputs: list[Value]) -> list[Value]:
+def _clamp(switches: list[Switches], equation: JaxprEqn, inputs: list[Value]) -> list[Value]:
     low, x, high = (value.array for value in inputs)
     x = jnp.where(_at_least(switches, x, low), x, low)
     return [Value(jnp.where(_at_least(switches, high, x), x, high), Kind.LINEAR)]
 
 
-def _sign(switches: list[Switches], equation: Any, inputs: list[Value]) -> list[Value]:
+def _sign(switches: list[Switches], equation: JaxprEqn, inputs: list[Value]) -> list[Value]:
     x = inputs[0].array
     zero = jnp.zeros_like(x)
     not_negative, not_positive = _at_least(switches, x, zero), _at_least(switches, zero, x)
     return [Value(not_negative.astype(x.dtype) - not_positive.astype(x.dtype), Kind.STEP)]
 
 
-def _comparison(name: str) -> Callable[..., Any]:
-    def apply(switches: list[Switches], equation: Any, inputs: list[Value]) -> list[Value]:
+def _comparison(name: str) -> Nonlinearity:
+    def apply(switches: list[Switches], equation: JaxprEqn, inputs: list[Value]) -> list[Value]:
         x, y = (value.array for value in inputs)
         if name in ("eq", "ne"):
             equal = _at_least(switches, x, y) & _at_least(switches, y, x)
@@ -64,10 +68,10 @@ def _comparison(name: str) -> Callable[..., Any]:
     return apply
 
 
-def _extremum(sign: int, positions: bool) -> Callable[..., Any]:
+def _extremum(sign: int, positions: bool) -> Nonlinearity:
     """reduce_max, reduce_min, argmax and argmin, by the sign that turns them into a maximum."""
 
-    def apply(switches: list[Switches], equation: Any, inputs: list[Value]) -> list[Value]:
+    def apply(switches: list[Switches], equation: JaxprEqn, inputs: list[Value]) -> list[Value]:
         axes = tuple(equation.params["axes"])
         operand = jnp.moveaxis(sign * inputs[0].array, axes, tuple(range(-len(axes), 0)))
         kept = operand.shape[: operand.ndim - len(axes)]
@@ -84,11 +88,11 @@ def _extremum(sign: int, positions: bool) -> Callable[..., Any]:
     return apply
 
 
-def _pooling(sign: int) -> Callable[..., Any]:
+def _pooling(sign: int) -> Nonlinearity:
     """reduce_window_max and reduce_window_min: the maximum over shifted strided slices."""
 
-    def apply(switches: list[Switches], equation: Any, inputs: list[Value]) -> list[Value]:
-        candidates = _windows(sign * inputs[0].array, equation.params)
+    def apply(switches: list[Switches], equation: JaxprEqn, inputs: list[Value]) -> list[Value]:
+        candidates = _windows(sign * inputs[0].array, equation)
         maximum = candidates[0]
         for candidate in candidates[1:]:
             maximum = jnp.where(candidate > maximum, candidate, maximum)
@@ -98,8 +102,9 @@ def _pooling(sign: int) -> Callable[..., Any]:
     return apply
 
 
-def _windows(operand: jax.Array, params: dict[str, Any]) -> list[jax.Array]:
+def _windows(operand: ArrayLike, equation: JaxprEqn) -> list[jax.Array]:
     """For every position within the window, the operand's values at that position."""
+    params = equation.params
     sizes, strides = params["window_dimensions"], params["window_strides"]
     dilation = params["window_dilation"]
     lowest = jnp.asarray(-jnp.inf, operand.dtype)
@@ -119,12 +124,11 @@ def _windows(operand: jax.Array, params: dict[str, Any]) -> list[jax.Array]:
     return slices
 
 
-def _is_finite(switches: list[Switches], equation: Any, inputs: list[Value]) -> list[Value]:
+def _is_finite(switches: list[Switches], equation: JaxprEqn, inputs: list[Value]) -> list[Value]:
     return [Value(jnp.ones(np.shape(inputs[0].array), bool), Kind.STEP)]
 
 
-# Each is given the list that collects the switches, the equation and its operands.
-NONLINEARITIES: dict[str, Callable[[list[Switches], Any, list[Value]], list[Value]]] = {
+NONLINEARITIES: dict[str, Nonlinearity] = {
     "max": _maximum,
     "min": _minimum,
     "abs": _absolute,

@@ -5,11 +5,13 @@ h >= 0 to the other side, in the units of the value it compares; along a segment
 piece, h is linear in the position, so its rate of change predicts where the bit will flip.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from rcjax.array_types import Array, ArrayLike, Bool, Float, UInt32
 
 
 class Switches(NamedTuple):
@@ -21,9 +23,9 @@ class Switches(NamedTuple):
         scale: float [], largest magnitude among the compared values: the measure of rounding.
     """
 
-    distance: jax.Array
-    bit: jax.Array
-    scale: jax.Array
+    distance: Float[Array, "*units"]
+    bit: Bool[Array, "*units"]
+    scale: Float[Array, ""]
 
 
 class Pattern(NamedTuple):
@@ -35,9 +37,9 @@ class Pattern(NamedTuple):
         right: float [], distance ahead to where the next switch flips; inf if none does.
     """
 
-    fingerprint: jax.Array
-    left: jax.Array
-    right: jax.Array
+    fingerprint: UInt32[Array, "2"]
+    left: Float[Array, ""]
+    right: Float[Array, ""]
 
 
 def halfspace(value: jax.Array, scale: jax.Array) -> tuple[jax.Array, Switches]:
@@ -57,7 +59,7 @@ def winner(maximum: jax.Array, candidates: jax.Array) -> Switches:
     )
 
 
-def largest_magnitude(*values: jax.Array) -> jax.Array:
+def largest_magnitude(*values: ArrayLike) -> jax.Array:
     """The largest finite magnitude among arrays."""
     return jnp.stack(
         [jnp.max(jnp.where(jnp.isfinite(v), jnp.abs(v), 0), initial=0) for v in values]
@@ -65,12 +67,12 @@ def largest_magnitude(*values: jax.Array) -> jax.Array:
 
 
 def summarize(
-    distances: list[Any],
-    rates: list[Any],
-    bits: list[Any],
-    scales: list[Any],
+    distances: list[Float[Array, "..."]],
+    rates: list[Float[Array, "..."]],
+    bits: list[Bool[Array, "..."]],
+    scales: list[Float[Array, ""]],
     tolerance: float,
-    seed: jax.Array,
+    seed: UInt32[Array, "2"],
 ) -> Pattern:
     """Folds the switches of a point into a fingerprint and two distances.
 

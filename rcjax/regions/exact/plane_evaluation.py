@@ -1,7 +1,8 @@
 """Evaluates a network at points of planes: affine scores, and the lines at which they change."""
 
 import functools
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from rcjax.regions.exact.evaluation import lower_masked
 from rcjax.regions.exact.kinds import Kind, Value, constant
 from rcjax.regions.exact.patterns import summarize
 from rcjax.regions.exact.rules import PiecewiseLinearRule
+from rcjax.regions.types import Arrays, Block
 
 _ROUNDING = 1e-12
 _VALUES_AT_ONCE = 1 << 22
@@ -46,7 +48,7 @@ class PlaneEvaluator:
         batch_size: points per device step; None chooses by the memory a point needs.
     """
 
-    def __init__(self, trace: Trace, anchors: Any, batch_size: int | None):
+    def __init__(self, trace: Trace, anchors: Block, batch_size: int | None):
         self._trace, self._anchors = trace, jnp.asarray(anchors, jnp.float32)
         points = _VALUES_AT_ONCE // max(1, values_per_point(trace.jaxpr))
         self.batch_size = batch_size or 1 << int(np.clip(points, 4, 256)).bit_length() - 1
@@ -61,8 +63,8 @@ class PlaneEvaluator:
             found = _compiled(self._trace.jaxpr)(
                 self._trace.arrays, self._anchors, _SEEDS, planes, places
             )
-            found = [np.asarray(f)[:count] for f in found]
-        scores, slopes, words, distances, rates, layers = found
+            values = [np.asarray(value)[:count] for value in found]
+        scores, slopes, words, distances, rates, layers = values
         scores, slopes = lower_masked(scores, slopes)
         if not np.isfinite(scores).all():
             raise ValueError("predict returned a score that is not finite; check its parameters")
@@ -74,25 +76,26 @@ class PlaneEvaluator:
 
 
 @functools.lru_cache(maxsize=16)
-def _compiled(jaxpr: Jaxpr) -> Any:
+def _compiled(jaxpr: Jaxpr) -> Callable[..., tuple[jax.Array, ...]]:
     def evaluate(
-        arrays: tuple[Any, ...], anchors: jax.Array, seeds: Any, planes: Any, places: Any
-    ) -> tuple[Any, ...]:
-        def one(plane: jax.Array, place: jax.Array) -> tuple[Any, ...]:
-            return _evaluate_point(jaxpr, arrays, anchors[plane], jnp.asarray(seeds), place)
+        arrays: Arrays, anchors: jax.Array, seeds: jax.Array, planes: jax.Array, places: jax.Array
+    ) -> tuple[jax.Array, ...]:
+        def one(plane: jax.Array, place: jax.Array) -> tuple[jax.Array, ...]:
+            return _evaluate_point(jaxpr, arrays, anchors[plane], seeds, place)
 
-        return jax.vmap(one)(planes, places)
+        found: tuple[jax.Array, ...] = jax.vmap(one)(planes, places)
+        return found
 
     return jax.jit(evaluate)
 
 
 def _evaluate_point(
-    jaxpr: Jaxpr, arrays: tuple[Any, ...], anchors: jax.Array, seeds: jax.Array, place: jax.Array
-) -> tuple[Any, ...]:
+    jaxpr: Jaxpr, arrays: Arrays, anchors: jax.Array, seeds: jax.Array, place: jax.Array
+) -> tuple[jax.Array, ...]:
     anchors = anchors.astype("float64")
     across, up = anchors[1] - anchors[0], anchors[2] - anchors[0]
 
-    def at(place: jax.Array) -> tuple[Any, ...]:
+    def at(place: jax.Array) -> tuple[object, object]:
         rule = PiecewiseLinearRule("float64")
         point = Value((anchors[0] + place[0] * across + place[1] * up)[None], Kind.LINEAR)
         output = walk(jaxpr, [], [*map(constant, arrays), point], rule, constant)[0].array

@@ -5,13 +5,15 @@ does not is computed as traced (so 1 / sqrt(variance + eps) of a batch norm is t
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import JaxprEqn
+from numpy.typing import DTypeLike
 
-from rcjax.regions.classifier import bind, walk
+from rcjax.array_types import ArrayLike
+from rcjax.regions.classifier import bind, shape_of, walk
 from rcjax.regions.exact.kinds import Kind, Value, constant, refusal
 from rcjax.regions.exact.nonlinearities import NONLINEARITIES
 from rcjax.regions.exact.patterns import Switches
@@ -33,6 +35,8 @@ _PRODUCTS = {"mul", "dot_general", "conv_general_dilated"}
 _CONTROL = {"while", "cond"}
 _LONGEST_SCAN = 256
 
+Special = Callable[[JaxprEqn, list[Value]], list[ArrayLike]]
+
 
 class PiecewiseLinearRule:
     """The rule for `tracing.walk`; collects the switches of every nonlinearity it meets.
@@ -41,11 +45,11 @@ class PiecewiseLinearRule:
         dtype: the working dtype of everything that depends on the input.
     """
 
-    def __init__(self, dtype: Any):
+    def __init__(self, dtype: DTypeLike):
         self.dtype = np.dtype(dtype)
         self.switches: list[Switches] = []
 
-    def __call__(self, equation: Any, inputs: list[Value]) -> list[Value]:
+    def __call__(self, equation: JaxprEqn, inputs: list[Value]) -> list[Value]:
         name = equation.primitive.name
         kind = max((value.kind for value in inputs), default=Kind.CONSTANT)
         if kind == Kind.CONSTANT:
@@ -59,7 +63,7 @@ class PiecewiseLinearRule:
             return [Value(a, Kind.STEP) for a in self.bind(equation, inputs)]
         return self.linear(name, equation, inputs)
 
-    def linear(self, name: str, equation: Any, inputs: list[Value]) -> list[Value]:
+    def linear(self, name: str, equation: JaxprEqn, inputs: list[Value]) -> list[Value]:
         if name in NONLINEARITIES:
             return NONLINEARITIES[name](self.switches, equation, inputs)
         if name in _IDENTITY:
@@ -74,13 +78,13 @@ class PiecewiseLinearRule:
             return [Value(a, Kind.LINEAR) for a in _SPECIAL[name](equation, inputs)]
         raise refusal(name)
 
-    def promote(self, array: Any) -> Any:
+    def promote(self, array: ArrayLike) -> ArrayLike:
         """Floating arrays in the working dtype, others as they are."""
         if not jnp.issubdtype(jnp.result_type(array), jnp.floating):
             return array
         return jnp.asarray(array, self.dtype)
 
-    def bind(self, equation: Any, inputs: Sequence[Value]) -> list[Any]:
+    def bind(self, equation: JaxprEqn, inputs: Sequence[Value]) -> list[jax.Array]:
         """Applies the operation with the dtypes among its parameters replaced, too."""
         params = {
             key: self.dtype if _is_floating(param) else param
@@ -90,7 +94,7 @@ class PiecewiseLinearRule:
             params["precision"] = (jax.lax.Precision.HIGHEST,) * 2
         return bind(equation, [value.array for value in inputs], params)
 
-    def _unroll(self, equation: Any, inputs: list[Value]) -> list[Value]:
+    def _unroll(self, equation: JaxprEqn, inputs: list[Value]) -> list[Value]:
         """A scan, turn by turn: the kind of what it carries may differ from turn to turn."""
         params = equation.params
         length, body = params["length"], params["jaxpr"]
@@ -114,16 +118,16 @@ class PiecewiseLinearRule:
         return carried + [_stack(values) for values in zip(*turns, strict=True)]
 
 
-def scan_sizes(equation: Any) -> tuple[int, int]:
+def scan_sizes(equation: JaxprEqn) -> tuple[int, int]:
     """Number of fixed and of carried inputs, read from the ranks: names differ between versions.
 
     What is scanned over, or collected, has one axis more outside of the body than inside.
     """
     body = equation.params["jaxpr"]
     pairs = zip(equation.outvars, body.out_avals, strict=True)
-    carry = sum(len(out.aval.shape) == len(inner.shape) for out, inner in pairs)
-    pairs = zip(equation.invars, body.in_avals, strict=True)
-    unscanned = sum(len(value.aval.shape) == len(inner.shape) for value, inner in pairs)
+    carry = sum(len(shape_of(out)) == len(inner.shape) for out, inner in pairs)
+    given = zip(equation.invars, body.in_avals, strict=True)
+    unscanned = sum(len(shape_of(value)) == len(inner.shape) for value, inner in given)
     return unscanned - carry, carry
 
 
@@ -131,11 +135,11 @@ def _stack(values: Sequence[Value]) -> Value:
     return Value(jnp.stack([v.array for v in values]), max(v.kind for v in values))
 
 
-def _is_floating(param: Any) -> bool:
-    return isinstance(param, np.dtype) and jnp.issubdtype(param, jnp.floating)
+def _is_floating(param: object) -> bool:
+    return isinstance(param, np.dtype) and bool(jnp.issubdtype(param, jnp.floating))
 
 
-def _cast(equation: Any, inputs: list[Value]) -> list[Any]:
+def _cast(equation: JaxprEqn, inputs: list[Value]) -> list[ArrayLike]:
     dtype = np.dtype(equation.params["new_dtype"])
     if not _is_floating(dtype):
         raise refusal("convert_element_type", "values that depend on the input become integers")
@@ -147,13 +151,13 @@ def _cast(equation: Any, inputs: list[Value]) -> list[Any]:
     return [inputs[0].array]
 
 
-def _reduce_precision(equation: Any, inputs: list[Value]) -> list[Any]:
+def _reduce_precision(equation: JaxprEqn, inputs: list[Value]) -> list[ArrayLike]:
     if equation.params["mantissa_bits"] < 23:
         raise refusal("reduce_precision", "rounding to few bits makes steps; evaluate in float32")
     return [inputs[0].array]
 
 
-def _integer_power(equation: Any, inputs: list[Value]) -> list[Any]:
+def _integer_power(equation: JaxprEqn, inputs: list[Value]) -> list[ArrayLike]:
     power = equation.params["y"]
     if power == 2:
         raise refusal("square")
@@ -163,10 +167,10 @@ def _integer_power(equation: Any, inputs: list[Value]) -> list[Any]:
     return [inputs[0].array]
 
 
-def _scatter(function: Callable[..., Any]) -> Callable[..., Any]:
+def _scatter(function: Callable[..., jax.Array]) -> Special:
     """Scatters carry a body typed for the traced dtype; the public function makes a fresh one."""
 
-    def apply(equation: Any, inputs: list[Value]) -> list[Any]:
+    def apply(equation: JaxprEqn, inputs: list[Value]) -> list[ArrayLike]:
         params = equation.params
         names = ("dimension_numbers", "indices_are_sorted", "unique_indices", "mode")
         arrays = [value.array for value in inputs]
@@ -175,7 +179,7 @@ def _scatter(function: Callable[..., Any]) -> Callable[..., Any]:
     return apply
 
 
-_SPECIAL: dict[str, Callable[[Any, list[Value]], list[Any]]] = {
+_SPECIAL: dict[str, Special] = {
     "convert_element_type": _cast,
     "integer_pow": _integer_power,
     "reduce_precision": _reduce_precision,

@@ -7,14 +7,12 @@ one linear piece between them) or enclose one predicted breakpoint narrowly.
 """
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from rcjax.regions.exact.evaluation import SegmentPoints
+from rcjax.regions.types import Evaluate
 
-Evaluate = Callable[[np.ndarray, np.ndarray], SegmentPoints]
 _STARTS = 5
 _CANDIDATES = 5
 # A gap this many pieces wide gets a point in its middle too, so that rounds grow as a logarithm.
@@ -58,7 +56,9 @@ class Search:
     crowded: np.ndarray
 
 
-def search(evaluate: Evaluate, slices: int, budget: int, resolution: Resolution) -> Search:
+def search(
+    evaluate: Evaluate[np.ndarray, SegmentPoints], slices: int, budget: int, resolution: Resolution
+) -> Search:
     """Searches segments 0..slices-1 with at most `budget` evaluations each."""
     starts = min(_STARTS, budget)
     positions = np.tile(np.linspace(0, 1, starts), slices)
@@ -91,7 +91,9 @@ def search(evaluate: Evaluate, slices: int, budget: int, resolution: Resolution)
     return Search(points, spent, complete, crowded)
 
 
-def _predictions(points: SegmentPoints, first: np.ndarray, second: np.ndarray) -> tuple[Any, ...]:
+def _predictions(
+    points: SegmentPoints, first: np.ndarray, second: np.ndarray
+) -> tuple[np.ndarray, ...]:
     """Both ends of every interval, where the piece of the first ends, that of the second begins."""
     a, b = points.positions[first], points.positions[second]
     end, begin = points.right[first], points.left[second]
