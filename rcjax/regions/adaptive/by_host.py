@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from rcjax.regions import simplex
@@ -13,6 +11,7 @@ from rcjax.regions.adaptive.points import coarse_grid
 from rcjax.regions.adaptive.result import AdaptiveResult
 from rcjax.regions.adaptive.score_kind import PROBED_SLICES, ScoreKind, nature_of, places
 from rcjax.regions.classifier import Evaluator, labels_of, refuse_invalid
+from rcjax.regions.types import Block
 
 # Segments of a block; the more, the less the rounds that ask for few points weigh.
 SLICES_PER_BATCH = 8
@@ -36,7 +35,7 @@ class HostCounter:
         np.empty(_KEPT, np.uint8)  # freed at once
         self.slices_per_block = max(SLICES_PER_BATCH * evaluator.batch_size, FEWEST_PER_BLOCK)
 
-    def count(self, block: Any) -> AdaptiveResult:
+    def count(self, block: Block) -> AdaptiveResult:
         """Counts the segments [slices, 2, *features] of a block."""
         self.evaluator.load(block)
         has_scores = self.evaluator.classes is not None

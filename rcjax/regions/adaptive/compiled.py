@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import PartitionSpec
+from jax.sharding import Mesh, PartitionSpec
 
 from rcjax.array_types import ArrayLike
 from rcjax.regions import simplex
@@ -16,7 +15,7 @@ from rcjax.regions.adaptive.options import AdaptiveOptions
 from rcjax.regions.adaptive.points import coarse_grid
 from rcjax.regions.adaptive.pool import LABEL
 from rcjax.regions.adaptive.result import AdaptiveResult, concatenate, from_links
-from rcjax.regions.adaptive.rounds import Found, Options, Sizes, count_block
+from rcjax.regions.adaptive.rounds import Found, Refining, Sizes, count_block
 from rcjax.regions.adaptive.score_kind import (
     PROBED_SLICES,
     Nature,
@@ -27,12 +26,13 @@ from rcjax.regions.adaptive.score_kind import (
 from rcjax.regions.classifier import (
     INVALID_LABEL,
     Evaluator,
+    Handle,
     compiled,
     interpolate,
     labels_of,
     refuse_invalid,
 )
-from rcjax.regions.types import Arrays
+from rcjax.regions.types import Arrays, Block
 
 # Points that a segment has room for on average, many times what a network takes.
 ROOM_PER_SLICE = 64
@@ -61,7 +61,7 @@ class CompiledCounter:
         kind: of the scores, once known.
         coarse: int32, positions evaluated first.
         weights: float32 [points, 2], barycentric, of the points of the fine grid.
-        refining: see `Options`.
+        refining: see `Refining`.
         slices_per_device: segments that a block has room for on one device.
     """
 
@@ -78,8 +78,8 @@ class CompiledCounter:
         self.automatic_batch = automatic_batch
         self.kind: ScoreKind | None = None if evaluator.classes else "labels"
         self.grid = np.linspace(0.0, 1.0, options.points)
-        self.refining = Options(
-            np.float32(options.safety), np.bool_(False), np.int32(options.points)
+        self.refining = Refining(
+            jnp.float32(options.safety), jnp.bool_(False), jnp.int32(options.points)
         )
         self.weights = self.weights_at(self.grid)
         self.coarse, self.slices_per_device, self._room_per_slice = self._start(
@@ -103,7 +103,7 @@ class CompiledCounter:
             chunk=int(np.clip(SCORES_PER_CHUNK // max(classes, 1), *CHUNKS)),
         )
 
-    def count(self, block: Any) -> AdaptiveResult:
+    def count(self, block: Block) -> AdaptiveResult:
         """Counts the segments [slices, 2, *features] of a block."""
         self.evaluator.prove(block)
         if self.kind is None:
@@ -131,7 +131,7 @@ class CompiledCounter:
         self.evaluator.evaluations += int(result.evaluations.sum())
         return result
 
-    def _found_in(self, part: Any, shares: np.ndarray) -> list[Found]:
+    def _found_in(self, part: Block, shares: np.ndarray) -> list[Found]:
         """What is found on each device, as numpy arrays."""
         run = functools.partial(self._run, part, shares, self.weights, self.coarse, self.refining)
         found = self.evaluator.halving(run)
@@ -154,7 +154,7 @@ class CompiledCounter:
         inside = (1 - positions) * low + positions * high
         return simplex.barycentric_weights(inside[:, None])
 
-    def _probe(self, block: Any) -> None:
+    def _probe(self, block: Block) -> None:
         """Finds out the kind of the scores, by the program that counts."""
         part = block[:PROBED_SLICES]
         shares = np.zeros(len(self.evaluator.devices), np.int32)
@@ -162,7 +162,7 @@ class CompiledCounter:
         weights = self.weights.copy()
         weights[: len(self.coarse)] = self.weights_at(places(len(self.coarse)))
         positions = np.arange(len(self.coarse), dtype=np.int32)
-        once = self.refining._replace(rounds=np.int32(1))
+        once = self.refining._replace(rounds=jnp.int32(1))
         found = self.evaluator.halving(
             functools.partial(self._run, part, shares, weights, positions, once)
         )
@@ -176,7 +176,7 @@ class CompiledCounter:
     def take(self, nature: Nature) -> None:
         """Counts from now on as suits the nature of the scores."""
         self.kind = nature.kind
-        self.refining = self.refining._replace(logarithms=np.bool_(nature.probabilities))
+        self.refining = self.refining._replace(logarithms=jnp.bool_(nature.probabilities))
         if nature.kind == "steps":
             self.coarse, self.slices_per_device, self._room_per_slice = self._start(
                 self.options.intervals(nature.kind)
@@ -195,8 +195,8 @@ class CompiledCounter:
         return min(batch, largest)
 
     def _run(
-        self, part: Any, shares: np.ndarray, weights: np.ndarray, coarse: np.ndarray,
-        refining: Options,
+        self, part: Block, shares: np.ndarray, weights: np.ndarray, coarse: np.ndarray,
+        refining: Refining,
     ) -> Found:  # fmt: skip
         """What is found on each device, on the devices."""
         sizes = self.sizes
@@ -211,7 +211,7 @@ class CompiledCounter:
         )  # fmt: skip
 
 
-def _pad(part: Any, shares: np.ndarray, slices: int) -> Any:
+def _pad(part: Block, shares: np.ndarray, slices: int) -> Block:
     """Anchors [devices * slices, 2, *features]: the share of each device, and zeros."""
     if len(shares) == 1 and len(part) == slices:
         return part
@@ -230,12 +230,12 @@ def _count(
     shares: jax.Array,
     weights: ArrayLike,
     coarse: ArrayLike,
-    options: Options,
+    options: Refining,
     *,
-    program: Any,
+    program: Handle,
     sizes: Sizes,
     locate: bool,
-    mesh: Any,
+    mesh: Mesh,
 ) -> Found:
     def on_device(
         arrays: Arrays,
@@ -243,7 +243,7 @@ def _count(
         share: jax.Array,
         weights: ArrayLike,
         coarse: ArrayLike,
-        options: Options,
+        options: Refining,
     ) -> Found:
         def evaluate(
             slice_index: jax.Array, position: jax.Array

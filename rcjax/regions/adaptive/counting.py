@@ -32,9 +32,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rcjax.regions.adaptive.points import Evaluate, PointEvaluator, coarse_grid
+from rcjax.regions.adaptive.points import PointEvaluator, coarse_grid
 from rcjax.regions.adaptive.refinement import by_labels, by_scores
 from rcjax.regions.adaptive.result import AdaptiveResult, concatenate, summarize
+from rcjax.regions.types import Evaluate
 
 __all__ = ["AdaptiveResult", "count_adaptive"]
 
@@ -47,7 +48,7 @@ SLICES_IN_FIRST_GROUP = 2_000
 
 
 def count_adaptive(
-    evaluate: Evaluate,
+    evaluate: Evaluate[np.ndarray, np.ndarray],
     num_slices: int,
     *,
     points: int = 8193,

@@ -5,7 +5,7 @@ Every function takes `Intervals` of numpy arrays or of JAX arrays and returns th
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from rcjax.regions.adaptive.interpolation import (
     roughness,
     total,
 )
+from rcjax.regions.types import Values
 
 # Where regions meet, a third class needs only a small error to come out on top, and there are few
 # such intervals: they get a multiple of the safety factor that all others get.
@@ -36,7 +37,7 @@ LARGEST_EXCESS = 1e6
 TINY = np.finfo(np.float32).tiny
 
 
-def between_equal_labels(intervals: Intervals, safety: Any) -> Any:
+def between_equal_labels(intervals: Intervals[Values], safety: float | Values) -> Values:
     """The place in (0, 1) where another class may come out on top, NaN where none can.
 
     The margins are those of the label at both ends. One that is l and r >= 0 at the ends and at
@@ -49,14 +50,15 @@ def between_equal_labels(intervals: Intervals, safety: Any) -> Any:
     bound = (xp.sqrt(left) + xp.sqrt(right)) ** 2
     if xp is np:  # nearly all intervals are as good as their chord
         doubtful = (dip > bound).any(axis=0)
-        place = np.full(len(doubtful), np.nan, np.float32)
+        place = xp.full(len(doubtful), np.nan, np.float32)
         place[doubtful] = _deepest(*(v[:, doubtful] for v in (dip, bound, left, right)))
     else:
         place = _deepest(dip, bound, left, right)
-    return xp.where(intervals.jumps_known > 0, place, 0.5)
+    known: Values = xp.where(intervals.jumps_known > 0, place, 0.5)
+    return known
 
 
-def _deepest(dip: Any, bound: Any, left: Any, right: Any) -> Any:
+def _deepest(dip: Values, bound: Values, left: Values, right: Values) -> Values:
     """The place of the dip that is deepest beside its bound, NaN where none is too deep."""
     xp = namespace(dip)
     # How much too deep each dip is, at most LARGEST_EXCESS. A class with exactly the scores of the
@@ -68,12 +70,13 @@ def _deepest(dip: Any, bound: Any, left: Any, right: Any) -> Any:
     places = 0.5 - (right - left) / (2 * xp.where(too_deep, dip, 1))
     place = xp.where(excess == worst, places, 0).max(axis=0)
     place = xp.clip(place, NEAREST_TO_END, 1 - NEAREST_TO_END)
-    return xp.where(worst > 0, place, np.nan)
+    deepest: Values = xp.where(worst > 0, place, np.nan)
+    return deepest
 
 
 def between_two_labels(
-    intervals: Intervals, first: Any, second: Any, safety: Any
-) -> tuple[Any, Any]:
+    intervals: Intervals[Values], first: Values, second: Values, safety: float | Values
+) -> tuple[Values, Values]:
     """A place in (0, 1) where a further change of label may be, else NaN; and the crossing.
 
     The margins are those of the label at the left end, `first`.
@@ -88,10 +91,11 @@ def between_two_labels(
     classes = np.arange(intervals.left.shape[0])[:, None]
     ends = (classes == first) | (classes == second)
 
-    def least_lead(terms: Any) -> Any:
+    def least_lead(terms: Callable[[Values], Values]) -> Values:
         """Of all third classes, by how much they stay below the label on top, [places, n]."""
         lead = xp.maximum(terms(of_first), terms(of_second))
-        return xp.where(ends, np.float32(np.inf), lead).min(axis=1)
+        least: Values = xp.where(ends, np.float32(np.inf), lead).min(axis=1)
+        return least
 
     inner = xp.asarray(PLACES)
     lead = xp.concatenate(
@@ -110,17 +114,22 @@ def between_two_labels(
     return xp.where(intervals.jumps_known > 0, place, 0.5), meeting
 
 
-def _terms(u: Any, safety: Any) -> Any:
+def _terms(u: Values, safety: float | Values) -> Values:
     """What the left end, the right end, both bends and the roughness weigh at u, [5, *u.shape]."""
     xp = namespace(u)
     bend = -u * (1 - u)
     allowance = THIRD_CLASS_CAUTION * safety * bend
-    return xp.stack([1 - u, u, bend * (1 - u), bend * u, allowance])
+    terms: Values = xp.stack([1 - u, u, bend * (1 - u), bend * u, allowance])
+    return terms
 
 
 def towards_crossing(
-    intervals: Intervals, second: Any, meeting: Any, width: Any, safety: Any
-) -> Any:
+    intervals: Intervals[Values],
+    second: Values,
+    meeting: Values,
+    width: Values,
+    safety: float | Values,
+) -> Values:
     """Steps from the left ends, [intervals], that close in on the changes of label.
 
     The new point overshoots the predicted crossing by its uncertainty, towards the farther end, so
@@ -135,4 +144,5 @@ def towards_crossing(
     downward = xp.floor((u - overshoot) * width)
     inside = xp.where(u < 0.5, upward, downward)
     # Not sure of gaining more than a bisection would: bisect.
-    return xp.where(overshoot < 0.25, inside, width // 2)
+    steps: Values = xp.where(overshoot < 0.25, inside, width // 2)
+    return steps

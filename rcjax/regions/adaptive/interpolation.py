@@ -18,11 +18,14 @@ Every function takes numpy arrays or JAX arrays, traced ones included, and retur
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import Generic, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from rcjax.regions.types import Values
 
 # Steps of Newton's method that locate a crossing in an eighth of an interval.
 STEPS = 2
@@ -30,7 +33,7 @@ STEPS = 2
 PLACES = np.arange(1, 8, dtype=np.float32) / 8
 
 
-class Intervals(NamedTuple):
+class Intervals(NamedTuple, Generic[Values]):
     """The margins of one class over all classes on intervals, and what their surroundings say.
 
     left, right: float32 [classes, intervals]. jumps: float32 [4, classes, intervals], of the slope
@@ -41,24 +44,22 @@ class Intervals(NamedTuple):
     last because compiled loops run along them.
     """
 
-    left: Any
-    right: Any
-    jumps: Any
-    weights: Any
-    pulls: Any
-    jumps_known: Any
-
-    def some(self, chosen: Any) -> Intervals:
-        """Those intervals of which `chosen`, bool [intervals], says so."""
-        return Intervals(*(values.compress(chosen, axis=-1) for values in self))
+    left: Values
+    right: Values
+    jumps: Values
+    weights: Values
+    pulls: Values
+    jumps_known: Values
 
 
-def namespace(array: Any) -> Any:
+def namespace(array: object) -> ModuleType:
     """The module, numpy or jax.numpy, whose functions suit an array."""
     return jnp if isinstance(array, jax.Array) else np
 
 
-def intervals_of(position: Any, scores: Any, exists: Any, top: Any) -> Intervals:
+def intervals_of(
+    position: Values, scores: Values, exists: Values, top: Values
+) -> Intervals[Values]:
     """The intervals between the third and the fourth of six neighbouring points.
 
     Args:
@@ -90,45 +91,46 @@ def intervals_of(position: Any, scores: Any, exists: Any, top: Any) -> Intervals
     )
 
 
-def of_class(values: Any, label: Any) -> Any:
+def of_class(values: Values, label: Values) -> Values:
     """values[..., label[i], i]: one class of values [..., classes, intervals]."""
     if namespace(values) is np:
         index = label * values.shape[-1] + np.arange(values.shape[-1])
         return values.reshape(*values.shape[:-2], -1).take(index, axis=-1)
     # A sum over the one class: a gather takes longer to compile and no less to run.
     classes = np.arange(values.shape[-2], dtype=np.int32)[:, None]
-    return jnp.where(classes == label, values, 0).sum(axis=-2)
+    chosen: Values = namespace(values).where(classes == label, values, 0).sum(axis=-2)
+    return chosen
 
 
-def total(weights: Any, values: Any) -> Any:
+def total(weights: Values, values: Values) -> Values:
     """Sums [classes, intervals] of values [n, classes, intervals] by weights [n, intervals]."""
     if namespace(values) is np:
-        return np.einsum("kn,kcn->cn", weights, values)
+        sums: Values = np.einsum("kn,kcn->cn", weights, values)
+        return sums
     return (weights[:, None] * values).sum(axis=0)
 
 
-def mixed(matrix: np.ndarray, values: Any) -> Any:
+def mixed(matrix: Values, values: Values) -> Values:
     """Sums [m, classes, intervals] of values [n, classes, intervals] by a matrix [m, n]."""
     flat = values.reshape(len(values), -1)
-    if namespace(values) is np:
-        sums = matrix @ flat
-    else:
-        sums = jnp.matmul(matrix, flat, precision="highest")
+    exactly = {} if namespace(values) is np else {"precision": "highest"}
+    sums: Values = namespace(values).matmul(matrix, flat, **exactly)
     return sums.reshape(len(matrix), *values.shape[1:])
 
 
-def bends(intervals: Intervals) -> Any:
+def bends(intervals: Intervals[Values]) -> tuple[Values, Values]:
     """The bends at the left ends and at the right ends, [classes, intervals] both."""
-    return tuple(total(pulls, intervals.jumps[1:3]) for pulls in intervals.pulls)
+    left, right = (total(pulls, intervals.jumps[1:3]) for pulls in intervals.pulls)
+    return left, right
 
 
-def cubic(u: Any, left: Any, right: Any, bend_left: Any, bend_right: Any) -> Any:
+def cubic(u: Values, left: Values, right: Values, bend_left: Values, bend_right: Values) -> Values:
     """The interpolation at the places u."""
     bend = (1 - u) * bend_left + u * bend_right
     return (1 - u) * left + u * right - u * (1 - u) * bend
 
 
-def roughness(intervals: Intervals, top: Any = None) -> Any:
+def roughness(intervals: Intervals[Values], top: Values | None = None) -> Values:
     """Error scale [classes, intervals] of the margins; with `top`, of another class's margins."""
     xp = namespace(intervals.jumps)
     jumps = intervals.jumps
@@ -137,17 +139,18 @@ def roughness(intervals: Intervals, top: Any = None) -> Any:
     return total(intervals.weights, xp.abs(jumps))
 
 
-def crossing(left: Any, right: Any, bend_left: Any, bend_right: Any) -> Any:
+def crossing(left: Values, right: Values, bend_left: Values, bend_right: Values) -> Values:
     """Where interpolated margins, [intervals], are 0.
 
     A margin must not be negative at the left end and not be positive at the right one; of several
     zeros, one is found.
     """
     xp = namespace(left)
-    places = PLACES[:, None]
+    places = xp.asarray(PLACES[:, None])
     end = xp.where(cubic(places, left, right, bend_left, bend_right) > 0, 1, places).min(axis=0)
     start = end - np.float32(1 / (len(PLACES) + 1))
-    u, rise, turn = (start + end) / 2, right - left, bend_right - bend_left
+    u: Values = (start + end) / 2
+    rise, turn = right - left, bend_right - bend_left
     for _ in range(STEPS):
         bend, outside = bend_left + u * turn, u * (1 - u)
         value = left + u * rise - outside * bend

@@ -7,21 +7,25 @@ program maps over networks, so that memory is that of one and the host is asked 
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import PartitionSpec
+from jax.sharding import Mesh, PartitionSpec
 
 from rcjax.regions.adaptive.compiled import CompiledCounter
 from rcjax.regions.adaptive.pool import AFTER, LABEL, SEGMENT, Pool
-from rcjax.regions.adaptive.rounds import Options, Sizes, count_block
-from rcjax.regions.classifier import INVALID_LABEL, interpolate, labels_of
+from rcjax.regions.adaptive.rounds import Refining, Sizes, count_block
+from rcjax.regions.classifier import INVALID_LABEL, Program, interpolate, labels_of
+from rcjax.regions.types import Arrays, Block
 
 
 def count_networks(
-    counter: CompiledCounter, program: Any, arrays: tuple[Any, ...], leaves: list[Any], block: Any
+    counter: CompiledCounter,
+    program: Program,
+    arrays: Arrays,
+    leaves: list[jax.Array],
+    block: Block,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Counts a chunk of networks on a block of segments.
 
@@ -54,28 +58,28 @@ def count_networks(
 
 @functools.partial(jax.jit, static_argnames=("program", "sizes", "mesh"))
 def _count_networks(
-    leaves: list[Any],
-    arrays: Any,
+    leaves: list[jax.Array],
+    arrays: Arrays,
     anchors: jax.Array,
     slices: jax.Array,
     weights: jax.Array,
     coarse: jax.Array,
-    options: Options,
+    options: Refining,
     *,
-    program: Any,
+    program: Program,
     sizes: Sizes,
-    mesh: Any,
+    mesh: Mesh,
 ) -> tuple[jax.Array, ...]:
     def on_device(
-        leaves: list[Any],
-        arrays: Any,
+        leaves: list[jax.Array],
+        arrays: Arrays,
         anchors: jax.Array,
         slices: jax.Array,
         weights: jax.Array,
         coarse: jax.Array,
-        options: Options,
-    ) -> Any:
-        def one(leaves: list[Any]) -> tuple[jax.Array, ...]:
+        options: Refining,
+    ) -> tuple[jax.Array, ...]:
+        def one(leaves: list[jax.Array]) -> tuple[jax.Array, ...]:
             def evaluate(
                 segment: jax.Array, position: jax.Array
             ) -> tuple[jax.Array, jax.Array, jax.Array]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from rcjax.regions.adaptive.score_kind import PROBABILITY_TOLERANCE
 from rcjax.regions.classifier import labels_of, refuse_invalid
-
-Evaluate = Callable[[np.ndarray, np.ndarray], np.ndarray]
+from rcjax.regions.types import Evaluate
 
 LARGEST_SCORE = 1e20
 
@@ -119,7 +116,13 @@ class PointEvaluator:
     first points, so no segment depends on the others it is counted with.
     """
 
-    def __init__(self, evaluate: Evaluate, num_slices: int, points: int, has_scores: bool):
+    def __init__(
+        self,
+        evaluate: Evaluate[np.ndarray, np.ndarray],
+        num_slices: int,
+        points: int,
+        has_scores: bool,
+    ):
         self.evaluate = evaluate
         self.grid = np.linspace(0.0, 1.0, points)
         self.has_scores = has_scores

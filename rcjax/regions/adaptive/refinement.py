@@ -49,7 +49,7 @@ def in_chunks(points: Points, left: np.ndarray) -> list[np.ndarray]:
     return [left[start : start + size] for start in range(0, max(len(left), 1), size)]
 
 
-def gather(points: Points, left: np.ndarray) -> Intervals:
+def gather(points: Points, left: np.ndarray) -> Intervals[np.ndarray]:
     """The intervals that begin at the rows `left` and end at the next points.
 
     Their margins are those of the label at the left end.
@@ -72,13 +72,18 @@ def _steps(points: Points, left: np.ndarray, safety: float, locate: bool) -> np.
     first, second = points.label[left], points.label[right]
     differ = first != second
     place = np.empty(len(left), np.float32)
-    place[~differ] = between_equal_labels(intervals.some(~differ), safety)
+    place[~differ] = between_equal_labels(_some(intervals, ~differ), safety)
     if not differ.any():
         return place * width
-    intervals, first, second = intervals.some(differ), first[differ], second[differ]
+    intervals, first, second = _some(intervals, differ), first[differ], second[differ]
     place[differ], meeting = between_two_labels(intervals, first, second, safety)
     inside = place * width
     if locate:
         nearer = towards_crossing(intervals, second, meeting, width[differ], safety)
         inside[differ] = np.where(np.isnan(inside[differ]), nearer, inside[differ])
     return inside
+
+
+def _some(intervals: Intervals[np.ndarray], chosen: np.ndarray) -> Intervals[np.ndarray]:
+    """The intervals under the mask `chosen`, bool [intervals]."""
+    return Intervals(*(values.compress(chosen, axis=-1) for values in intervals))

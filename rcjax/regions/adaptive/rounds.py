@@ -8,7 +8,7 @@ stage runs over a list that is as long as there is work, in chunks of fixed size
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -35,9 +35,11 @@ from rcjax.regions.adaptive.pool import (
     take,
     touched_intervals,
 )
+from rcjax.regions.types import Evaluate
 
-# evaluate(segment int32 [batch], position int32 [batch]) -> labels, scores, whether they are valid
-Evaluate = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array, jax.Array]]
+# At segments int32 [batch] and positions int32 [batch]: labels, scores, whether they are valid.
+EvaluateBatch: TypeAlias = Evaluate[jax.Array, tuple[jax.Array, jax.Array, jax.Array]]
+Carried = TypeVar("Carried")
 
 
 class Sizes(NamedTuple):
@@ -58,16 +60,16 @@ class Sizes(NamedTuple):
         return self.points + max(self.batch, self.chunk) + 1
 
 
-class Options(NamedTuple):
+class Refining(NamedTuple):
     """How to refine; traced values, so that other values need no other program.
 
     safety: factor on the estimated interpolation error; logarithms: whether scores are
     probabilities, of which logarithms are interpolated; rounds: largest number of rounds.
     """
 
-    safety: Any
-    logarithms: Any
-    rounds: Any
+    safety: jax.Array
+    logarithms: jax.Array
+    rounds: jax.Array
 
 
 class Found(NamedTuple):
@@ -92,10 +94,10 @@ class _State(NamedTuple):
 
 
 def count_block(
-    evaluate: Evaluate,
+    evaluate: EvaluateBatch,
     coarse: jax.Array,
     slices: jax.Array,
-    options: Options,
+    options: Refining,
     *,
     sizes: Sizes,
     locate: bool,
@@ -106,7 +108,7 @@ def count_block(
         evaluate: the classifier at points of the block.
         coarse: int32, positions evaluated first.
         slices: int32, how many segments there are.
-        options: see `Options`.
+        options: see `Refining`.
         sizes: of the arrays.
         locate: whether to close in on every change of label.
     """
@@ -133,14 +135,17 @@ def count_block(
 
 
 def _in_chunks(
-    count: jax.Array, size: int, body: Callable[[jax.Array, Any], Any], value: Any
-) -> Any:
+    count: jax.Array, size: int, body: Callable[[jax.Array, Carried], Carried], value: Carried
+) -> Carried:
     """value = body(start, value) for start = 0, size, 2 size, ... below `count`."""
     chunks = jax.lax.div(count + (size - 1), jnp.int32(size))
-    return jax.lax.fori_loop(0, chunks, lambda i, value: body(i * size, value), value)
+    end: Carried = jax.lax.fori_loop(0, chunks, lambda i, value: body(i * size, value), value)
+    return end
 
 
-def _evaluate_requests(evaluate: Evaluate, state: _State, options: Options, sizes: Sizes) -> _State:
+def _evaluate_requests(
+    evaluate: EvaluateBatch, state: _State, options: Refining, sizes: Sizes
+) -> _State:
     requests, used = state.requests, state.used
 
     def batch(start: jax.Array, carried: tuple[Pool, jax.Array]) -> tuple[Pool, jax.Array]:
@@ -168,7 +173,7 @@ def _logarithm(scores: jax.Array) -> jax.Array:
 
 
 def _examine(
-    state: _State, fresh: jax.Array, options: Options, sizes: Sizes, locate: bool
+    state: _State, fresh: jax.Array, options: Refining, sizes: Sizes, locate: bool
 ) -> tuple[Pool, List]:
     """The requests of the next round, and the pool with the places of the crossings."""
     nothing = List(jnp.zeros((sizes.capacity, 3), jnp.int32), jnp.int32(0))
@@ -195,7 +200,7 @@ def _near_fresh(state: _State, fresh: jax.Array, sizes: Sizes) -> List:
 
 
 def _examine_near(
-    pool: Pool, near: List, requests: List, options: Options, sizes: Sizes
+    pool: Pool, near: List, requests: List, options: Refining, sizes: Sizes
 ) -> tuple[List, List]:
     """Adds requests between equal labels; lists the intervals between different ones."""
 
@@ -217,7 +222,7 @@ def _examine_near(
 
 
 def _examine_differing(
-    pool: Pool, differing: List, requests: List, options: Options, sizes: Sizes, locate: bool
+    pool: Pool, differing: List, requests: List, options: Refining, sizes: Sizes, locate: bool
 ) -> tuple[Pool, List]:
     """Adds requests between different labels, and notes where the labels change."""
     size = max(sizes.chunk // 4, 1)  # several places of each are looked at
@@ -266,7 +271,7 @@ class _Surroundings:
         self.label, self.next_label = points[LABEL, 2], points[LABEL, 3]
         self.differ = self.label != self.next_label
 
-    def intervals(self, pool: Pool) -> Intervals:
+    def intervals(self, pool: Pool) -> Intervals[jax.Array]:
         """Their interpolation, as margins of the label at the left end."""
         scores = jnp.swapaxes(take(pool.scores, self.rows), 1, 2)
         return intervals_of(self.position, scores, self.rows != pool.none, self.label)

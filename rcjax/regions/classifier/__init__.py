@@ -11,7 +11,7 @@ from rcjax.regions.classifier.labels import (
 from rcjax.regions.classifier.low_precision import LowPrecision, warn_of_precision
 from rcjax.regions.classifier.mixed_evaluator import MixedEvaluator
 from rcjax.regions.classifier.outputs import invalid, labels_of, refuse_invalid
-from rcjax.regions.classifier.programs import Program, compiled
+from rcjax.regions.classifier.programs import Handle, Program, compiled
 from rcjax.regions.classifier.surroundings import own_surroundings, telling_overflow
 from rcjax.regions.classifier.tracing import Trace, trace_predict, values_per_point
 from rcjax.regions.classifier.walking import bind, shape_of, walk
@@ -20,6 +20,7 @@ __all__ = [
     "INVALID_LABEL",
     "OVERFLOWING_LABEL",
     "Evaluator",
+    "Handle",
     "LabelNumbering",
     "LowPrecision",
     "MixedEvaluator",

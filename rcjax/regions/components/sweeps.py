@@ -6,7 +6,6 @@ sweep works on long contiguous vectors.
 """
 
 import itertools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -88,11 +87,10 @@ def sweep(
     ]
 
     def slab(array: jax.Array, position: jax.Array, shift: Offset) -> jax.Array:
-        start: list[Any] = [1 + entry for entry in shift] + [0]
+        first = [(position if i == axis else 1) + entry for i, entry in enumerate(shift)]
         sizes = [size - 2 for size in shape[:-1]] + [shape[-1]]
-        start[axis] = position + shift[axis]
         sizes[axis] = 1
-        return lax.dynamic_slice(array, start, sizes)
+        return lax.dynamic_slice(array, [*first, 0], sizes)
 
     def step(k: jax.Array, ids: jax.Array) -> jax.Array:
         position = length - k if backwards else k + 1
@@ -107,8 +105,7 @@ def sweep(
             linked = linked_to([slab(word, position, towards if backwards else here)], number % 8)
             neighbour = slab(ids, position, towards)
             smallest = jnp.minimum(smallest, jnp.where(linked, neighbour, unlinked))
-        start: list[Any] = [1] * (ids.ndim - 1) + [0]
-        start[axis] = position
+        start = [position if i == axis else 1 for i in range(ids.ndim - 1)] + [0]
         return lax.dynamic_update_slice(ids, smallest, start)
 
     swept: jax.Array = lax.fori_loop(1, length, step, ids)

@@ -22,7 +22,8 @@ import numpy as np
 
 from rcjax.regions.planes.doubt import doubtful
 from rcjax.regions.planes.joined import components
-from rcjax.regions.planes.mesh import Mesh, Scores
+from rcjax.regions.planes.mesh import Mesh
+from rcjax.regions.types import Evaluate
 
 PLANE_BUDGET = 5_000
 PLANE_SAFETY = 2.0
@@ -46,7 +47,7 @@ class PlaneCounts(NamedTuple):
 
 
 def count_planes(
-    scores: Scores,
+    scores: Evaluate[np.ndarray, np.ndarray],
     slices: int,
     *,
     steps: int = 512,
@@ -94,7 +95,7 @@ def count_planes(
 
 
 def _refined(
-    scores: Scores,
+    scores: Evaluate[np.ndarray, np.ndarray],
     slices: int,
     steps: int,
     whole_square: bool,

@@ -8,11 +8,10 @@ inside an edge of another triangle after `Mesh.refine`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-Scores = Callable[[np.ndarray, np.ndarray], np.ndarray]
+from rcjax.regions.types import Evaluate
+
 _EDGES = ((0, 1), (1, 2), (0, 2))
 
 
@@ -39,7 +38,9 @@ class Mesh:
         deepest: the level at which hypotenuses join diagonal neighbours of the grid.
     """
 
-    def __init__(self, scores: Scores, slices: int, steps: int, whole_square: bool):
+    def __init__(
+        self, scores: Evaluate[np.ndarray, np.ndarray], slices: int, steps: int, whole_square: bool
+    ):
         self._scores, self.steps, self._side = scores, steps, steps + 1
         self.deepest = 2 * (steps.bit_length() - 1)
         places = np.array([[steps, 0], [0, steps], [0, 0], [steps, steps]][: 3 + whole_square])

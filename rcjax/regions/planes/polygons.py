@@ -7,12 +7,14 @@ coordinates of vertices.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 # Polygons narrower than this, in coordinates of the plane, are not cut off.
 NARROWEST = 1e-10
+
+Span: TypeAlias = tuple[float, float, int]  # low, high, polygon
 
 
 class Polygon(NamedTuple):
@@ -64,7 +66,7 @@ def cut(polygon: Polygon, values: np.ndarray, least: float, number: int) -> tupl
         number: of the cut.
     """
     sides = np.where(values > least, 1, np.where(values < -least, -1, 0))
-    parts: dict[int, tuple[list[Any], list[Any]]] = {1: ([], []), -1: ([], [])}
+    parts: dict[int, tuple[list[np.ndarray], list[int]]] = {1: ([], []), -1: ([], [])}
     count = len(values)
     for i in range(count):
         after = (i + 1) % count
@@ -93,7 +95,7 @@ def shared_edges(polygons: list[Polygon]) -> tuple[np.ndarray, np.ndarray, np.nd
         pairs int64 [edges, 2] of polygons, with -1 as the second where the edge is on the rim of
         the plane, and float64 [edges, 2] the beginnings and ends.
     """
-    by_cut: dict[int, list[list[Any]]] = {}
+    by_cut: dict[int, list[tuple[bool, np.ndarray, np.ndarray, int]]] = {}
     pairs, begins, ends = [], [], []
     for index, polygon in enumerate(polygons):
         following = np.roll(polygon.vertices, -1, axis=0)
@@ -103,13 +105,13 @@ def shared_edges(polygons: list[Polygon]) -> tuple[np.ndarray, np.ndarray, np.nd
                 begins.append(begin)
                 ends.append(end)
             else:
-                by_cut.setdefault(abs(edge), []).append([edge > 0, begin, end, index])
+                by_cut.setdefault(abs(edge), []).append((edge > 0, begin, end, index))
     for edges in by_cut.values():
         origin, far = edges[0][1], edges[0][2]
         for _, begin, end, _ in edges:
             far = max((far, begin, end), key=lambda p: float(((p - origin) ** 2).sum()))
         along = (far - origin) / max(float(np.hypot(*(far - origin))), 1e-300)
-        sides: tuple[list[Any], list[Any]] = ([], [])
+        sides: tuple[list[Span], list[Span]] = ([], [])
         for side, begin, end, index in edges:
             low, high = sorted((float((begin - origin) @ along), float((end - origin) @ along)))
             sides[side].append((low, high, index))
@@ -120,7 +122,7 @@ def shared_edges(polygons: list[Polygon]) -> tuple[np.ndarray, np.ndarray, np.nd
     return np.array(pairs).reshape(-1, 2), np.array(begins), np.array(ends)
 
 
-def _overlaps(first: list[tuple[Any, ...]], second: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+def _overlaps(first: list[Span], second: list[Span]) -> list[tuple[float, float, int, int]]:
     """Common parts, longer than `NARROWEST`, of two ascending lists of (low, high, polygon)."""
     found, i, j = [], 0, 0
     while i < len(first) and j < len(second):
