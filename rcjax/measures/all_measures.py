@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import jax
 import numpy as np
 
+from rcjax.array_types import Float
 from rcjax.errors import UserError
 from rcjax.measures.gradient_noise import gradient_noise
 from rcjax.measures.inputs import Arrays, Batches, Settings, TrainedNetwork, make_batches
@@ -39,8 +40,8 @@ class Measurement:
         return parameter_norms(self._network.parameters, self._network.initial_parameters)
 
     @functools.cached_property
-    def layers(self) -> tuple[np.ndarray, np.ndarray]:
-        """Spectral and Frobenius norms of the folded layers, float64 `[layers]`; at least one."""
+    def layers(self) -> tuple[Float[np.ndarray, " layers"], Float[np.ndarray, " layers"]]:
+        """Spectral and Frobenius norms of the folded layers, in float64; at least one."""
         norms = layer_norms(self._network.apply, *self._arrays, self._image, self._stream(_LAYERS))
         spectral, frobenius = (np.asarray(values, np.float64) for values in norms)
         unknown = np.full(1, math.nan)

@@ -7,14 +7,15 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
+from rcjax.array_types import Array, Float
 from rcjax.measures.inputs import Apply, Arrays, Batches
 
 
 @functools.partial(jax.jit, static_argnames="apply")
 def _gradient_variance(
     apply: Apply, parameters: Arrays, state: Arrays, batches: Batches
-) -> jax.Array:
-    """Mean of |g_i - g|^2 over the examples `[]`: g_i the gradient of one loss, g their mean."""
+) -> Float[Array, ""]:
+    """Mean of |g_i - g|^2 over the examples: g_i the gradient of one loss, g their mean."""
     flat, restore = ravel_pytree(parameters)
     # One example after the other: the gradients of a batch, all held at once, are too large.
     examples = jax.tree.map(lambda array: array.reshape(-1, 1, *array.shape[2:]), batches)

@@ -4,15 +4,17 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rcjax.array_types import Array, ArrayLike, Bool, Float, Int
 from rcjax.errors import UserError
 
-Arrays = Any  # nested dictionaries of arrays
+# Nested dictionaries of arrays; JAX has no type for a pytree.
+Arrays: TypeAlias = Any
 Apply = Callable[[Arrays, Arrays, jax.Array, bool], tuple[jax.Array, Arrays]]
 
 
@@ -41,8 +43,8 @@ class TrainedNetwork:
     parameters: Arrays
     model_state: Arrays
     initial_parameters: Arrays
-    images: Any
-    labels: Any
+    images: Float[ArrayLike, "n height width channels"]
+    labels: Int[ArrayLike, " n"]
     batch_size: int | None = None
 
     def __post_init__(self) -> None:
@@ -86,12 +88,14 @@ class TrainedNetwork:
             )
 
 
-def _shape_of(array: Any) -> jax.ShapeDtypeStruct:
+def _shape_of(array: ArrayLike) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(np.shape(array), jnp.result_type(array))
 
 
 @functools.lru_cache(maxsize=64)
-def _classes_of(apply: Apply, leaves: tuple, structure: Any) -> int:
+def _classes_of(
+    apply: Apply, leaves: tuple[jax.ShapeDtypeStruct, ...], structure: jax.tree_util.PyTreeDef
+) -> int:
     """Outputs of a network; traced once for all networks of one shape."""
     parameters, state, images = jax.tree.unflatten(structure, leaves)
     logits, _ = jax.eval_shape(
@@ -143,9 +147,9 @@ class Batches(NamedTuple):
     counts: bool `[batches, size]`.
     """
 
-    images: jax.Array
-    labels: jax.Array
-    counts: jax.Array
+    images: Float[Array, "batches size height width channels"]
+    labels: Int[Array, "batches size"]
+    counts: Bool[Array, "batches size"]
 
 
 def make_batches(network: TrainedNetwork, settings: Settings, key: jax.Array) -> Batches:

@@ -7,21 +7,23 @@ the precision of the numbers. All vectors are kept: iterations x size numbers.
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+
+from rcjax.array_types import Array, Float
 
 # Vectors shorter than this, relative to the matrix's norm and in units of the precision of the
 # numbers, are rounding.
 _ROUNDING = 25
 
-Product = Callable[[jax.Array], jax.Array]
+# A symmetric matrix times a vector.
+Product = Callable[[Float[Array, " size"]], Float[Array, " size"]]
 
 
 def largest_eigenvalue(
-    product: Product, start: jax.Array, iterations: int
-) -> tuple[jax.Array, jax.Array]:
+    product: Product, start: Float[Array, " size"], iterations: int
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """The largest eigenvalue of a symmetric matrix, and how far from it this may be.
 
     One loop on the device, to be compiled or vectorised as a whole.
@@ -45,7 +47,9 @@ def largest_eigenvalue(
         3.0
     """
 
-    def turn(carry, index):
+    def turn(
+        carry: tuple[jax.Array, jax.Array], index: jax.Array
+    ) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
         basis, scale = carry
         basis, scale, found = _extend(product(basis[index]), basis, scale, start, index)
         return (basis, scale), found
@@ -57,8 +61,8 @@ def largest_eigenvalue(
 
 
 def largest_eigenvalue_by_calls(
-    product: Product, start: jax.Array, iterations: int
-) -> tuple[jax.Array, jax.Array]:
+    product: Product, start: Float[Array, " size"], iterations: int
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """As `largest_eigenvalue`, by a loop on the host around a product that is compiled already.
 
     For products that are expensive to compile and used elsewhere too.
@@ -69,7 +73,8 @@ def largest_eigenvalue_by_calls(
         image = product(basis[index])
         basis, scale, latest = _extend_compiled(image, basis, scale, start, index)
         found.append(latest)
-    return _result_compiled(*map(jnp.stack, zip(*found, strict=True)))
+    value, residual = _result_compiled(*map(jnp.stack, zip(*found, strict=True)))
+    return value, residual
 
 
 def _first(start: jax.Array, iterations: int) -> tuple[jax.Array, jax.Array]:
@@ -78,7 +83,9 @@ def _first(start: jax.Array, iterations: int) -> tuple[jax.Array, jax.Array]:
     return basis.at[0].set(start / jnp.linalg.norm(start)), jnp.zeros((), start.dtype)
 
 
-def _extend(image: Any, basis: Any, scale: Any, start: Any, index: Any) -> tuple:
+def _extend(
+    image: jax.Array, basis: jax.Array, scale: jax.Array, start: jax.Array, index: jax.Array
+) -> tuple[jax.Array, jax.Array, tuple[jax.Array, jax.Array]]:
     """Takes in the product with the basis vector at `index`; finds the next basis vector."""
 
     def orthogonal(vector: jax.Array) -> jax.Array:
@@ -111,6 +118,8 @@ _result_compiled = jax.jit(_result)
 
 
 @functools.partial(jax.jit, donate_argnums=1)
-def _extend_compiled(image: Any, basis: Any, scale: Any, start: Any, index: Any) -> tuple:
+def _extend_compiled(
+    image: jax.Array, basis: jax.Array, scale: jax.Array, start: jax.Array, index: jax.Array
+) -> tuple[jax.Array, jax.Array, tuple[jax.Array, jax.Array]]:
     with jax.default_matmul_precision("highest"):
         return _extend(image, basis, scale, start, index)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from rcjax.array_types import Array, Float
 from rcjax.measures.inputs import Apply, Arrays
 from rcjax.measures.lanczos import largest_eigenvalue
 from rcjax.models import BatchNorm, Convolution, Linear, convolution, observing
@@ -34,26 +35,26 @@ class Layer:
         stride, padding, groups: of a convolution.
     """
 
-    weight: jax.Array
+    weight: Float[Array, "..."]
     image: tuple[int, ...] = ()
     stride: int = 1
     padding: int = 0
     groups: int = 1
 
-    def kind(self) -> tuple:
+    def kind(self) -> tuple[tuple[int, ...], tuple[int, ...], int, int, int]:
         """What two layers have in common whose norms are computed by the same program."""
         return (self.weight.shape, self.image, self.stride, self.padding, self.groups)
 
 
 class LayerNorms(NamedTuple):
-    """Of every layer, in the order of evaluation, each `[layers]`.
+    """Of every layer, in the order of evaluation.
 
     spectral: the largest factor by which the layer stretches its input, in Euclidean norm.
     frobenius: root of the sum of the squares of the entries of `Layer.weight`.
     """
 
-    spectral: jax.Array
-    frobenius: jax.Array
+    spectral: Float[Array, " layers"]
+    frobenius: Float[Array, " layers"]
 
 
 def folded_layers(
@@ -125,14 +126,16 @@ def layer_norms(
     return LayerNorms(*(jnp.stack(v) if v else empty for v in (spectral, frobenius)))
 
 
-def _spectral_norms(layers: list[Layer], key: jax.Array) -> jax.Array:
-    """Spectral norms of layers of one kind, `[layers]`: one program for all of them."""
+def _spectral_norms(layers: list[Layer], key: jax.Array) -> Float[Array, " layers"]:
+    """Spectral norms of layers of one kind: one program for all of them."""
     weights = jnp.stack([layer.weight for layer in layers])
     if weights.ndim == 2:
         return jnp.max(jnp.abs(weights), -1)
     if weights.ndim == 3:
-        return jnp.linalg.norm(weights, 2, (-2, -1))
-    return jax.lax.map(functools.partial(_convolution_norm, layer=layers[0], key=key), weights)
+        norms: jax.Array = jnp.linalg.norm(weights, 2, (-2, -1))
+        return norms
+    norm = functools.partial(_convolution_norm, layer=layers[0], key=key)
+    return jnp.asarray(jax.lax.map(norm, weights))
 
 
 def _convolution_norm(weight: jax.Array, layer: Layer, key: jax.Array) -> jax.Array:
@@ -145,7 +148,8 @@ def _convolution_norm(weight: jax.Array, layer: Layer, key: jax.Array) -> jax.Ar
 
     def product(vector: jax.Array) -> jax.Array:
         outputs, transposed = jax.vjp(operator, vector.reshape(shape))
-        return transposed(outputs)[0].ravel()
+        (image,) = transposed(outputs)
+        return jnp.ravel(image)
 
     start = jax.random.normal(key, (math.prod(shape),), weight.dtype)
     square, _ = largest_eigenvalue(product, start, ITERATIONS)

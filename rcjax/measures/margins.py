@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rcjax.array_types import Array, Float
 from rcjax.measures.inputs import Apply, Arrays, Batches
 
 PERCENTILE = 10  # of the margins over training examples (Jiang et al., ICLR 2020)
@@ -20,8 +21,8 @@ class Margins(NamedTuple):
         NaN where the margin is not finite.
     """
 
-    margins: np.ndarray
-    gradient_norms: np.ndarray
+    margins: Float[np.ndarray, " examples"]
+    gradient_norms: Float[np.ndarray, " examples"]
 
     def percentile(self) -> float:
         """The 10th percentile of the margins."""
@@ -49,8 +50,8 @@ def margins(apply: Apply, parameters: Arrays, state: Arrays, batches: Batches) -
 @functools.partial(jax.jit, static_argnames="apply")
 def _margins(
     apply: Apply, parameters: Arrays, state: Arrays, batches: Batches
-) -> tuple[jax.Array, jax.Array]:
-    """Margins and gradient norms `[batches, size]`."""
+) -> tuple[Float[Array, "batches size"], Float[Array, "batches size"]]:
+    """Margins and gradient norms."""
 
     def of_batch(batch: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         images, labels = batch
@@ -67,4 +68,5 @@ def _margins(
         return values, jnp.sqrt(jnp.sum(jnp.square(gradients), (1, 2, 3)))
 
     with jax.default_matmul_precision("highest"):
-        return jax.lax.map(of_batch, (batches.images, batches.labels))
+        found: tuple[jax.Array, jax.Array] = jax.lax.map(of_batch, (batches.images, batches.labels))
+    return found

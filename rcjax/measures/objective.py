@@ -8,22 +8,25 @@ functions is compiled once for all networks of the same shape, and for all measu
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
+from rcjax.array_types import Array, Float
 from rcjax.measures.inputs import Apply, Arrays, Batches
+
+Found = TypeVar("Found")
 
 
 class Derivatives(NamedTuple):
     """loss: mean cross-entropy `[]`. gradient: of it, `[size]`. curvature: Hessian times a vector,
     `[size]`."""
 
-    loss: jax.Array
-    gradient: jax.Array
-    curvature: jax.Array
+    loss: Float[Array, ""]
+    gradient: Float[Array, " size"]
+    curvature: Float[Array, " size"]
 
 
 @functools.partial(jax.jit, static_argnames="apply")
@@ -32,8 +35,8 @@ def derivatives(
     parameters: Arrays,
     state: Arrays,
     batches: Batches,
-    offset: jax.Array,
-    direction: jax.Array,
+    offset: Float[Array, " size"],
+    direction: Float[Array, " size"],
 ) -> Derivatives:
     """Of the mean training loss at parameters + offset.
 
@@ -87,16 +90,17 @@ def noisy_accuracy(
     key: jax.Array,
     absolute: float,
     relative: float,
-) -> jax.Array:
-    """Fraction of examples `[]` classified correctly with normal noise on all parameters.
+) -> Float[Array, ""]:
+    """Fraction of examples classified correctly with normal noise on all parameters.
 
     The noise on parameter w has the standard deviation sqrt(absolute^2 + relative^2 w^2).
     """
     noisy = _perturbed(parameters, key, jnp.float32(absolute), jnp.float32(relative))
-    return _accuracy(apply, noisy, state, batches)
+    accuracy: jax.Array = _accuracy(apply, noisy, state, batches)
+    return accuracy
 
 
-def _mean(function: Callable[[Batches], Any], batches: Batches) -> Any:
+def _mean(function: Callable[[Batches], Found], batches: Batches) -> Found:
     """The sum of function(batch) over all batches, divided by the number of examples."""
     if len(batches.labels) == 1:
         total = function(jax.tree.map(lambda array: array[0], batches))
@@ -104,9 +108,10 @@ def _mean(function: Callable[[Batches], Any], batches: Batches) -> Any:
         kinds = jax.eval_shape(function, jax.tree.map(lambda array: array[0], batches))
         zeros = jax.tree.map(lambda kind: jnp.zeros(kind.shape, kind.dtype), kinds)
 
-        def add(total: Any, batch: Batches) -> tuple[Any, None]:
+        def add(total: Found, batch: Batches) -> tuple[Found, None]:
             return jax.tree.map(jnp.add, total, function(batch)), None
 
         total = jax.lax.scan(add, zeros, batches)[0]
     examples = jnp.sum(batches.counts)
-    return jax.tree.map(lambda value: value / examples.astype(value.dtype), total)
+    mean: Found = jax.tree.map(lambda value: value / examples.astype(value.dtype), total)
+    return mean

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from rcjax.array_types import Array, Float
 from rcjax.measures.inputs import Arrays
 
 ACCURACY_DROP = 0.1  # in expectation, of the training accuracy
@@ -83,11 +84,11 @@ def largest_sigma(drop: Callable[[float], float]) -> float:
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if bearable(middle) else (low, middle)
-    return 2.0**low
+    return math.exp2(low)
 
 
 def flatness(
-    noisy_accuracy: Callable[[jax.Array, float, float], jax.Array],
+    noisy_accuracy: Callable[[jax.Array, float, float], Float[Array, ""]],
     parameters: Arrays,
     initial: Arrays,
     key: jax.Array,
@@ -132,7 +133,11 @@ def flatness(
     )
 
 
-def _divergence(offset: np.ndarray, variances: np.ndarray, prior: float | None) -> float:
+def _divergence(
+    offset: Float[np.ndarray, " size"],
+    variances: float | Float[np.ndarray, "*size"],
+    prior: float | None,
+) -> float:
     """KL(N(offset, diag(variances)) || N(0, prior I)), in float64.
 
     prior: None takes the variance that makes the divergence smallest, mean(offset^2 + variances).
@@ -144,6 +149,6 @@ def _divergence(offset: np.ndarray, variances: np.ndarray, prior: float | None) 
         return float(np.sum(ratio - 1 - np.log(variances / prior)) / 2)
 
 
-def _flat(arrays: Arrays) -> np.ndarray:
+def _flat(arrays: Arrays) -> Float[np.ndarray, " size"]:
     leaves = jax.tree.leaves(jax.device_get(arrays))
     return np.concatenate([np.asarray(leaf, np.float64).ravel() for leaf in leaves])

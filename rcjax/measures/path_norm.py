@@ -2,13 +2,13 @@
 
 import functools
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import Literal
+from jax.extend.core import JaxprEqn, Literal
 
+from rcjax.array_types import Array, ArrayLike, Float
 from rcjax.measures.inputs import Apply, Arrays
 from rcjax.regions.classifier import walk
 from rcjax.regions.exact import (
@@ -22,6 +22,8 @@ from rcjax.regions.exact import (
 
 # Squares of deep networks leave the range of float32; the sum is proportional to its input, so
 # it is computed for several of them and the first result inside the range is taken.
+Kinds = tuple[tuple[tuple[int, ...], np.dtype], ...]  # shapes and dtypes
+
 _INPUTS = (0, -60, 60, -110)  # exponents of 2
 
 _SUMS = {"add", "add_any", "reduce_sum", "reduce_window_sum", "cumsum", "concatenate", "pad"}
@@ -44,17 +46,17 @@ class _SquaredRule(PiecewiseLinearRule):
     What depends on the input is then a sum over paths: not negative, so ReLU changes nothing.
     """
 
-    def __call__(self, equation: Any, inputs: list[Value]) -> list[Value]:
+    def __call__(self, equation: JaxprEqn, inputs: list[Value]) -> list[Value]:
         """One operation; a map over slices (a grouped convolution on the CPU) is kept as a loop."""
         if equation.primitive.name == "scan" and scan_sizes(equation)[1] == 0:
             return self._map(equation, inputs)
         return super().__call__(equation, inputs)
 
-    def _map(self, equation: Any, inputs: list[Value]) -> list[Value]:
+    def _map(self, equation: JaxprEqn, inputs: list[Value]) -> list[Value]:
         body, (fixed, _) = equation.params["jaxpr"], scan_sizes(equation)
         kinds: list[Kind] = []
 
-        def turn(arrays: list) -> list:
+        def turn(arrays: list[ArrayLike]) -> list[ArrayLike]:
             scanned = [Value(a, v.kind) for a, v in zip(arrays, inputs[fixed:], strict=True)]
             consts = [constant(const) for const in body.consts]
             results = walk(body.jaxpr, consts, [*inputs[:fixed], *scanned], self, constant)
@@ -64,7 +66,7 @@ class _SquaredRule(PiecewiseLinearRule):
         arrays = jax.lax.map(turn, [value.array for value in inputs[fixed:]])
         return [Value(array, kind) for array, kind in zip(arrays, kinds, strict=True)]
 
-    def linear(self, name: str, equation: Any, inputs: list[Value]) -> list[Value]:
+    def linear(self, name: str, equation: JaxprEqn, inputs: list[Value]) -> list[Value]:
         variable = [value.kind == Kind.LINEAR for value in inputs]
         if name in ("neg", "abs") or (name == "max" and self._is_relu(equation, variable)):
             return [inputs[variable.index(True)]]
@@ -81,12 +83,12 @@ class _SquaredRule(PiecewiseLinearRule):
             return self._apply(equation, inputs)
         raise UndefinedPathNorm(f"the network uses {name!r}, which is neither linear nor ReLU")
 
-    def _is_relu(self, equation: Any, variable: list[bool]) -> bool:
+    def _is_relu(self, equation: JaxprEqn, variable: list[bool]) -> bool:
         """Whether it is the maximum of a variable and the literal 0."""
         others = [v for v, depends in zip(equation.invars, variable, strict=True) if not depends]
         return [v.val for v in others if isinstance(v, Literal) and np.ndim(v.val) == 0] == [0]
 
-    def _apply(self, equation: Any, inputs: list[Value]) -> list[Value]:
+    def _apply(self, equation: JaxprEqn, inputs: list[Value]) -> list[Value]:
         return [Value(array, Kind.LINEAR) for array in self.bind(equation, inputs)]
 
     def _squared(self, inputs: list[Value]) -> list[Value]:
@@ -104,7 +106,7 @@ class _SquaredRule(PiecewiseLinearRule):
 
 def _sums_over_paths(
     apply: Apply, parameters: Arrays, state: Arrays, image: tuple[int, ...]
-) -> jax.Array:
+) -> Float[Array, " inputs"]:
     """Sums over paths times 2 ** exponent, for every exponent of _INPUTS."""
     dtype = jnp.result_type(*jax.tree.leaves(parameters))
     scales = jnp.exp2(jnp.array(_INPUTS, dtype))
@@ -162,7 +164,7 @@ def undefined_path_norm(
 ) -> str:
     """Why a network has no path norm; empty where it has one. Computes nothing."""
 
-    def kinds(arrays: Arrays) -> tuple:
+    def kinds(arrays: Arrays) -> Kinds:
         return tuple((jnp.shape(leaf), jnp.result_type(leaf)) for leaf in jax.tree.leaves(arrays))
 
     structure = jax.tree.structure((parameters, state))
@@ -170,7 +172,9 @@ def undefined_path_norm(
 
 
 @functools.lru_cache(maxsize=64)
-def _reason(apply: Apply, structure: Any, kinds: tuple, image: tuple[int, ...]) -> str:
+def _reason(
+    apply: Apply, structure: jax.tree_util.PyTreeDef, kinds: Kinds, image: tuple[int, ...]
+) -> str:
     leaves = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in kinds]
     parameters, state = jax.tree.unflatten(structure, leaves)
     try:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from rcjax.array_types import Array, Float
 from rcjax.measures.inputs import Apply, Arrays, Batches
 from rcjax.measures.lanczos import largest_eigenvalue_by_calls
 from rcjax.measures.objective import Derivatives, derivatives
@@ -22,11 +23,13 @@ class Landscape:
         self._flat = ravel_pytree(parameters)[0]
         self._zero = jnp.zeros_like(self._flat)
 
-    def _at(self, offset: jax.Array) -> Derivatives:
-        return derivatives(*self._arguments, offset, self._zero)
+    def _at(self, offset: Float[Array, " size"]) -> Derivatives:
+        found: Derivatives = derivatives(*self._arguments, offset, self._zero)
+        return found
 
-    def _curvature(self, direction: jax.Array) -> jax.Array:
-        return derivatives(*self._arguments, self._zero, direction).curvature
+    def _curvature(self, direction: Float[Array, " size"]) -> Float[Array, " size"]:
+        found: Derivatives = derivatives(*self._arguments, self._zero, direction)
+        return found.curvature
 
     def largest_eigenvalue(self, key: jax.Array, iterations: int) -> float:
         """The largest (not the largest in size) eigenvalue of the Hessian, by Lanczos."""

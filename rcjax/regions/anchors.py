@@ -61,7 +61,7 @@ class IndexedAnchors:
     def __init__(self, points: Points | LazyPoints, indices: Int[np.ndarray, "slices anchors"]):
         self.points = points
         self.indices = indices
-        self.shape = (*indices.shape, *points.shape[1:])
+        self.shape: tuple[int, ...] = (*indices.shape, *points.shape[1:])
         wide = isinstance(points, np.ndarray) and is_wide(points.dtype)
         self.dtype = np.dtype(np.float64 if wide else np.float32)
         self.ndim = len(self.shape)
@@ -124,7 +124,7 @@ def refuse_masked(name: str, values: object) -> None:
 def segment_lengths(block: Block) -> Float[np.ndarray, " slices"]:
     """Distance between the two anchors of every segment, in float64."""
     ends = np.asarray(block, np.float64).reshape(len(block), 2, -1)
-    return np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
+    return np.asarray(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1))
 
 
 def read_block(anchors: Anchors, start: int, stop: int, dtype: DTypeLike = np.float32) -> Block:

@@ -69,8 +69,8 @@ def slices_needed(counts: Int[np.ndarray, " n"], half_width: float, level: float
     if len(counts) < 2:
         raise ValueError("one slice tells nothing about the spread; count at least 2")
     values = np.asarray(counts, np.float64)
-    variance = values.var(ddof=1)
-    distance = max(values.max() - values.mean(), values.mean() - values.min())
+    variance = float(values.var(ddof=1))
+    distance = float(max(values.max() - values.mean(), values.mean() - values.min()))
     distance += _unseen_step(values)
 
     def reach(n: int) -> float:

@@ -43,7 +43,7 @@ class NetworkCounts:
     @property
     def mean(self) -> Float[np.ndarray, " networks"]:
         """Mean count over the slices."""
-        return np.mean(self.counts, axis=1)
+        return np.asarray(self.counts.mean(axis=1))
 
     @property
     def standard_error(self) -> Float[np.ndarray, " networks"]:
@@ -204,7 +204,7 @@ class GridOfNetworks:
         total = slices * points
         place = np.arange(-(-total // self._batch) * self._batch).reshape(-1, self._batch)
         place = np.minimum(place, total - 1)
-        labels = _labels(
+        labels: jax.Array = _labels(
             [self.evaluator.spread(leaf) for leaf in leaves], self._arrays, jnp.asarray(anchors),
             (place // points).astype(np.int32), weights[place % points], program=self._program,
         )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from rcjax.array_types import Float, Int
+from rcjax.array_types import ArrayLike, Float, Int
 from rcjax.regions import intervals, result_file, result_tables, result_text
 from rcjax.regions.result_fields import ResultFields
 
@@ -108,20 +108,19 @@ class RegionCounts(ResultFields):
             ]
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Statistics and all fields as numbers, texts and lists, fit for `json.dumps`.
 
         None stands for what the method does not give, and for a number that is not finite.
         """
-        return result_tables.plain(
-            {
-                "slices": len(self),
-                "mean": self.mean,
-                "standard_error": self.standard_error,
-                "median": self.median,
-                **{field.name: getattr(self, field.name) for field in dataclasses.fields(self)},
-            }
-        )
+        statistics = {
+            "slices": len(self),
+            "mean": self.mean,
+            "standard_error": self.standard_error,
+            "median": self.median,
+        }
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: result_tables.plain(value) for name, value in (statistics | fields).items()}
 
     def to_dataframe(self, rows: str = "slices") -> Any:
         """A pandas data frame.
@@ -168,8 +167,7 @@ class RegionCounts(ResultFields):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RegionCounts):
             return NotImplemented
-        shapes: list[Any] = [jax.tree.structure(result) for result in (self, other)]
-        if shapes[0] != shapes[1]:
+        if jax.tree.structure(self) != jax.tree.structure(other):  # type: ignore[operator]
             return False
         return all(map(_same, jax.tree.leaves(self), jax.tree.leaves(other)))
 
@@ -183,7 +181,7 @@ class RegionCounts(ResultFields):
         return result_text.as_html(self)
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: ArrayLike, other: ArrayLike) -> bool:
     one, other = np.asarray(one), np.asarray(other)
     return np.array_equal(one, other, equal_nan=one.dtype.kind == other.dtype.kind == "f")
 

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from rcjax.errors import DamagedError, UserError
 from rcjax.regions.planes import PlaneRegions
 from rcjax.regions.result_fields import ResultFields
 
+Parts = TypeVar("Parts", np.ndarray, list[np.ndarray], list[list[np.ndarray]])
 _FORMAT = "rcjax.RegionCounts"
 _VERSION = 1
 _ZIP = b"PK"
@@ -31,7 +32,7 @@ def write(path: str | os.PathLike[str], result: ResultFields) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    header: dict[str, Any] = {"format": _FORMAT, "version": _VERSION}
+    header: dict[str, object] = {"format": _FORMAT, "version": _VERSION}
     arrays: dict[str, np.ndarray] = {}
     for field in dataclasses.fields(result):
         value = getattr(result, field.name)
@@ -126,7 +127,7 @@ def _fields(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, 
     return fields
 
 
-def _joined(name: str, parts: Iterable[Any]) -> dict[str, np.ndarray]:
+def _joined(name: str, parts: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
     parts = [np.asarray(part) for part in parts]
     sizes = np.array([len(part) for part in parts], np.int64)
     return {name: np.concatenate(parts), f"{name}.sizes": sizes}
@@ -136,7 +137,7 @@ def _parted(arrays: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
     return _cut(arrays[name], arrays[f"{name}.sizes"])
 
 
-def _cut(items: Any, sizes: np.ndarray) -> list[Any]:
+def _cut(items: Parts, sizes: np.ndarray) -> list[Parts]:
     ends = np.cumsum(sizes)
     if len(sizes) == 0 or (sizes < 0).any() or ends[-1] != len(items):
         raise ValueError("sizes do not add up")

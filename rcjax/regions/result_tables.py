@@ -2,12 +2,14 @@
 
 import importlib
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from rcjax.errors import UserError
 from rcjax.regions.result_fields import ResultFields
+
+Columns: TypeAlias = dict[str, np.ndarray]
 
 # Fields with one value a slice.
 _PER_SLICE = (
@@ -15,7 +17,7 @@ _PER_SLICE = (
 )  # fmt: skip
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """Numbers, texts and lists in place of arrays and tuples; None in place of what is not finite.
 
     Example:
@@ -33,16 +35,16 @@ def plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def slice_columns(result: ResultFields) -> dict[str, Any]:
+def slice_columns(result: ResultFields) -> Columns:
     """A row for each slice: its number, its count, and what else is known of it."""
-    columns: dict[str, Any] = {"slice": np.arange(len(result.counts)), "count": result.counts}
+    columns: Columns = {"slice": np.arange(len(result.counts)), "count": result.counts}
     for name in _PER_SLICE:
         if getattr(result, name) is not None:
             columns[{"lengths": "length"}.get(name, name)] = getattr(result, name)
     return columns
 
 
-def region_columns(result: ResultFields) -> dict[str, Any]:
+def region_columns(result: ResultFields) -> Columns:
     """A row for each region of all slices.
 
     Raises:
@@ -69,7 +71,7 @@ def region_columns(result: ResultFields) -> dict[str, Any]:
     }
 
 
-def _regions_of_planes(result: ResultFields) -> dict[str, Any]:
+def _regions_of_planes(result: ResultFields) -> Columns:
     planes = result.plane_regions or ()
     names = {"label": "labels", "area": "areas", "share": "shares", "perimeter": "perimeters"}
     return {
@@ -81,14 +83,14 @@ def _regions_of_planes(result: ResultFields) -> dict[str, Any]:
     }
 
 
-def _numbered(sizes: list[int]) -> dict[str, Any]:
+def _numbered(sizes: list[int]) -> Columns:
     return {
         "slice": np.repeat(np.arange(len(sizes)), sizes),
         "region": np.concatenate([np.arange(size) for size in sizes]),
     }
 
 
-def data_frame(columns: dict[str, Any]) -> Any:
+def data_frame(columns: Columns) -> Any:
     """A pandas data frame of columns.
 
     Raises:

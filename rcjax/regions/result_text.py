@@ -3,7 +3,7 @@
 import html
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -101,7 +101,9 @@ def _cautions(result: ResultFields) -> list[str]:
     return texts
 
 
-def _where(values: Any, wanted: Callable[[Any], Any] = np.asarray) -> int:
+def _where(
+    values: np.ndarray | None, wanted: Callable[[np.ndarray], np.ndarray] = np.asarray
+) -> int:
     return 0 if values is None else int(np.count_nonzero(wanted(np.asarray(values))))
 
 

@@ -202,13 +202,12 @@ class CompiledCounter:
         sizes = self.sizes
         program, arrays = self.evaluator.program_for(sizes.batch)
         anchors = self.evaluator.spread(_pad(part, shares, self.slices_per_device))
-        return jax.block_until_ready(
-            _count(
-                arrays, anchors, self.evaluator.spread(shares), weights, coarse, refining,
-                program=program, sizes=sizes, locate=self.options.locate,
-                mesh=self.evaluator.mesh,
-            )
+        found = _count(
+            arrays, anchors, self.evaluator.spread(shares), weights, coarse, refining,
+            program=program, sizes=sizes, locate=self.options.locate, mesh=self.evaluator.mesh,
         )  # fmt: skip
+        jax.block_until_ready(found)
+        return found
 
 
 def _pad(part: Block, shares: np.ndarray, slices: int) -> Block:
@@ -260,7 +259,8 @@ def _count(
             found = count_block(
                 evaluate, jnp.asarray(coarse), share[0], options, sizes=sizes, locate=locate
             )
-        return jax.tree.map(lambda value: value[None], found)
+        of_device: Found = jax.tree.map(lambda value: value[None], found)
+        return of_device
 
     here, everywhere = PartitionSpec(mesh.axis_names[0]), PartitionSpec()
     if mesh.size > 1:

@@ -95,10 +95,11 @@ def of_class(values: Values, label: Values) -> Values:
     """values[..., label[i], i]: one class of values [..., classes, intervals]."""
     if namespace(values) is np:
         index = label * values.shape[-1] + np.arange(values.shape[-1])
-        return values.reshape(*values.shape[:-2], -1).take(index, axis=-1)
+        chosen: Values = values.reshape(*values.shape[:-2], -1).take(index, axis=-1)
+        return chosen
     # A sum over the one class: a gather takes longer to compile and no less to run.
     classes = np.arange(values.shape[-2], dtype=np.int32)[:, None]
-    chosen: Values = namespace(values).where(classes == label, values, 0).sum(axis=-2)
+    chosen = namespace(values).where(classes == label, values, 0).sum(axis=-2)
     return chosen
 
 
@@ -106,8 +107,9 @@ def total(weights: Values, values: Values) -> Values:
     """Sums [classes, intervals] of values [n, classes, intervals] by weights [n, intervals]."""
     if namespace(values) is np:
         sums: Values = np.einsum("kn,kcn->cn", weights, values)
-        return sums
-    return (weights[:, None] * values).sum(axis=0)
+    else:
+        sums = (weights[:, None] * values).sum(axis=0)
+    return sums
 
 
 def mixed(matrix: Values, values: Values) -> Values:
@@ -127,16 +129,18 @@ def bends(intervals: Intervals[Values]) -> tuple[Values, Values]:
 def cubic(u: Values, left: Values, right: Values, bend_left: Values, bend_right: Values) -> Values:
     """The interpolation at the places u."""
     bend = (1 - u) * bend_left + u * bend_right
-    return (1 - u) * left + u * right - u * (1 - u) * bend
+    margins: Values = (1 - u) * left + u * right - u * (1 - u) * bend
+    return margins
 
 
 def roughness(intervals: Intervals[Values], top: Values | None = None) -> Values:
     """Error scale [classes, intervals] of the margins; with `top`, of another class's margins."""
     xp = namespace(intervals.jumps)
-    jumps = intervals.jumps
+    jumps: Values = intervals.jumps
     if top is not None:
         jumps = jumps - of_class(jumps, top)[:, None]
-    return total(intervals.weights, xp.abs(jumps))
+    sizes: Values = xp.abs(jumps)
+    return total(intervals.weights, sizes)
 
 
 def crossing(left: Values, right: Values, bend_left: Values, bend_right: Values) -> Values:

@@ -94,7 +94,8 @@ def _count_networks(
                 counts = _regions(found.pool, found.used, len(anchors))
             return counts, found.used, found.valid, found.unfinished
 
-        return jax.lax.map(one, leaves)
+        found: tuple[jax.Array, ...] = jax.lax.map(one, leaves)
+        return found
 
     if mesh.size > 1:
         here, everywhere = PartitionSpec(mesh.axis_names[0]), PartitionSpec()

@@ -74,10 +74,10 @@ def _steps(points: Points, left: np.ndarray, safety: float, locate: bool) -> np.
     place = np.empty(len(left), np.float32)
     place[~differ] = between_equal_labels(_some(intervals, ~differ), safety)
     if not differ.any():
-        return place * width
+        return np.asarray(place * width)
     intervals, first, second = _some(intervals, differ), first[differ], second[differ]
     place[differ], meeting = between_two_labels(intervals, first, second, safety)
-    inside = place * width
+    inside = np.asarray(place * width)
     if locate:
         nearer = towards_crossing(intervals, second, meeting, width[differ], safety)
         inside[differ] = np.where(np.isnan(inside[differ]), nearer, inside[differ])

@@ -61,4 +61,4 @@ def nature_of(scores: np.ndarray) -> Nature:
 
 def _finite(scores: np.ndarray) -> np.ndarray:
     largest = np.finfo(np.float32).max / 4
-    return np.clip(scores, -largest, largest)
+    return np.asarray(np.clip(scores, -largest, largest))

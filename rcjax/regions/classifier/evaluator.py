@@ -180,7 +180,8 @@ class Evaluator:
     def _place(self, value: ArrayLike, *, everywhere: bool) -> jax.Array:
         if np.dtype(value.dtype) == np.float64:
             value = value.astype(np.float32)
-        return jax.device_put(value, self._everywhere if everywhere else self._split)
+        placed: jax.Array = jax.device_put(value, self._everywhere if everywhere else self._split)
+        return placed
 
     def spread(self, values: ArrayLike) -> jax.Array:
         """Rows shared out evenly among the devices."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from rcjax.errors import UserError
 from rcjax.regions.anchors import is_wide
@@ -17,8 +18,9 @@ from rcjax.regions.classifier.held import (
     refuse_training_mode,
     refuse_unbound,
 )
-from rcjax.regions.classifier.labels import LabelNumbering
+from rcjax.regions.classifier.labels import Label, LabelNumbering
 from rcjax.regions.classifier.outputs import check_output_shape, is_out_of_memory
+from rcjax.regions.types import Predict
 
 
 class OnHost:
@@ -33,11 +35,11 @@ class OnHost:
 
     def __init__(
         self,
-        predict: Callable[[np.ndarray], Any],
+        predict: Callable[[np.ndarray], object],
         batch_size: int | None,
         name: str,
-        points_dtype: Any = None,
-        classes: Any = None,
+        points_dtype: DTypeLike | None = None,
+        classes: np.ndarray | None = None,
     ):
         self.predict = predict
         self.batch_size = batch_size
@@ -74,7 +76,7 @@ class OnHost:
             return output.astype(wanted, copy=False)
         return self._numbering.codes(output)
 
-    def _answer(self, points: np.ndarray) -> Any:
+    def _answer(self, points: np.ndarray) -> object:
         """What `predict` returns; if it takes batches of one size alone, batches are filled up."""
         missing = (self.batch_size or 0) - len(points)
         if missing > 0 and self._one_size:
@@ -92,7 +94,7 @@ class OnHost:
                     return answer
             raise ValueError(self._failure(error, points)) from error
 
-    def _filled(self, points: np.ndarray, missing: int) -> Any:
+    def _filled(self, points: np.ndarray, missing: int) -> object:
         filled = np.concatenate([points, np.repeat(points[-1:], missing, axis=0)])
         return _as_array(self.predict(np.asarray(filled, self.points_dtype)))[: len(points)]
 
@@ -110,7 +112,7 @@ class OnHost:
         return OnHost(self.predict, batch_size, self.name, self.points_dtype, self._classes)
 
     @property
-    def label_names(self) -> dict[int, Any] | None:
+    def label_names(self) -> dict[int, Label] | None:
         """{label in the result: label that `predict` returned} where they differ; else None."""
         return dict(self._numbering.names) or None
 
@@ -166,8 +168,12 @@ def on_host(predict: Any, *, batch_size: int | None = None) -> OnHost:
     refuse_unbound(predict)
     if is_torch_module(predict):
         wide = _floating_example(predict).dtype.itemsize > 4
-        dtype = np.float64 if wide else np.float32
-        return OnHost(functools.partial(_torch_output, predict), batch_size, name, dtype)
+        return OnHost(
+            functools.partial(_torch_output, predict),
+            batch_size,
+            name,
+            np.float64 if wide else np.float32,
+        )
     if hasattr(predict, "predict"):
         return _estimator(predict, batch_size, name)
     if callable(predict):
@@ -183,7 +189,7 @@ def _estimator(estimator: Any, batch_size: int | None, name: str) -> OnHost:
     columns = getattr(estimator, "feature_names_in_", None)
     frame = columns is not None and importlib.util.find_spec("pandas") is not None
 
-    def labels(points: np.ndarray) -> Any:
+    def labels(points: np.ndarray) -> np.ndarray:
         if frame:
             # Not imported by name: the core needs JAX and numpy alone.
             pandas = importlib.import_module("pandas")
@@ -209,7 +215,7 @@ def _estimator(estimator: Any, batch_size: int | None, name: str) -> OnHost:
     return OnHost(labels, batch_size, name, _fitted_dtype(estimator), known)
 
 
-def points_dtype(predict: Any, anchors_dtype: Any) -> np.dtype:
+def points_dtype(predict: Predict, anchors_dtype: np.dtype) -> np.dtype:
     """The floating dtype in which a classifier's points are interpolated and handed over.
 
     JAX functions are compiled for float32. A classifier on the host gets the precision in which it
@@ -222,13 +228,13 @@ def points_dtype(predict: Any, anchors_dtype: Any) -> np.dtype:
     return np.dtype(np.float64 if is_wide(anchors_dtype) else np.float32)
 
 
-def is_keras(model: Any) -> bool:
+def is_keras(model: object) -> bool:
     """Whether `predict` of a model gives scores, as that of Keras does."""
     packages = {kind.__module__.partition(".")[0] for kind in type(model).__mro__}
     return bool(packages & {"keras", "tf_keras"})
 
 
-def _fitted_dtype(estimator: Any) -> Any:
+def _fitted_dtype(estimator: object) -> DTypeLike | None:
     """The floating dtype of an estimator's fitted arrays; None where `estimator` is none.
 
     Some estimators refuse points of another precision than they were fitted in.
@@ -241,10 +247,10 @@ def _fitted_dtype(estimator: Any) -> Any:
     return np.float32 if found and max(found) <= 4 else np.float64
 
 
-def _arrays_in(value: Any, depth: int) -> list[np.ndarray]:
+def _arrays_in(value: object, depth: int) -> list[np.ndarray]:
     if isinstance(value, np.ndarray):
         return [value]
-    parts: list[Any] = []
+    parts: list[object] = []
     if depth and isinstance(value, list | tuple):
         parts = list(value)[:50]
     elif depth and isinstance(value, Mapping):
@@ -254,7 +260,7 @@ def _arrays_in(value: Any, depth: int) -> list[np.ndarray]:
     return [array for part in parts for array in _arrays_in(part, depth - 1)]
 
 
-def _as_array(output: Any) -> np.ndarray:
+def _as_array(output: object) -> np.ndarray:
     """What a classifier returned, as one array."""
     if isinstance(output, np.ma.MaskedArray) and np.ma.getmaskarray(output).any():
         masked = int(np.ma.getmaskarray(output).sum())
@@ -285,7 +291,7 @@ def _torch_array(tensor: Any) -> np.ndarray:
     torch = sys.modules["torch"]
     if tensor.dtype in (torch.float16, torch.bfloat16):
         tensor = tensor.float()
-    return tensor.detach().cpu().numpy()
+    return np.asarray(tensor.detach().cpu())
 
 
 def _floating_example(module: Any) -> Any:

@@ -50,7 +50,8 @@ class LabelNumbering:
             return labels.astype(np.int32)
         values, inverse = _distinct(labels)
         with self._lock:
-            return np.asarray([self._code(value, kind) for value in values], np.int32)[inverse]
+            codes = np.asarray([self._code(value, kind) for value in values], np.int32)
+        return np.asarray(codes[inverse])
 
     def _code(self, label: Label, kind: str) -> int:
         if kind == "numbers" and _SMALLEST <= label <= _LARGEST:
@@ -168,7 +169,7 @@ def _distinct(labels: np.ndarray) -> tuple[list[Label], np.ndarray]:
 
 
 def _hashable(labels: np.ndarray) -> list[Label]:
-    values = labels.tolist()
+    values: list[Label] = labels.tolist()
     for value in values:
         try:
             hash(value)

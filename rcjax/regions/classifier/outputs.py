@@ -60,7 +60,8 @@ def labels_of(output: Values) -> Values:
     if output.ndim == 1:
         return _narrowed(output, xp)
     best = xp.argmax(output, axis=1).astype(np.int32)
-    return xp.where(xp.isnan(output).any(axis=1), np.int32(INVALID_LABEL), best)
+    labels: Values = xp.where(xp.isnan(output).any(axis=1), np.int32(INVALID_LABEL), best)
+    return labels
 
 
 def _narrowed(labels: Values, xp: ModuleType) -> Values:
@@ -74,14 +75,16 @@ def _narrowed(labels: Values, xp: ModuleType) -> Values:
         marked = marked | (narrowed.astype(labels.dtype) != labels)
     if kind.kind == "u":
         marked = marked | (narrowed < 0)
-    return xp.where(marked, np.int32(OVERFLOWING_LABEL), narrowed)
+    told: Values = xp.where(marked, np.int32(OVERFLOWING_LABEL), narrowed)
+    return told
 
 
 def margins_of(scores: Values) -> Values:
     """Largest minus second largest score, [n]."""
     xp = jnp if isinstance(scores, jax.Array) else np
-    ordered = xp.sort(scores, axis=1)
-    return ordered[:, -1] - ordered[:, -2]
+    ordered: Values = xp.sort(scores, axis=1)
+    margins: Values = ordered[:, -1] - ordered[:, -2]
+    return margins
 
 
 def refuse_invalid(labels: np.ndarray) -> None:

@@ -126,8 +126,7 @@ def _batch_last(array: Shaped[Array, " batch *grid"]) -> Shaped[Array, "*grid ba
     In two steps, the first of which moves whole rows: on a CPU several times faster than one.
     """
     *rows, row_length = array.shape[1:]
-    # JAX gives the barrier no types.
-    by_row = lax.optimization_barrier(jnp.moveaxis(array, 0, -2))  # type: ignore[no-untyped-call]
+    by_row = lax.optimization_barrier(jnp.moveaxis(array, 0, -2))
     by_row = by_row.reshape(-1, array.shape[0], row_length)
     turned: jax.Array = lax.map(jnp.transpose, by_row)
     return turned.reshape(*rows, row_length, array.shape[0])

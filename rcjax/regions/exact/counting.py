@@ -107,11 +107,10 @@ def count_exact(
         >>> int(result.counts[0]), int(result.linear_regions[0]), result.boundaries[0].tolist()
         (3, 2, [0.25, 0.75])
     """
-    rounding = RESOLUTIONS[precision].rounding
     searches, regions, linear, active = [], [], [], []
     for pieces, searched in _analyse(predict, anchors, budget, batch_size, progress, precision):
         searches.append(searched)
-        regions += [label_regions(piece, rounding) for piece in pieces]
+        regions += [label_regions(piece, RESOLUTIONS[precision].rounding) for piece in pieces]
         linear += [1 + int(piece.bends.sum()) for piece in pieces]
         active += [1 + len(piece.breakpoints) for piece in pieces]
     return ExactResult(
@@ -123,7 +122,7 @@ def count_exact(
         evaluations=np.concatenate([s.evaluations for s in searches]).astype(np.int32),
         complete=np.concatenate([s.complete for s in searches]),
         crowded=np.concatenate([s.crowded for s in searches]).astype(np.int32),
-        resolution=rounding,
+        resolution=RESOLUTIONS[precision].rounding,
     )
 
 

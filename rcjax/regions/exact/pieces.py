@@ -54,13 +54,14 @@ def assemble(points: SegmentPoints, rounding: float, same_line: float) -> Segmen
 
 
 def _extrapolate(points: SegmentPoints, positions: np.ndarray) -> np.ndarray:
-    return points.scores + points.slopes * (positions - points.positions)[:, None]
+    steps = positions - points.positions
+    return np.asarray(points.scores + points.slopes * steps[:, None])
 
 
 def _differ(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
     seen = np.where((a > MASKED) & (b > MASKED), np.maximum(np.abs(a), np.abs(b)), 0)
     scale = seen.max(axis=1, initial=0)
-    return np.abs(a - b).max(axis=1, initial=0) > tolerance * scale
+    return np.asarray(np.abs(a - b).max(axis=1, initial=0) > tolerance * scale)
 
 
 def _without_noise(points: SegmentPoints, rounding: float) -> SegmentPoints:

@@ -137,7 +137,7 @@ def _judge(mesh: Mesh, triangles: np.ndarray, safety: float) -> np.ndarray:
 def _links(corners: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Edges int64 [links, 2] of triangles between vertices of equal label."""
     edges = corners[:, _EDGES].reshape(-1, 2)
-    return edges[labels[edges[:, 0]] == labels[edges[:, 1]]]
+    return np.compress(labels[edges[:, 0]] == labels[edges[:, 1]], edges, axis=0)
 
 
 def _diagonals(mesh: Mesh) -> np.ndarray:

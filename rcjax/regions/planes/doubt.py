@@ -35,7 +35,7 @@ def _inner_points(parts: int) -> np.ndarray:
     """Barycentric coordinates [points, 3] of a triangular lattice without the three corners."""
     lattice = [(i, j, parts - i - j) for i in range(parts + 1) for j in range(parts + 1 - i)]
     points = np.array(lattice, np.float32) / parts
-    return points[points.max(axis=1) < 1]
+    return np.compress(points.max(axis=1) < 1, points, axis=0)
 
 
 _PLACES = _inner_points(4)
@@ -61,13 +61,13 @@ def _rescaled_bulges(mesh: Mesh, triangles: np.ndarray) -> np.ndarray:
     reach = mesh.reach[around]
     size = 2.0 ** (-mesh.level[triangles, None] / 2)
     ratio = np.where(reach > 0, size / np.where(reach > 0, reach, 1), 0) ** _EXPONENT
-    return mesh.bulge[around] * ratio.astype(np.float32)[:, :, None]
+    return np.asarray(mesh.bulge[around] * ratio.astype(np.float32)[:, :, None])
 
 
 def _roughness(bulges: np.ndarray, top: np.ndarray) -> np.ndarray:
     """Error scale [n, classes] of the margins of the class `top` [n] over every class."""
     of_top = np.take_along_axis(bulges, top[:, None, None], axis=2)
-    return np.abs(of_top - bulges).max(axis=1)
+    return np.asarray(np.abs(of_top - bulges).max(axis=1))
 
 
 def _another_class_inside(
@@ -84,7 +84,7 @@ def _another_class_inside(
             lead = np.maximum(lead, margin)
         least = np.minimum(least, lead)
     np.put_along_axis(least, labels, np.inf, axis=1)
-    return least.min(axis=1) < 0
+    return np.asarray(least.min(axis=1) < 0)
 
 
 def _edges_in_doubt(labels: np.ndarray, values: np.ndarray, rough: list[np.ndarray]) -> np.ndarray:

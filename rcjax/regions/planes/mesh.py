@@ -59,12 +59,12 @@ class Mesh:
     @property
     def slice_of_vertex(self) -> np.ndarray:
         """int64 [vertices]."""
-        return self.keys // self._side**2
+        return np.asarray(self.keys // self._side**2)
 
     @property
     def slice_of_triangle(self) -> np.ndarray:
         """int64 [triangles]."""
-        return self.slice_of_vertex[self.corners[:, 0]]
+        return np.asarray(self.slice_of_vertex[self.corners[:, 0]])
 
     def find(self, keys: np.ndarray) -> np.ndarray:
         """The vertices with these keys, -1 where there is none."""

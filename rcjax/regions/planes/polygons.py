@@ -53,7 +53,7 @@ def crossed(values: np.ndarray, slopes: np.ndarray) -> np.ndarray:
         slopes: [lines, 2], its gradient.
     """
     least = NARROWEST * np.hypot(slopes[:, 0], slopes[:, 1])
-    return (values.min(axis=1) < -least) & (values.max(axis=1) > least)
+    return np.asarray((values.min(axis=1) < -least) & (values.max(axis=1) > least))
 
 
 def cut(polygon: Polygon, values: np.ndarray, least: float, number: int) -> tuple[Polygon, Polygon]:

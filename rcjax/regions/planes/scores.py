@@ -58,4 +58,4 @@ class PlaneScores:
             scores = np.array(scores)
             scores[logarithmic] = np.log(np.maximum(scores[logarithmic], smallest))
         # Infinite scores keep their order; differences of the clipped ones stay finite.
-        return np.clip(scores, -_LARGEST_SCORE, _LARGEST_SCORE).astype(np.float32, copy=False)
+        return np.asarray(np.clip(scores, -_LARGEST_SCORE, _LARGEST_SCORE), np.float32)

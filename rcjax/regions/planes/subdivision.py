@@ -111,7 +111,7 @@ def _cut_by_layers(
 
 def _values(polygon: Polygon, place: np.ndarray, piece: Piece, lines: np.ndarray) -> np.ndarray:
     steps = polygon.vertices - place
-    return piece.distances[lines, None] + piece.rates[lines] @ steps.T
+    return np.asarray(piece.distances[lines, None] + piece.rates[lines] @ steps.T)
 
 
 def _crossing(polygon: Polygon, place: np.ndarray, piece: Piece, lines: np.ndarray) -> np.ndarray:
