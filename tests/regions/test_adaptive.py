@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rcjax.regions.adaptive.counting import count_adaptive
+from rcjax.regions.adaptive import AdaptiveOptions, counting
+
+
+def count_adaptive(evaluate, num_slices, *, has_scores, points=8193, **options):
+    """The count of the host's loop; from 64 intervals where there are labels alone."""
+    options = ({} if has_scores else {"initial_intervals": 64}) | options
+    kind = "continuous" if has_scores else "labels"
+    return counting.count_adaptive(evaluate, num_slices, AdaptiveOptions(points, **options), kind)
 
 
 def dense(evaluate, num_slices, points):
@@ -71,7 +78,7 @@ def test_known_counts(functions, count):
     evaluate = of_position(*functions)
     assert dense_counts(evaluate, 1, 8193) == [count]
     for locate in (False, True):
-        result = count_adaptive(evaluate, 1, has_scores=True, locate_boundaries=locate)
+        result = count_adaptive(evaluate, 1, has_scores=True, locate=locate)
         assert result.counts.tolist() == [count]
         assert result.evaluations[0] <= 150
 
@@ -142,9 +149,7 @@ def test_evaluations_are_the_distinct_grid_points_asked_for(has_scores):
     evaluate, asked = recorded(
         scores if has_scores else lambda index, x: scores(index, x).argmax(axis=1)
     )
-    result = count_adaptive(
-        evaluate, 50, points=1000, has_scores=has_scores, locate_boundaries=True
-    )
+    result = count_adaptive(evaluate, 50, points=1000, has_scores=has_scores, locate=True)
     assert len(set(asked)) == len(asked) == result.evaluations.sum()
     assert {x for _, x in asked} <= set(np.linspace(0, 1, 1000).tolist())
     index = np.array([s for s, _ in asked])
@@ -157,9 +162,7 @@ def test_located_boundaries_are_those_of_the_dense_grid(has_scores):
     scores = random_walks(3, 60, 4, 10, smooth=True)
     evaluate = scores if has_scores else lambda index, x: scores(index, x).argmax(axis=1)
     labels = dense(evaluate, 60, points)
-    result = count_adaptive(
-        evaluate, 60, points=points, has_scores=has_scores, locate_boundaries=True
-    )
+    result = count_adaptive(evaluate, 60, points=points, has_scores=has_scores, locate=True)
     agrees = result.counts == dense_counts(evaluate, 60, points)
     assert agrees.mean() > 0.9
     for s in np.flatnonzero(agrees):
@@ -288,16 +291,10 @@ def test_trained_networks(activation):
     assert result.evaluations.mean() < 45
 
 
-def test_no_segments_and_progress():
+def test_no_segments():
     nothing = count_adaptive(lambda index, x: np.zeros((len(index), 2)), 0, has_scores=True)
     assert nothing.counts.shape == nothing.evaluations.shape == (0,)
     assert nothing.boundaries == []
-    rounds = []
-    evaluate = random_walks(6, 30, 4, 8, smooth=True)
-    result = count_adaptive(
-        evaluate, 30, has_scores=True, on_round=lambda done, new: rounds.append((done, new))
-    )
-    assert sum(new for _, new in rounds) == result.evaluations.sum()
 
 
 def test_infinite_scores_keep_their_order():
@@ -323,11 +320,6 @@ def test_the_count_does_not_depend_on_the_scale_of_the_scores(scale):
 @pytest.mark.parametrize(
     ("evaluate", "arguments", "message"),
     [
-        (None, {"points": 1}, "at least 2 points"),
-        (None, {"num_slices": -1}, "must not be negative"),
-        (None, {"initial_intervals": 0}, "initial_intervals must be at least 1"),
-        (None, {"safety": 0.0}, "safety must be a positive number"),
-        (None, {"safety": float("nan")}, "safety must be a positive number"),
         (lambda i, x: np.full((len(i), 2), np.nan), {}, "NaN for 33 of 33 points"),
         (lambda i, x: np.zeros(len(i)), {}, r"shape \[points, classes\].*got shape \(33,\)"),
         (lambda i, x: np.zeros((3, 2)), {}, r"for 33 points, got shape \(3, 2\)"),

@@ -38,18 +38,10 @@ class HostCounter:
     def count(self, block: Block) -> AdaptiveResult:
         """Counts the segments [slices, 2, *features] of a block."""
         self.evaluator.load(block)
-        has_scores = self.evaluator.classes is not None
         if self.kind is None:
+            has_scores = self.evaluator.classes is not None
             self.kind = self._probe(len(block)) if has_scores else "labels"
-        return count_adaptive(
-            self._evaluate,
-            len(block),
-            points=self.options.points,
-            has_scores=has_scores,
-            locate_boundaries=self.options.locate,
-            initial_intervals=self.options.intervals(self.kind),
-            safety=self.options.safety,
-        )
+        return count_adaptive(self._evaluate, len(block), self.options, self.kind)
 
     def _probe(self, slices: int) -> ScoreKind:
         intervals = self.options.intervals("continuous")

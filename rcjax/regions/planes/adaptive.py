@@ -15,7 +15,6 @@ grid), and where it depends on whether diagonal neighbours of the finest grid ar
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -54,7 +53,6 @@ def count_planes(
     whole_square: bool = False,
     budget: int = PLANE_BUDGET,
     safety: float = PLANE_SAFETY,
-    on_round: Callable[[], None] | None = None,
 ) -> PlaneCounts:
     """Counts the regions of planes as a grid of `steps + 1` points per axis would.
 
@@ -67,7 +65,6 @@ def count_planes(
             diagonal.
         budget: evaluations of a plane after which its mesh is left as it is.
         safety: factor on the estimated interpolation error, above 0.
-        on_round: called after every round.
 
     Returns:
         the counts; those of a plane do not depend on the planes it is counted with.
@@ -81,7 +78,7 @@ def count_planes(
         >>> int(count_planes(disc, 1).counts[0])
         2
     """
-    mesh, ended = _refined(scores, slices, steps, whole_square, budget, safety, on_round)
+    mesh, ended = _refined(scores, slices, steps, whole_square, budget, safety)
     finest = np.flatnonzero(mesh.level == mesh.deepest)
     unsettled = np.zeros(len(mesh.corners), bool)
     unsettled[finest[_judge(mesh, finest, safety)]] = True
@@ -101,7 +98,6 @@ def _refined(
     whole_square: bool,
     budget: int,
     safety: float,
-    on_round: Callable[[], None] | None,
 ) -> tuple[Mesh, np.ndarray]:
     """The final mesh, and bool [slices] where the budget ended its refinement."""
     mesh = Mesh(scores, slices, steps, whole_square)
@@ -117,8 +113,6 @@ def _refined(
         ended[mesh.slice_of_triangle[wanted[stopped]]] = True
         chosen = np.zeros(len(mesh.corners), bool)
         chosen[wanted[~stopped]] = True
-        if on_round is not None:
-            on_round()
         if not chosen.any():
             return mesh, ended
         new = mesh.refine(chosen)
