@@ -9,13 +9,19 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
-from rcjax.array_types import ArrayLike
 from rcjax.regions import simplex
 from rcjax.regions.adaptive.options import AdaptiveOptions
 from rcjax.regions.adaptive.points import coarse_grid
 from rcjax.regions.adaptive.pool import LABEL
 from rcjax.regions.adaptive.result import AdaptiveResult, concatenate, from_links
-from rcjax.regions.adaptive.rounds import Found, Refining, Sizes, count_block
+from rcjax.regions.adaptive.rounds import (
+    Found,
+    OnDevices,
+    Refining,
+    Sizes,
+    count_block,
+    evaluate_by,
+)
 from rcjax.regions.adaptive.score_kind import (
     PROBED_SLICES,
     Nature,
@@ -23,16 +29,8 @@ from rcjax.regions.adaptive.score_kind import (
     nature_of,
     places,
 )
-from rcjax.regions.classifier import (
-    INVALID_LABEL,
-    Evaluator,
-    Handle,
-    compiled,
-    interpolate,
-    labels_of,
-    refuse_invalid,
-)
-from rcjax.regions.types import Arrays, Block
+from rcjax.regions.classifier import Evaluator, Handle, compiled, refuse_invalid
+from rcjax.regions.types import Block
 
 # Points that a segment has room for on average, many times what a network takes.
 ROOM_PER_SLICE = 64
@@ -201,10 +199,12 @@ class CompiledCounter:
         """What is found on each device, on the devices."""
         sizes = self.sizes
         program, arrays = self.evaluator.program_for(sizes.batch)
-        anchors = self.evaluator.spread(_pad(part, shares, self.slices_per_device))
+        anchors = _pad(part, shares, self.slices_per_device)
+        spread = self.evaluator.spread
+        block = OnDevices(arrays, spread(anchors), spread(shares), weights, coarse, refining)
         found = _count(
-            arrays, anchors, self.evaluator.spread(shares), weights, coarse, refining,
-            program=program, sizes=sizes, locate=self.options.locate, mesh=self.evaluator.mesh,
+            block, program=program, sizes=sizes, locate=self.options.locate,
+            mesh=self.evaluator.mesh,
         )  # fmt: skip
         jax.block_until_ready(found)
         return found
@@ -223,52 +223,19 @@ def _pad(part: Block, shares: np.ndarray, slices: int) -> Block:
 
 
 @compiled("program", "sizes", "locate", "mesh")
-def _count(
-    arrays: Arrays,
-    anchors: jax.Array,
-    shares: jax.Array,
-    weights: ArrayLike,
-    coarse: ArrayLike,
-    options: Refining,
-    *,
-    program: Handle,
-    sizes: Sizes,
-    locate: bool,
-    mesh: Mesh,
-) -> Found:
-    def on_device(
-        arrays: Arrays,
-        anchors: jax.Array,
-        share: jax.Array,
-        weights: ArrayLike,
-        coarse: ArrayLike,
-        options: Refining,
-    ) -> Found:
-        def evaluate(
-            slice_index: jax.Array, position: jax.Array
-        ) -> tuple[jax.Array, jax.Array, jax.Array]:
-            output = program(
-                arrays, interpolate(anchors, slice_index, jnp.asarray(weights)[position])
-            )
-            label = labels_of(output)
-            scores = output if output.ndim == 2 else jnp.zeros((len(label), 0), jnp.float32)
-            return label, scores, label != INVALID_LABEL
-
-        # How strictly JAX is told to promote is about the code of the caller.
-        with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
-            found = count_block(
-                evaluate, jnp.asarray(coarse), share[0], options, sizes=sizes, locate=locate
-            )
+def _count(block: OnDevices, *, program: Handle, sizes: Sizes, locate: bool, mesh: Mesh) -> Found:
+    def on_device(block: OnDevices) -> Found:
+        evaluate = evaluate_by(functools.partial(program, block.arrays), block)
+        found = count_block(
+            evaluate, block.coarse, block.shares[0], block.options, sizes=sizes, locate=locate
+        )
         of_device: Found = jax.tree.map(lambda value: value[None], found)
         return of_device
 
     here, everywhere = PartitionSpec(mesh.axis_names[0]), PartitionSpec()
     if mesh.size > 1:
+        parts = OnDevices._make([everywhere, here, here, *[everywhere] * 3])
         on_device = jax.shard_map(
-            on_device,
-            mesh=mesh,
-            in_specs=(everywhere, here, here, everywhere, everywhere, everywhere),
-            out_specs=here,
-            check_vma=False,
+            on_device, mesh=mesh, in_specs=(parts,), out_specs=here, check_vma=False
         )
-    return on_device(arrays, anchors, shares, weights, coarse, options)
+    return on_device(block)

@@ -15,8 +15,8 @@ from jax.sharding import Mesh, PartitionSpec
 
 from rcjax.regions.adaptive.compiled import CompiledCounter
 from rcjax.regions.adaptive.pool import AFTER, LABEL, SEGMENT, Pool
-from rcjax.regions.adaptive.rounds import Refining, Sizes, count_block
-from rcjax.regions.classifier import INVALID_LABEL, Program, interpolate, labels_of
+from rcjax.regions.adaptive.rounds import OnDevices, Sizes, count_block, evaluate_by
+from rcjax.regions.classifier import Program
 from rcjax.regions.types import Arrays, Block
 
 
@@ -43,9 +43,10 @@ def count_networks(
     evaluator = counter.evaluator
     padded = np.zeros((counter.slices_per_device, *block.shape[1:]), np.float32)
     padded[: len(block)] = block
+    slices = np.array([len(block)], np.int32)
     counts, used, valid, unfinished = _count_networks(
-        [evaluator.spread(leaf) for leaf in leaves], arrays, padded, np.int32(len(block)),
-        counter.weights, counter.coarse, counter.refining,
+        [evaluator.spread(leaf) for leaf in leaves],
+        OnDevices(arrays, padded, slices, counter.weights, counter.coarse, counter.refining),
         program=program, sizes=counter.sizes, mesh=evaluator.mesh,
     )  # fmt: skip
     if not bool(np.asarray(valid).all()):
@@ -58,40 +59,15 @@ def count_networks(
 
 @functools.partial(jax.jit, static_argnames=("program", "sizes", "mesh"))
 def _count_networks(
-    leaves: list[jax.Array],
-    arrays: Arrays,
-    anchors: jax.Array,
-    slices: jax.Array,
-    weights: jax.Array,
-    coarse: jax.Array,
-    options: Refining,
-    *,
-    program: Program,
-    sizes: Sizes,
-    mesh: Mesh,
+    leaves: list[jax.Array], block: OnDevices, *, program: Program, sizes: Sizes, mesh: Mesh
 ) -> tuple[jax.Array, ...]:
-    def on_device(
-        leaves: list[jax.Array],
-        arrays: Arrays,
-        anchors: jax.Array,
-        slices: jax.Array,
-        weights: jax.Array,
-        coarse: jax.Array,
-        options: Refining,
-    ) -> tuple[jax.Array, ...]:
+    def on_device(leaves: list[jax.Array], block: OnDevices) -> tuple[jax.Array, ...]:
         def one(leaves: list[jax.Array]) -> tuple[jax.Array, ...]:
-            def evaluate(
-                segment: jax.Array, position: jax.Array
-            ) -> tuple[jax.Array, jax.Array, jax.Array]:
-                points = interpolate(anchors, segment, weights[position])
-                output = program(arrays, *leaves, points)
-                label = labels_of(output)
-                scores = output if output.ndim == 2 else jnp.zeros((len(label), 0), jnp.float32)
-                return label, scores, label != INVALID_LABEL
-
-            with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
-                found = count_block(evaluate, coarse, slices, options, sizes=sizes, locate=False)
-                counts = _regions(found.pool, found.used, len(anchors))
+            evaluate = evaluate_by(functools.partial(program, block.arrays, *leaves), block)
+            found = count_block(
+                evaluate, block.coarse, block.shares[0], block.options, sizes=sizes, locate=False
+            )
+            counts = _regions(found.pool, found.used, len(block.anchors))
             return counts, found.used, found.valid, found.unfinished
 
         found: tuple[jax.Array, ...] = jax.lax.map(one, leaves)
@@ -100,13 +76,9 @@ def _count_networks(
     if mesh.size > 1:
         here, everywhere = PartitionSpec(mesh.axis_names[0]), PartitionSpec()
         on_device = jax.shard_map(
-            on_device,
-            mesh=mesh,
-            in_specs=(here, *(everywhere,) * 6),
-            out_specs=here,
-            check_vma=False,
+            on_device, mesh=mesh, in_specs=(here, everywhere), out_specs=here, check_vma=False
         )
-    return on_device(leaves, arrays, anchors, slices, weights, coarse, options)
+    return on_device(leaves, block)
 
 
 def _regions(pool: Pool, used: jax.Array, slices: int) -> jax.Array:

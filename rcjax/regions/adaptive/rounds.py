@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 import jax
 import jax.numpy as jnp
 
+from rcjax.array_types import ArrayLike
 from rcjax.regions.adaptive.doubts import (
     between_equal_labels,
     between_two_labels,
@@ -35,7 +36,8 @@ from rcjax.regions.adaptive.pool import (
     take,
     touched_intervals,
 )
-from rcjax.regions.types import Evaluate
+from rcjax.regions.classifier import INVALID_LABEL, interpolate, labels_of
+from rcjax.regions.types import Arrays, Evaluate
 
 # At segments int32 [batch] and positions int32 [batch]: labels, scores, whether they are valid.
 EvaluateBatch: TypeAlias = Evaluate[jax.Array, tuple[jax.Array, jax.Array, jax.Array]]
@@ -72,6 +74,22 @@ class Refining(NamedTuple):
     rounds: jax.Array
 
 
+class OnDevices(NamedTuple):
+    """A block of segments for the compiled program, spread over devices.
+
+    arrays: of the classifier; anchors: [devices * slices, 2, *features]; shares: int32 [devices],
+    how many segments of each device there are; weights: float32 [points, 2], of the fine grid's
+    points; coarse: int32, positions evaluated first; options: see `Refining`.
+    """
+
+    arrays: Arrays
+    anchors: ArrayLike
+    shares: ArrayLike
+    weights: ArrayLike
+    coarse: ArrayLike
+    options: Refining
+
+
 class Found(NamedTuple):
     """What is known of a block in the end: see `Pool`.
 
@@ -93,10 +111,23 @@ class _State(NamedTuple):
     rounds: jax.Array
 
 
+def evaluate_by(classify: Callable[[jax.Array], jax.Array], block: OnDevices) -> EvaluateBatch:
+    """A classifier at points of the segments of one device."""
+    anchors, weights = jnp.asarray(block.anchors), jnp.asarray(block.weights)
+
+    def evaluate(segment: jax.Array, position: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        output = classify(interpolate(anchors, segment, weights[position]))
+        label = labels_of(output)
+        scores = output if output.ndim == 2 else jnp.zeros((len(label), 0), jnp.float32)
+        return label, scores, label != INVALID_LABEL
+
+    return evaluate
+
+
 def count_block(
     evaluate: EvaluateBatch,
-    coarse: jax.Array,
-    slices: jax.Array,
+    coarse: ArrayLike,
+    slices: ArrayLike,
     options: Refining,
     *,
     sizes: Sizes,
@@ -112,13 +143,15 @@ def count_block(
         sizes: of the arrays.
         locate: whether to close in on every change of label.
     """
-    start = _State(
-        pool=empty_pool(sizes.capacity, sizes.classes),
-        used=jnp.int32(0),
-        requests=first_requests(sizes.capacity, coarse, slices),
-        valid=jnp.asarray(True),
-        rounds=options.rounds,
-    )
+
+    def start() -> _State:
+        return _State(
+            pool=empty_pool(sizes.capacity, sizes.classes),
+            used=jnp.int32(0),
+            requests=first_requests(sizes.capacity, jnp.asarray(coarse), jnp.asarray(slices)),
+            valid=jnp.asarray(True),
+            rounds=options.rounds,
+        )
 
     def goes_on(state: _State) -> jax.Array:
         fits = state.used + state.requests.length <= sizes.points
@@ -130,7 +163,9 @@ def count_block(
         pool, requests = _examine(state, fresh, options, sizes, locate)
         return state._replace(pool=pool, requests=requests, rounds=state.rounds - 1)
 
-    end = jax.lax.while_loop(goes_on, one_round, start)
+    # How strictly JAX is told to promote is about the code of the caller.
+    with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+        end = jax.lax.while_loop(goes_on, one_round, start())
     return Found(end.pool, end.used, end.valid, end.requests.length)
 
 
