@@ -3,13 +3,14 @@
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Jaxpr
 
-from rcjax.array_types import ArrayLike
+from rcjax.array_types import ArrayLike, Shaped, UInt32
 from rcjax.regions.classifier import Trace, values_per_point, walk
 from rcjax.regions.exact.kinds import Kind, NotPiecewiseLinear, Value, constant
 from rcjax.regions.exact.patterns import summarize
@@ -22,7 +23,12 @@ _ROUNDING = {"float64": 1e-12, "float32": 2e-6}
 _VALUES_AT_ONCE = 1 << 24
 # Stands for the score -inf of a class that is masked out.
 MASKED = -1e30
-_SEEDS = np.array([0x243F6A88, 0xB7E15162], np.uint32)
+SEEDS = np.array([0x243F6A88, 0xB7E15162], np.uint32)
+
+# evaluate_point(jaxpr, precision, arrays, anchors of a slice, seeds, position) -> what is found.
+EvaluatePoint: TypeAlias = Callable[
+    [Jaxpr, str, Arrays, jax.Array, jax.Array, jax.Array], tuple[jax.Array, ...]
+]
 
 
 @dataclasses.dataclass
@@ -102,11 +108,10 @@ class SegmentEvaluator:
                 f"predict returned a score that is not finite on slice {slices[bad[0]]} at "
                 f"position {positions[bad[0]]:.6g}: {scores[bad[0]]}; check its parameters"
             )
-        words = words.astype(np.uint64)
         return SegmentPoints(
             slices=slices,
             positions=positions,
-            fingerprints=(words[:, 0] << np.uint64(32)) | words[:, 1],
+            fingerprints=fingerprints_of(words),
             left=positions - left_by,
             right=positions + right_by,
             scores=scores.astype(np.float64),
@@ -119,8 +124,8 @@ class SegmentEvaluator:
         slices = np.pad(slices.astype(np.int32), padding, mode="edge")
         positions = np.pad(positions, padding, mode="edge").astype(self._precision)
         with jax.enable_x64(self._precision == "float64"):
-            results = _compiled(self._trace.jaxpr, self._precision)(
-                self._trace.arrays, self._ends, _SEEDS, slices, positions
+            results = compiled(_evaluate_point, self._trace.jaxpr, self._precision)(
+                self._trace.arrays, self._ends, SEEDS, slices, positions
             )
             return [np.asarray(result)[:count] for result in results]
 
@@ -140,18 +145,32 @@ def _automatic_batch_size(trace: Trace) -> int:
     return 1 << int(np.clip(points, 8, 4096)).bit_length() - 1
 
 
-@functools.lru_cache(maxsize=16)
-def _compiled(jaxpr: Jaxpr, precision: str) -> Callable[..., tuple[jax.Array, ...]]:
+@functools.lru_cache(maxsize=32)
+def compiled(
+    evaluate_point: EvaluatePoint, jaxpr: Jaxpr, precision: str
+) -> Callable[..., tuple[jax.Array, ...]]:
+    """Evaluates points of a block: (arrays, anchors, seeds, slices, positions) -> what is found."""
+
     def evaluate(
-        arrays: Arrays, ends: jax.Array, seeds: jax.Array, slices: jax.Array, positions: jax.Array
+        arrays: Arrays,
+        anchors: jax.Array,
+        seeds: jax.Array,
+        slices: jax.Array,
+        positions: jax.Array,
     ) -> tuple[jax.Array, ...]:
         def one(index: jax.Array, position: jax.Array) -> tuple[jax.Array, ...]:
-            return _evaluate_point(jaxpr, precision, arrays, ends[index], seeds, position)
+            return evaluate_point(jaxpr, precision, arrays, anchors[index], seeds, position)
 
         found: tuple[jax.Array, ...] = jax.vmap(one)(slices, positions)
         return found
 
     return jax.jit(evaluate)
+
+
+def fingerprints_of(words: UInt32[np.ndarray, "points 2"]) -> Shaped[np.ndarray, " points"]:
+    """Two words of 32 bits as one of 64."""
+    high, low = words.astype(np.uint64).T
+    return np.asarray((high << np.uint64(32)) | low)
 
 
 def _evaluate_point(

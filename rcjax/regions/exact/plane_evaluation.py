@@ -1,7 +1,5 @@
 """Evaluates a network at points of planes: affine scores, and the lines at which they change."""
 
-import functools
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -10,7 +8,7 @@ import numpy as np
 from jax.extend.core import Jaxpr
 
 from rcjax.regions.classifier import Trace, values_per_point, walk
-from rcjax.regions.exact.evaluation import lower_masked
+from rcjax.regions.exact.evaluation import SEEDS, compiled, fingerprints_of, lower_masked
 from rcjax.regions.exact.kinds import Kind, Value, constant
 from rcjax.regions.exact.patterns import summarize
 from rcjax.regions.exact.rules import PiecewiseLinearRule
@@ -18,7 +16,6 @@ from rcjax.regions.types import Arrays, Block
 
 _ROUNDING = 1e-12
 _VALUES_AT_ONCE = 1 << 22
-_SEEDS = np.array([0x243F6A88, 0xB7E15162], np.uint32)
 
 
 class Piece(NamedTuple):
@@ -60,43 +57,34 @@ class PlaneEvaluator:
         planes = np.pad(planes.astype(np.int32), (0, padding), mode="edge")
         places = np.pad(places, ((0, padding), (0, 0)), mode="edge")
         with jax.enable_x64(True):
-            found = _compiled(self._trace.jaxpr)(
-                self._trace.arrays, self._anchors, _SEEDS, planes, places
+            found = compiled(_evaluate_point, self._trace.jaxpr, "float64")(
+                self._trace.arrays, self._anchors, SEEDS, planes, places
             )
             values = [np.asarray(value)[:count] for value in found]
         scores, slopes, words, distances, rates, layers = values
         scores, slopes = lower_masked(scores, slopes)
         if not np.isfinite(scores).all():
             raise ValueError("predict returned a score that is not finite; check its parameters")
-        prints = (words[:, 0].astype(np.uint64) << np.uint64(32)) | words[:, 1]
+        prints = fingerprints_of(words)
         return [
             Piece(*each)
             for each in zip(scores, slopes, prints.tolist(), distances, rates, layers, strict=True)
         ]
 
 
-@functools.lru_cache(maxsize=16)
-def _compiled(jaxpr: Jaxpr) -> Callable[..., tuple[jax.Array, ...]]:
-    def evaluate(
-        arrays: Arrays, anchors: jax.Array, seeds: jax.Array, planes: jax.Array, places: jax.Array
-    ) -> tuple[jax.Array, ...]:
-        def one(plane: jax.Array, place: jax.Array) -> tuple[jax.Array, ...]:
-            return _evaluate_point(jaxpr, arrays, anchors[plane], seeds, place)
-
-        found: tuple[jax.Array, ...] = jax.vmap(one)(planes, places)
-        return found
-
-    return jax.jit(evaluate)
-
-
 def _evaluate_point(
-    jaxpr: Jaxpr, arrays: Arrays, anchors: jax.Array, seeds: jax.Array, place: jax.Array
+    jaxpr: Jaxpr,
+    precision: str,
+    arrays: Arrays,
+    anchors: jax.Array,
+    seeds: jax.Array,
+    place: jax.Array,
 ) -> tuple[jax.Array, ...]:
-    anchors = anchors.astype("float64")
+    anchors = anchors.astype(precision)
     across, up = anchors[1] - anchors[0], anchors[2] - anchors[0]
 
     def at(place: jax.Array) -> tuple[object, object]:
-        rule = PiecewiseLinearRule("float64")
+        rule = PiecewiseLinearRule(precision)
         point = Value((anchors[0] + place[0] * across + place[1] * up)[None], Kind.LINEAR)
         output = walk(jaxpr, [], [*map(constant, arrays), point], rule, constant)[0].array
         switches = [s for s in rule.switches if s.distance.size]
