@@ -1,4 +1,4 @@
-"""All measures by name; what several of them need is computed once."""
+"""All measures by name; quantities that several of them share are computed once."""
 
 import functools
 import math
@@ -25,7 +25,7 @@ _EXAMPLES, _LAYERS, _EIGENVALUE, _TRACE, _NOISE, _MAGNITUDE_NOISE = range(6)
 
 
 class Measurement:
-    """Of one network. Every attribute is computed when it is first asked for."""
+    """The measures of one network; every attribute is computed when it is first asked for."""
 
     def __init__(self, network: TrainedNetwork, settings: Settings, key: jax.Array):
         self._network, self._settings, self._key = network, settings, key
@@ -225,7 +225,7 @@ def _value(name: str, measurement: Measurement) -> float:
 
 
 def undefined(network: TrainedNetwork, names: Iterable[str] = NAMES) -> dict[str, str]:
-    """Those of the named measures that a network of this kind cannot have, each with the reason.
+    """The named measures that a network of this kind cannot have, each with the reason.
 
     Nothing is computed. Other measures can still be NaN for single networks, see docs/measures.md.
     """

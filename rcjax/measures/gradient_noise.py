@@ -1,4 +1,4 @@
-"""How much the gradient of a batch differs from that of the whole training loss."""
+"""The difference between the gradient of a batch and the gradient of the training loss."""
 
 import functools
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the measures are given: a trained network with its training data, and settings."""
+"""Inputs of the measures: a trained network with its training data, and settings."""
 
 import functools
 import math
@@ -107,7 +107,7 @@ def _classes_of(
 
 @dataclass(frozen=True)
 class Settings:
-    """How precisely the measures are computed.
+    """Settings of the measures: how precisely they are computed.
 
     Attributes:
         examples: training examples that measures of the data use, chosen at random by the key; all

@@ -63,7 +63,7 @@ def largest_eigenvalue(
 def largest_eigenvalue_by_calls(
     product: Product, start: Float[Array, " size"], iterations: int
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """As `largest_eigenvalue`, by a loop on the host around a product that is compiled already.
+    """`largest_eigenvalue` by a loop on the host around a product that is compiled already.
 
     For products that are expensive to compile and used elsewhere too.
     """

@@ -42,12 +42,12 @@ class Layer:
     groups: int = 1
 
     def kind(self) -> tuple[tuple[int, ...], tuple[int, ...], int, int, int]:
-        """What two layers have in common whose norms are computed by the same program."""
+        """Layers of equal kind: one program computes their norms."""
         return (self.weight.shape, self.image, self.stride, self.padding, self.groups)
 
 
 class LayerNorms(NamedTuple):
-    """Of every layer, in the order of evaluation.
+    """Norms of every layer, in the order of evaluation.
 
     spectral: the largest factor by which the layer stretches its input, in Euclidean norm.
     frobenius: root of the sum of the squares of the entries of `Layer.weight`.

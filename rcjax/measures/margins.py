@@ -14,7 +14,7 @@ PERCENTILE = 10  # of the margins over training examples (Jiang et al., ICLR 202
 
 
 class Margins(NamedTuple):
-    """Of every example, float64 `[examples]`.
+    """The margin of every example, in float64.
 
     margins: logit of the label minus the largest other logit; negative where misclassified.
     gradient_norms: Euclidean norm of the margin's gradient with respect to the normalised image;

@@ -38,7 +38,7 @@ def derivatives(
     offset: Float[Array, " size"],
     direction: Float[Array, " size"],
 ) -> Derivatives:
-    """Of the mean training loss at parameters + offset.
+    """Loss, gradient and curvature of the mean training loss at parameters + offset.
 
     Args:
         offset, direction: `[size]`, in the order of `jax.flatten_util.ravel_pytree(parameters)`;

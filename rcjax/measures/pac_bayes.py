@@ -21,7 +21,7 @@ _START, _STRIDE, _SMALLEST, _LARGEST, _HALVINGS = -6.0, 2.0, -20.0, 6.0, 6
 
 
 class Flatness(NamedTuple):
-    """What a search for sigma found.
+    """The result of a search for sigma.
 
     sigma: NaN where no sigma between 2**-20 and 2**6 is the limit.
     divergence_origin, divergence_initialization: Kullback-Leibler divergence of the noisy
@@ -62,7 +62,7 @@ def largest_sigma(drop: Callable[[float], float]) -> float:
         drop: sigma -> expected drop, a fraction.
 
     Returns:
-        sigma, or NaN if the drop passes 0.1 nowhere between 2**-20 and 2**6.
+        Sigma, or NaN if the drop passes 0.1 nowhere between 2**-20 and 2**6.
 
     Example:
         >>> round(largest_sigma(lambda sigma: 2 * sigma), 2)

@@ -1,4 +1,4 @@
-"""What `count_regions` reads its anchors from: an array, or anything that is gathered in blocks."""
+"""Anchors of `count_regions`: checks them, and reads them block by block."""
 
 from collections.abc import Callable
 from typing import cast

@@ -1,4 +1,4 @@
-"""How the region count depends on the resolution of the grid, and where it converges to."""
+"""Counts at several resolutions of the grid, beside the limit that they converge to."""
 
 import dataclasses
 from collections.abc import Sequence

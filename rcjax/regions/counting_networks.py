@@ -56,7 +56,7 @@ class _Counted:
         self._request.progress.report(self._done // len(self.counts))
 
     def result(self) -> NetworkCounts:
-        """All of them, with what the networks have in common."""
+        """The counts of all networks, with the options that they have in common."""
         shared = self._request.result(self.counts[0], int(self.evaluations[0]))
         if self._lengths:
             shared = dataclasses.replace(shared, lengths=np.concatenate(self._lengths))

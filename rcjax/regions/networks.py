@@ -92,7 +92,7 @@ class Networks:
 
     Args:
         predict: predict(parameters, points [n, *features]) -> labels [n] or scores [n, classes].
-        parameters: a pytree of arrays whose first axis is that of the networks.
+        parameters: a pytree of arrays [networks, ...].
     """
 
     def __init__(self, predict: Callable[..., object], parameters: object):
@@ -232,7 +232,7 @@ def _labels(
 def nature_of_networks(
     networks: Networks, anchors: Block, extent: tuple[float, float], count: int
 ) -> Nature:
-    """What the scores of the first networks are, from a few points of the first slices."""
+    """Judges the scores of the first networks at a few points of the first slices."""
     inside = (1 - places(count)) * extent[0] + places(count) * extent[1]
     slices = min(len(anchors), PROBED_SLICES)
     slice_index = np.repeat(np.arange(slices, dtype=np.int32), count)

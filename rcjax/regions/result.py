@@ -1,4 +1,4 @@
-"""What `count_regions` returns."""
+"""The result of `count_regions`."""
 
 import dataclasses
 import os

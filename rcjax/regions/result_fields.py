@@ -11,7 +11,7 @@ from rcjax.regions.planes import PlaneRegions
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False)
 class ResultFields:
-    """What a count found, and how.
+    """The findings of a count, and the options by which it was made.
 
     Attributes:
         counts: int32 [slices], regions on each slice.

@@ -1,4 +1,4 @@
-"""What a result says of itself, on a terminal and in a notebook."""
+"""A result in words, for a terminal and for a notebook."""
 
 import html
 import math

@@ -17,7 +17,7 @@ from rcjax.regions.types import AnchorsLike, CountOptions, Predict
 
 @dataclasses.dataclass(frozen=True)
 class CountUntil:
-    """What `count_until` found.
+    """The result of `count_until`.
 
     Attributes:
         counts: int32 [slices], of all slices drawn.

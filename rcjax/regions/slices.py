@@ -124,7 +124,7 @@ def random_directions(
         subset: indices of the points that may be drawn; all of them when None.
 
     Returns:
-        Anchors [count, dim + 1, *features], float64 or float32 as those of `between_points`.
+        Anchors [count, dim + 1, *features], float64 or float32 as from `between_points`.
     """
     _check_key(key)
     _check_sizes(count, dim)
@@ -166,12 +166,11 @@ def random_convex_pairs(
 ) -> AnchorBlock:
     """Segments between two random convex combinations of a pair of points.
 
-    The pairs are those of `between_points` with the first of the two keys that `key` splits into,
-    their combinations those of `convex_combinations` with the second. The arguments are those of
-    `between_points`.
+    `key` splits into two: `between_points` draws the pairs with the first key and
+    `convex_combinations` combines them with the second. The arguments are as in `between_points`.
 
     Returns:
-        Anchors [count, 2, *features], float64 or float32 as those of `between_points`.
+        Anchors [count, 2, *features], float64 or float32 as from `between_points`.
     """
     _check_key(key)
     key_pairs, key_positions = jax.random.split(key)

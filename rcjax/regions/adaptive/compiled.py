@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
+from rcjax.array_types import Float
 from rcjax.regions import simplex
 from rcjax.regions.adaptive.options import AdaptiveOptions
 from rcjax.regions.adaptive.points import coarse_grid
@@ -130,7 +131,7 @@ class CompiledCounter:
         return result
 
     def _found_in(self, part: Block, shares: np.ndarray) -> list[Found]:
-        """What is found on each device, as numpy arrays."""
+        """Counts a part and brings the findings of each device to the host, as numpy arrays."""
         run = functools.partial(self._run, part, shares, self.weights, self.coarse, self.refining)
         found = self.evaluator.halving(run)
         found = jax.device_get(
@@ -147,7 +148,8 @@ class CompiledCounter:
         slices = max(slices, PROBED_SLICES)
         return coarse, slices, room_per_slice
 
-    def weights_at(self, positions: np.ndarray) -> np.ndarray:
+    def weights_at(self, positions: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 2"]:
+        """Barycentric weights of positions in [0, 1]."""
         low, high = self.options.extent
         inside = (1 - positions) * low + positions * high
         return simplex.barycentric_weights(inside[:, None])
@@ -196,7 +198,7 @@ class CompiledCounter:
         self, part: Block, shares: np.ndarray, weights: np.ndarray, coarse: np.ndarray,
         refining: Refining,
     ) -> Found:  # fmt: skip
-        """What is found on each device, on the devices."""
+        """Counts a part and leaves the findings on the devices."""
         sizes = self.sizes
         program, arrays = self.evaluator.program_for(sizes.batch)
         anchors = _pad(part, shares, self.slices_per_device)

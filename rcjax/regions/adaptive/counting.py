@@ -21,7 +21,7 @@ island of another class and by 1 where it misses a third class between two regio
 
 What it cannot see: regions narrower than the initial spacing that leave no trace in the scores of
 the surrounding points. Scores that are piecewise constant (trees, nearest neighbours) leave none;
-give those a larger `initial_intervals`, or use the grid. Small rounding noise in the scores, as of
+give them a larger `initial_intervals`, or use the grid. Small rounding noise in the scores, as of
 mixed precision, costs evaluations but no agreement as long as the labels are right.
 """
 

@@ -92,7 +92,7 @@ def between_two_labels(
     ends = (classes == first) | (classes == second)
 
     def least_lead(terms: Callable[[Values], Values]) -> Values:
-        """Of all third classes, by how much they stay below the label on top, [places, n]."""
+        """The least lead of the label on top over any third class, [places, n]."""
         lead = xp.maximum(terms(of_first), terms(of_second))
         least: Values = xp.where(ends, np.float32(np.inf), lead).min(axis=1)
         return least
@@ -115,7 +115,7 @@ def between_two_labels(
 
 
 def _terms(u: Values, safety: float | Values) -> Values:
-    """What the left end, the right end, both bends and the roughness weigh at u, [5, *u.shape]."""
+    """Weights at u of the left end, the right end, both bends and the roughness, [5, *u.shape]."""
     xp = namespace(u)
     bend = -u * (1 - u)
     allowance = THIRD_CLASS_CAUTION * safety * bend

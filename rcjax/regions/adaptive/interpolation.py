@@ -144,7 +144,7 @@ def roughness(intervals: Intervals[Values], top: Values | None = None) -> Values
 
 
 def crossing(left: Values, right: Values, bend_left: Values, bend_right: Values) -> Values:
-    """Where interpolated margins, [intervals], are 0.
+    """Places, [intervals], where interpolated margins are 0.
 
     A margin must not be negative at the left end and not be positive at the right one; of several
     zeros, one is found.

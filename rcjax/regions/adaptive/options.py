@@ -1,4 +1,4 @@
-"""How segments are counted adaptively, whoever evaluates their points."""
+"""Options of an adaptive count of segments, for the host's loop and the compiled one."""
 
 from __future__ import annotations
 

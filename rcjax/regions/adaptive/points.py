@@ -32,7 +32,7 @@ def coarse_grid(points: int, intervals: int) -> np.ndarray:
 class Points:
     """Evaluated points of many segments.
 
-    A point stays in the row where it was put, behind those of the rounds before; links lead to its
+    A point stays in the row where it was put, behind all earlier points; links lead to its
     neighbours, so that a new point costs a few writes, whatever the number of points. Row 0 stands
     for "none": what lies before the first point of a segment and after the last.
 

@@ -2,7 +2,7 @@
 
 The compiled counterpart of the sorted list of `points.py`. A point stays where it was put; its
 neighbours on the segment are found by links, so that a new point costs a few writes, whatever the
-number of points and of segments. Points of one round lie behind those of the rounds before.
+number of points and of segments. The points of a round lie behind all earlier ones.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-# Columns of `Pool.points`; the first three are those of `List.rows` for requests, too.
+# Columns of `Pool.points`; `List.rows` of requests has the first three.
 SEGMENT, POSITION, BEFORE, AFTER, LABEL = range(5)
 _TOTALS = 64
 

@@ -19,7 +19,7 @@ SCORES_AT_ONCE = 65_536
 def by_scores(
     points: Points, fresh: int, safety: float, locate: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The points that the scores ask for, after those from row `fresh` on: see `by_labels`."""
+    """The points that scores ask for once rows from `fresh` on are known: see `by_labels`."""
     near = points.touched(fresh)
     parts = [_steps(points, left, safety, locate) for left in in_chunks(points, near)]
     inside = np.concatenate(parts)

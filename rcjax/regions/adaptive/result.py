@@ -1,4 +1,4 @@
-"""What a segment count returns, read off its evaluated points."""
+"""Reads the result of a segment count off its evaluated points."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def summarize(points: Points, slices: np.ndarray, coarse: int, grid: np.ndarray)
 
 
 def _crossings(points: Points, left: np.ndarray) -> np.ndarray:
-    """Where the label changes in the intervals that begin at the rows `left`, in [0, 1]."""
+    """Places in [0, 1] of the changes of label in the intervals that begin at the rows `left`."""
     margins = gather(points, left)
     of_all = np.stack([margins.left, margins.right, *bends(margins)])
     return crossing(*of_class(of_all, points.label[points.after[left]]))

@@ -63,7 +63,7 @@ class Sizes(NamedTuple):
 
 
 class Refining(NamedTuple):
-    """How to refine; traced values, so that other values need no other program.
+    """Options of the refinement as traced values, so that other values need no other program.
 
     safety: factor on the estimated interpolation error; logarithms: whether scores are
     probabilities, of which logarithms are interpolated; rounds: largest number of rounds.
@@ -91,7 +91,7 @@ class OnDevices(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What is known of a block in the end: see `Pool`.
+    """A block when the refinement has ended: see `Pool`.
 
     used: points in the pool; valid: no point had NaN among its scores; unfinished: requests that
     found no room.

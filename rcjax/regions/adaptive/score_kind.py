@@ -17,14 +17,14 @@ ScoreKind = Literal["continuous", "steps", "labels"]
 PROBED_SLICES = 4
 # Between the points of a pair, as a share of the segment: float32 tells them apart.
 DISTANCE = 2.0**-14
-# Scores of whom at least this share stay the same between the points of a pair move in steps.
+# Scores move in steps where at least this share stays the same between the points of a pair.
 LARGEST_SHARE_EQUAL = 0.4
 # Rows of scores that lie in [0, 1] and sum to 1 this closely are taken for probabilities.
 PROBABILITY_TOLERANCE = 1e-3
 
 
 class Nature(NamedTuple):
-    """What a probe says about scores.
+    """The nature of scores, as a probe of a few points shows it.
 
     kind: whether they move with the point, in steps, or are labels alone.
     probabilities: whether they are, so that their logarithms are interpolated.
@@ -35,7 +35,7 @@ class Nature(NamedTuple):
 
 
 def places(count: int) -> np.ndarray:
-    """So many positions in [0, 1]: pairs of neighbours, and the end of the segment if odd."""
+    """`count` positions in [0, 1]: pairs of neighbours, and the end of the segment if odd."""
     first = (np.arange(count // 2) + 0.37) / max(count // 2, 1)
     pairs = np.stack([first, first + DISTANCE], axis=1).reshape(-1)
     return np.concatenate([pairs, np.ones(count % 2)])
@@ -50,7 +50,7 @@ def nature_of(scores: np.ndarray) -> Nature:
     in_pairs = scores[:, : scores.shape[1] // 2 * 2]
     pairs = in_pairs.reshape(len(scores), -1, 2, scores.shape[2])
     # A score that is the same on all of a segment hides nothing there; a probability that has been
-    # rounded to 1 says no more than the others do.
+    # rounded to 1 repeats what the other ones say.
     telling = np.broadcast_to(np.ptp(_finite(scores), axis=1)[:, None] > 0, pairs[:, :, 0].shape)
     if probabilities:
         telling = telling & (pairs[:, :, 0] != 1)

@@ -1,7 +1,7 @@
 """Evaluates a classifier at points of slices: in batches of one size, on every local device.
 
 A point of a slice is given by the index of the slice and barycentric weights over its anchors.
-Interpolation, forward pass and argmax are one compiled step; what the caller asks for comes back.
+Interpolation, forward pass and argmax are one compiled step.
 """
 
 import functools
@@ -39,7 +39,7 @@ _TRACED_BATCH = 248
 
 
 class EvaluatorOptions(TypedDict, total=False):
-    """What an `Evaluator` takes beside the classifier."""
+    """The options of an `Evaluator`."""
 
     batch_size: int | None
     in_rounds: bool
@@ -184,7 +184,7 @@ class Evaluator:
         return placed
 
     def spread(self, values: ArrayLike) -> jax.Array:
-        """Rows shared out evenly among the devices."""
+        """Shares rows out evenly among the devices."""
         return self._place(jnp.asarray(values), everywhere=False)
 
     def labels(self, slice_index: SliceIndex, weights: Weights) -> Int[np.ndarray, " points"]:
@@ -213,7 +213,7 @@ class Evaluator:
         return outputs
 
     def halving(self, run: Callable[[], Found]) -> Found:
-        """What `run` returns; as often as memory runs out, the batch is halved and it runs anew."""
+        """Returns what `run` returns; halves the batch whenever memory runs out."""
         while True:
             try:
                 return run()

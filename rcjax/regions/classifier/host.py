@@ -77,7 +77,7 @@ class OnHost:
         return self._numbering.codes(output)
 
     def _answer(self, points: np.ndarray) -> object:
-        """What `predict` returns; if it takes batches of one size alone, batches are filled up."""
+        """Calls `predict`; fills batches up if it takes batches of one size alone."""
         missing = (self.batch_size or 0) - len(points)
         if missing > 0 and self._one_size:
             return self._filled(points, missing)
@@ -261,7 +261,7 @@ def _arrays_in(value: object, depth: int) -> list[np.ndarray]:
 
 
 def _as_array(output: object) -> np.ndarray:
-    """What a classifier returned, as one array."""
+    """Turns what a classifier returned into one array."""
     if isinstance(output, np.ma.MaskedArray) and np.ma.getmaskarray(output).any():
         masked = int(np.ma.getmaskarray(output).sum())
         raise ValueError(f"predict returned {masked} masked values; give every point a label")
@@ -281,7 +281,7 @@ def _as_array(output: object) -> np.ndarray:
 
 
 def _widened(scores: np.ndarray) -> np.ndarray:
-    """Scores of a floating dtype that NumPy does not know, such as bfloat16, as float32."""
+    """Widens scores of a floating dtype that NumPy does not know, such as bfloat16, to float32."""
     if scores.dtype.kind == "V" and scores.dtype.names is None:
         return scores.astype(np.float32)
     return scores

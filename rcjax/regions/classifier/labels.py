@@ -74,7 +74,7 @@ def _fits(labels: np.ndarray) -> bool:
 
 
 def _known_labels(labels: np.ndarray) -> tuple[str, np.ndarray]:
-    """Whether labels are numbers or names, and the labels; none of them is missing."""
+    """Tells numbers from names; returns the kind and the labels, and refuses missing ones."""
     kind = labels.dtype.kind
     if kind == "c":
         raise ValueError(f"predict returned labels of dtype {labels.dtype}; they must be real")

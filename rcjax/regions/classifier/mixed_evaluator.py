@@ -1,4 +1,4 @@
-"""Evaluation in bfloat16 that leaves the labels those of float32.
+"""Evaluates in bfloat16, with the labels of float32.
 
 Every point is evaluated with matrix products and convolutions in bfloat16. A sample is evaluated
 in float32 too, which measures how far bfloat16 moves a margin; every point whose margin is within
@@ -45,7 +45,7 @@ class _LowPrecisionEvaluator(Evaluator):
 
 
 class MixedEvaluator(Evaluator):
-    """An `Evaluator` whose labels are those of float32, for a fraction of its work."""
+    """An `Evaluator` with the labels of float32, for a fraction of its work."""
 
     def __init__(
         self, predict: Predict, feature_shape: tuple[int, ...], **options: Unpack[EvaluatorOptions]

@@ -1,4 +1,4 @@
-"""What a classifier may return, and how scores become labels."""
+"""Checks what a classifier returns, and turns scores into labels."""
 
 from types import ModuleType
 
@@ -65,7 +65,7 @@ def labels_of(output: Values) -> Values:
 
 
 def _narrowed(labels: Values, xp: ModuleType) -> Values:
-    """Labels as int32; what is out of range, or a mark of ours, is marked as such."""
+    """Labels as int32; one that is out of range, or equals a mark, becomes OVERFLOWING_LABEL."""
     kind = np.dtype(labels.dtype)
     narrowed = labels.astype(np.int32)
     if kind == np.bool_ or kind.itemsize < 4:

@@ -29,7 +29,7 @@ from rcjax.regions.types import Arrays, Predict
 # Operations that call back into Python; what they call is not in the text of a jaxpr.
 _CALLBACK = "callback"
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
-# Compiled programs take about 2 MB each, and those that hide something hold what they call back.
+# A compiled program takes about 2 MB, and one that hides something holds what it calls back.
 _MOST_PROGRAMS = 64
 _HIDING_COUNTS_AS = 16
 
@@ -42,7 +42,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def compiled(*static: str) -> Callable[[Function], Function]:
-    """`jax.jit` for functions that take a `Program`, whose compilations are let go in the end.
+    """`jax.jit` for functions that take a `Program`; their compilations are let go in the end.
 
     JAX keeps what it compiled for good; a process that counts ever new functions would grow.
     """

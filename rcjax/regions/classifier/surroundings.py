@@ -1,4 +1,4 @@
-"""What a caller has set in JAX: it holds for the classifier, and not for the code around it."""
+"""Settings of JAX that a caller has made hold for the classifier, not for the counter around it."""
 
 import contextlib
 import contextvars

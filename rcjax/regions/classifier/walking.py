@@ -2,7 +2,7 @@
 
 A walker is given a rule, which computes the results of one operation. Calls (jit, checkpoint,
 custom derivatives) are walked through as if their bodies stood in place, so a rule only ever meets
-elementary operations. The exact method and the lowered precision are two such rules.
+elementary operations. The exact method and the lowered precision are two rules.
 """
 
 from collections.abc import Callable, Mapping, Sequence

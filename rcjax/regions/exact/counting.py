@@ -3,7 +3,7 @@
 Two points of a segment with equal activation patterns have one linear piece between them: the
 inputs of the first layer of nonlinearities are linear along the segment, so equal signs at both
 ends mean no change of sign in between; hence the inputs of the next layer are linear there, and so
-on. The search (`exact_search`) brackets every breakpoint by points of known pattern; inside the
+on. The search (`search.py`) brackets every breakpoint by points of known pattern; inside the
 pieces the regions follow from the upper envelope of linear scores.
 
 What is certified. Between any two evaluated points of equal pattern the network is linear, up to
@@ -50,7 +50,7 @@ class ExactResult:
         boundaries: per slice float64 [counts - 1], positions in (0, 1) where the label changes.
         labels: per slice int64 [counts], the label of each region in order.
         evaluations: int32 [slices], evaluations spent.
-        complete: bool [slices], False where the budget ran out; the counts are then those of
+        complete: bool [slices], False where the budget ran out; the counts then hold
             what was seen, and are too small as a rule.
         crowded: int32 [slices], places narrower than rounding with possibly more than the one
             breakpoint counted there.
@@ -82,7 +82,7 @@ def count_exact(
     Args:
         predict: JAX function, points [n, *features] -> scores [n, classes]; made of affine
             operations, ReLU-like nonlinearities, max-pooling and comparisons (see
-            `exact_values`). It need not be written for this: its trace is analysed.
+            `kinds.py`). It need not be written for this: its trace is analysed.
         anchors: float32 [slices, 2, *features], the ends of the segments.
         budget: largest number of evaluations per slice, at least 2. About two are needed for each
             interval of constant activation pattern.
@@ -92,7 +92,7 @@ def count_exact(
             the setting `jax_enable_x64`. The network's parameters are taken as they are.
 
     Returns:
-        the counts, boundaries in [0, 1], and what was spent.
+        The counts, boundaries in [0, 1], and the evaluations spent.
 
     Raises:
         ValueError: predict is not piecewise linear (the text names the operation), returns labels

@@ -5,7 +5,7 @@ Every intermediate value is one of three kinds:
 - STEP: piecewise constant, decided by the activation pattern (a comparison, a sign, an argmax).
   Any operation on steps gives a step.
 - LINEAR: piecewise linear in the input. Only linear operations, and the nonlinearities of
-  `exact_nonlinearities`, are allowed.
+  `nonlinearities`, are allowed.
 """
 
 import enum

@@ -29,7 +29,7 @@ class Switches(NamedTuple):
 
 
 class Pattern(NamedTuple):
-    """What all switches of one point tell together.
+    """The activation pattern of one point.
 
     Attributes:
         fingerprint: uint32 [2], two independent hashes of all bits.
@@ -87,7 +87,7 @@ def summarize(
         seed: uint32 [2]. An argument of the compiled code, lest XLA folds all weights into it.
 
     Returns:
-        the pattern. Patterns that differ have equal fingerprints with probability 2^-64 (the
+        The pattern. Patterns that differ have equal fingerprints with probability 2^-64 (the
         hash is a sum of pseudo-random weights of the set bits, one weight per switch and word).
     """
     fingerprint = jnp.zeros(2, jnp.uint32)

@@ -1,4 +1,4 @@
-"""From evaluated points to linear pieces, and from linear pieces to label regions."""
+"""Makes linear pieces from evaluated points, and label regions from linear pieces."""
 
 import dataclasses
 
@@ -93,7 +93,7 @@ def label_regions(pieces: SegmentPieces, narrowest: float) -> tuple[np.ndarray, 
     `narrowest` does not count; in particular classes that tie at a single position make none.
 
     Returns:
-        positions float64 [regions - 1] of the boundaries, and labels int64 [regions].
+        Positions float64 [regions - 1] of the boundaries, and labels int64 [regions].
     """
     positions, scores = pieces.positions, pieces.scores
     winners = scores.argmax(axis=1)
@@ -123,10 +123,10 @@ def _runs(label: np.ndarray) -> np.ndarray:
 
 
 def _upper_envelope(begin: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where which class leads while scores move linearly from `begin` to `end`.
+    """The classes that lead one after another while scores move linearly from `begin` to `end`.
 
     Returns:
-        fractions of the way, ascending from 0, and the class that leads from each one on.
+        Fractions of the way, ascending from 0, and the class that leads from each one on.
     """
     slope = end - begin
     leads = np.flatnonzero(begin == begin.max())

@@ -39,7 +39,7 @@ Special = Callable[[JaxprEqn, list[Value]], list[ArrayLike]]
 
 
 class PiecewiseLinearRule:
-    """The rule for `tracing.walk`; collects the switches of every nonlinearity it meets.
+    """The rule for `walk`; collects the switches of every nonlinearity it meets.
 
     Args:
         dtype: the working dtype of everything that depends on the input.

@@ -40,7 +40,7 @@ RESOLUTIONS = {
 
 @dataclasses.dataclass
 class Search:
-    """What the search found on one block of segments.
+    """The findings of the search on one block of segments.
 
     Attributes:
         points: all evaluated points, by segment and position.

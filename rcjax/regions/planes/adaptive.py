@@ -67,7 +67,7 @@ def count_planes(
         safety: factor on the estimated interpolation error, above 0.
 
     Returns:
-        the counts; those of a plane do not depend on the planes it is counted with.
+        The counts. A plane's count does not depend on the planes it is counted with.
 
     Example:
         >>> import numpy as np

@@ -26,7 +26,7 @@ _SAME_PLANE = 1e-9
 
 
 class PlaneRegions(NamedTuple):
-    """The label regions of one plane; lengths and areas are those of input space.
+    """The label regions of one plane; lengths and areas are in units of input space.
 
     labels: int64 [regions].
     areas: float64 [regions].

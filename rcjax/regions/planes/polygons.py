@@ -30,7 +30,7 @@ class Polygon(NamedTuple):
 
     @property
     def area(self) -> float:
-        """In units of the coordinates."""
+        """Area in units of the coordinates."""
         x, y = (self.vertices - self.vertices[0]).T
         return float((x[:-1] * y[1:] - x[1:] * y[:-1]).sum() / 2)
 

@@ -1,4 +1,4 @@
-"""Subdivides planes into the linear pieces of a network, and those by label.
+"""Subdivides planes into the linear pieces of a network, and the pieces by label.
 
 Inside a polygon on which no switch of the earlier layers flips, the switches of the next layer are
 affine, so the lines at which they flip are known from one evaluation and valid on all of it. A
@@ -71,7 +71,7 @@ def subdivide(evaluator: PlaneEvaluator, plane: int, rim: np.ndarray, budget: in
 
 
 def _unfinished(polygon: Polygon, cells: list[Cell]) -> Cell:
-    """What the budget left: the scores of the cell whose point is nearest."""
+    """A polygon that the budget left, with the scores of the cell whose point is nearest."""
     centre = polygon.centre
     near = min(cells, key=lambda cell: float(((cell.place - centre) ** 2).sum()))
     return near._replace(polygon=polygon)
