@@ -13,7 +13,6 @@ Example:
 Source: section 4 of the paper (anchor sources) and its ablation on the generation of points.
 """
 
-import functools
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -24,6 +23,7 @@ import numpy as np
 from rcjax.array_types import ArrayLike, Int, Num
 from rcjax.regions.anchors import IndexedAnchors, LazyPoints, check_real, refuse_masked
 from rcjax.regions.classifier import LabelNumbering, is_missing
+from rcjax.regions.slice_draws import draw_indices, random_words, uniform_integers
 from rcjax.regions.types import AnchorBlock, Points
 
 __all__ = [
@@ -93,10 +93,10 @@ def between_points(
                 "pass more points or a smaller dim"
             )
         group = np.zeros(len(eligible), np.int64)
-        draws = _draw(key, group, count, dim + 1, same_class=True)
+        draws = draw_indices(key, group, count, dim + 1, same_class=True)
     elif classes in ("same", "different"):
         group = _eligible_labels(labels, eligible, points.shape[0], classes)
-        draws = _draw(key, group, count, dim + 1, same_class=classes == "same")
+        draws = draw_indices(key, group, count, dim + 1, same_class=classes == "same")
     else:
         raise ValueError(f"classes must be 'any', 'same' or 'different', got {classes!r}")
     anchors = IndexedAnchors(points, eligible[draws].astype(np.int32))
@@ -136,8 +136,8 @@ def random_directions(
     if len(eligible) == 0:
         raise ValueError("random directions need at least 1 point, got 0; pass more points")
     key_points, key_directions = jax.random.split(key)
-    words = np.asarray(_words(key_points, draws=1, count=count))
-    chosen = eligible[_integers(words[0], len(eligible))]
+    words = np.asarray(random_words(key_points, draws=1, count=count))
+    chosen = eligible[uniform_integers(words[0], len(eligible))]
     shape = (count, dim, *points.shape[1:])
     directions = jax.random.normal(key_directions, shape, jnp.float32)
     anchors: AnchorBlock
@@ -292,84 +292,3 @@ def _eligible_labels(
         )
     codes = LabelNumbering().codes(labels[eligible])
     return np.unique(codes, return_inverse=True)[1]
-
-
-def _draw(
-    key: jax.Array, group: np.ndarray, count: int, anchors: int, *, same_class: bool
-) -> np.ndarray:
-    """Indices [count, anchors] of distinct points.
-
-    The first is uniform among the points that the rule allows, each further one among those that
-    are then left.
-
-    The points are laid out class after class. Points (or classes) that a slice may not use again
-    are ranges of that layout; a draw from what is left is moved past them in ascending order, so
-    no draw is ever rejected.
-    """
-    layout = np.argsort(group, kind="stable")
-    sizes = np.bincount(group)
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    if same_class:
-        if sizes.max() < anchors:
-            raise ValueError(
-                f"no class has {anchors} points (the largest has {sizes.max()}); "
-                "pass more points or a smaller dim"
-            )
-        allowed = np.flatnonzero(sizes >= anchors)
-    else:
-        if len(sizes) < anchors:
-            raise ValueError(
-                f"{anchors} anchors of different classes need {anchors} classes, "
-                f"got {len(sizes)}; pass a smaller dim"
-            )
-        allowed = np.arange(len(sizes))
-    words = np.asarray(_words(key, draws=anchors, count=count))
-
-    pool = np.concatenate([starts[c] + np.arange(sizes[c]) for c in allowed])
-    first = pool[_integers(words[0], len(pool))]
-    chosen = [first]
-    for some in words[1:]:
-        used_class = [group[layout[c]] for c in chosen]
-        if same_class:
-            low, left = starts[used_class[0]], sizes[used_class[0]] - len(chosen)
-            blocked = [(c, np.ones_like(c)) for c in chosen]
-        else:
-            low, left = np.zeros(count, np.int64), len(group) - sum(sizes[c] for c in used_class)
-            blocked = [(starts[c], sizes[c]) for c in used_class]
-        chosen.append(_skip(low + _integers(some, left), blocked))
-    drawn: np.ndarray = layout[np.stack(chosen, axis=1)]
-    return drawn
-
-
-@functools.partial(jax.jit, static_argnames=("draws", "count"))
-def _words(key: jax.Array, *, draws: int, count: int) -> jax.Array:
-    """Random bits uint32 [draws, 2, count], all in one small program; one draw uses up the key."""
-    keys = jax.random.split(key, draws) if draws > 1 else key[None]
-    keys = jax.lax.map(jax.random.split, keys)
-    keys = keys.reshape(2 * draws, *keys.shape[2:])
-    bits = jax.lax.map(lambda one: jax.random.bits(one, (count,), jnp.uint32), keys)
-    return bits.reshape(draws, 2, count)
-
-
-def _integers(words: np.ndarray, below: int | np.ndarray) -> np.ndarray:
-    """int64 [count] uniform from 0 to `below` - 1, from random bits uint32 [2, count].
-
-    Those of `jax.random.randint`, whose program takes far longer to compile than to run.
-    """
-    high, low = words
-    span = np.broadcast_to(np.asarray(below, np.uint32), high.shape)
-    factor = np.uint32(2**16) % span
-    factor = factor * factor % span
-    return ((high % span * factor + low % span) % span).astype(np.int64)
-
-
-def _skip(drawn: np.ndarray, blocked: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Moves every draw past the blocked ranges (start, size) of its slice, in ascending order."""
-    begin = np.stack([b for b, _ in blocked])
-    size = np.stack([s for _, s in blocked])
-    order = np.argsort(begin, axis=0)
-    for b, s in zip(
-        np.take_along_axis(begin, order, 0), np.take_along_axis(size, order, 0), strict=True
-    ):
-        drawn = np.where(drawn >= b, drawn + s, drawn)
-    return drawn

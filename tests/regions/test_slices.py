@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rcjax import slices
+from rcjax.regions import slice_draws
 
 
 def points_with_identity(count: int) -> np.ndarray:
@@ -145,8 +146,8 @@ def test_bad_requests_say_what_to_do(options, message):
 
 def test_draws_are_those_of_jax():
     key = jax.random.key(5)
-    words = np.asarray(slices._words(key, draws=3, count=50))
+    words = np.asarray(slice_draws.random_words(key, draws=3, count=50))
     for one, some in zip(jax.random.split(key, 3), words, strict=True):
         for below in (7, 2**31 - 1, np.arange(1, 51, dtype=np.int32)):
             expected = jax.random.randint(one, (50,), 0, jnp.asarray(below, jnp.int32), jnp.int32)
-            np.testing.assert_array_equal(slices._integers(some, below), expected)
+            np.testing.assert_array_equal(slice_draws.uniform_integers(some, below), expected)
