@@ -79,7 +79,7 @@ def test_slivers_and_steps_are_called_uncertain():
     plain = count_regions(lambda x: x - jnp.array([[0.1, 0.0]]), anchors, **budget)
     assert plain.counts[0] == 2
     assert not plain.uncertain.any()
-    assert "uncertain=1" in repr(count_regions(stairs, anchors, budget=50, **budget))
+    assert "1 of 1 uncertain" in repr(count_regions(stairs, anchors, budget=50, **budget))
 
 
 def test_probabilities_infinite_scores_and_host_classifiers_count_alike():
