@@ -150,6 +150,7 @@ class OngoingRun:
         self._experiment = experiment
         self._folder = folder
         self.state: TrainState
+        self.together = 1  # runs trained as one program
         self._source: dict[str, str] | None = None  # the checkpoint that it began with
         self._history: list[dict[str, Any]] = []
         self._epochs: list[dict[str, Any]] = []
@@ -252,6 +253,7 @@ class OngoingRun:
             source=self._source,
             diverged=self._diverged(),
             data=self._folder.data,
+            together=self.together,
         )
         draw_figures(record, self._experiment, self.state, self._folder.figures)
         # Last of all: a folder with a record is finished.

@@ -33,6 +33,7 @@ def trained_record(
     source: Mapping[str, Any] | None,
     diverged: bool,
     data: Mapping[str, Any],
+    together: int = 1,
 ) -> dict[str, Any]:
     """The record of a trained network. Holds no times: an interrupted run ends with the same one.
 
@@ -45,6 +46,8 @@ def trained_record(
         diverged: whether the loss stopped being finite. A network whose parameters are not numbers
             has no accuracy and no regions: they are None.
         data: the folder's note of the data.
+        together: runs that were trained as one program at the end; another program rounds in
+            another way, so a record says it.
     """
     newest = history[-1]
     regions = {**newest["region_count"], "counts": counts}
@@ -52,6 +55,7 @@ def trained_record(
         "config": config,
         **data,
         **({"checkpoint": source} if source else {}),
+        **({"runs_together": together} if together > 1 else {}),
         "status": "diverged" if diverged else "completed",
         **{name: None if diverged else newest[name] for name in _ACCURACIES},
         "region_count": dict.fromkeys(regions) if diverged else regions,

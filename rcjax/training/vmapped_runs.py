@@ -127,6 +127,7 @@ def _train_group(members: Sequence[_Member], stop_requested: StopRequest) -> Non
     first = members[0]
     epochs, examples = first.config.epochs, len(first.experiment.train_arrays[0])
     for member in members:
+        member.run.together = len(members)
         member.run.begin()
     display = ProgressDisplay(epochs, first.run.completed, examples * len(members))
     display.message(f"{len(members)} runs together, from epoch {first.run.completed} on")

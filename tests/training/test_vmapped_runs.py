@@ -56,6 +56,9 @@ def assert_close(entries, others):
 def test_records_are_those_of_single_runs(singles, tmp_path):
     assert train_together(CONFIGS, folders_in(tmp_path), StopRequest()) == len(CONFIGS)
     assert_same_records(folders_in(tmp_path), singles)
+    records = [json.loads((f / "record.json").read_text()) for f in folders_in(tmp_path)]
+    assert [record["runs_together"] for record in records] == [3, 3, 3]
+    assert not any("runs_together" in single for single in singles)
     # A second time there is nothing left to do.
     assert train_together(CONFIGS, folders_in(tmp_path), StopRequest()) == 0
 
