@@ -17,7 +17,7 @@ from rcjax.measures.norms import ParameterNorms, parameter_norms
 from rcjax.measures.objective import noisy_accuracy
 from rcjax.measures.pac_bayes import Flatness, flatness
 from rcjax.measures.path_norm import path_norm, undefined_path_norm
-from rcjax.measures.sharpness import Landscape
+from rcjax.measures.sharpness import Landscape, Trace
 
 # Every use of randomness has a stream of its own under the key, so that a measure does not depend
 # on which others are computed.
@@ -71,13 +71,14 @@ class Measurement:
     def _flatness(self, stream: int, *, magnitude: bool) -> Flatness:
         network = self._network
         if not self.finite:
-            return Flatness(math.nan, math.nan, math.nan)
+            return Flatness(math.nan, math.nan, math.nan, math.nan)
         return flatness(
             functools.partial(noisy_accuracy, network.apply, *self._arrays, self.batches),
             network.parameters,
             network.initial_parameters,
             self._stream(stream),
             samples=self._settings.noise_samples,
+            precision=self._settings.precision,
             magnitude=magnitude,
         )
 
@@ -117,9 +118,13 @@ class Measurement:
         key, iterations = self._stream(_EIGENVALUE), self._settings.lanczos_iterations
         return self.landscape.largest_eigenvalue(key, iterations) if self.finite else math.nan
 
-    def hessian_trace(self) -> float:
-        key, probes = self._stream(_TRACE), self._settings.hutchinson_probes
-        return self.landscape.trace(key, probes) if self.finite else math.nan
+    @functools.cached_property
+    def hessian_trace(self) -> Trace:
+        key, settings = self._stream(_TRACE), self._settings
+        if not self.finite:
+            return Trace(math.nan, math.nan)
+        directions, probes = settings.trace_directions, settings.hutchinson_probes
+        return self.landscape.trace(key, directions, probes, settings.precision)
 
     def sam_sharpness(self) -> float:
         radius, steps = self._settings.sam_radius, self._settings.sam_steps
@@ -146,7 +151,7 @@ MEASURES: dict[str, Callable[[Measurement], float]] = {
     "input_margin": lambda m: m.margins.input_percentile(),
     "input_gradient_norm": lambda m: float(np.mean(m.margins.gradient_norms)),
     "hessian_largest_eigenvalue": Measurement.hessian_eigenvalue,
-    "hessian_trace": Measurement.hessian_trace,
+    "hessian_trace": lambda m: m.hessian_trace.value,
     "sam_sharpness": Measurement.sam_sharpness,
     "gradient_noise": Measurement.gradient_noise,
     "pac_bayes_flatness": lambda m: m.noise.flatness(),
@@ -161,6 +166,15 @@ MEASURES: dict[str, Callable[[Measurement], float]] = {
 
 NAMES = tuple(MEASURES)
 
+# Standard errors of the measures that random numbers estimate.
+_ERRORS: dict[str, Callable[[Measurement], float]] = {
+    "hessian_trace": lambda m: m.hessian_trace.error,
+    "pac_bayes_flatness": lambda m: m.noise.error * m.noise.flatness(),
+    "pac_bayes_magnitude_flatness": lambda m: (
+        m.magnitude_noise.error * m.magnitude_noise.flatness()
+    ),
+}
+
 
 def compute(
     network: TrainedNetwork,
@@ -168,7 +182,7 @@ def compute(
     *,
     key: jax.Array,
     settings: Settings | None = None,
-    note: Callable[[str, float], None] | None = None,
+    note: Callable[[str, float, float | None], None] | None = None,
 ) -> dict[str, float]:
     """Measures of a trained network that compete with the region count, by name.
 
@@ -182,8 +196,9 @@ def compute(
         key: of a random choice of examples, of start vectors and noise. A measure does not depend
             on which others are asked for.
         settings: numbers of examples, iterations and samples; None takes the defaults.
-        note: called with name and value of each measure as soon as it is known; what it raises
-            ends the computation.
+        note: called with name, value and standard error of each measure as soon as it is known; the
+            error is None where nothing is estimated by random numbers, or where it is unknown. What
+            it raises ends the computation.
 
     Returns:
         {name: value} in the order of `names`. NaN where a measure is not defined (see `undefined`)
@@ -214,7 +229,7 @@ def compute(
     for name in wanted:
         values[name] = math.nan if measurement is None else _value(name, measurement)
         if note is not None:
-            note(name, values[name])
+            note(name, values[name], _error(name, measurement))
     return values
 
 
@@ -222,6 +237,13 @@ def _value(name: str, measurement: Measurement) -> float:
     with np.errstate(all="ignore"):  # what is not finite is reported as NaN
         value = float(MEASURES[name](measurement))
     return value if math.isfinite(value) else math.nan
+
+
+def _error(name: str, measurement: Measurement | None) -> float | None:
+    if measurement is None or name not in _ERRORS:
+        return None
+    error = float(_ERRORS[name](measurement))
+    return error if math.isfinite(error) else None
 
 
 def undefined(network: TrainedNetwork, names: Iterable[str] = NAMES) -> dict[str, str]:

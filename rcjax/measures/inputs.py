@@ -105,6 +105,9 @@ def _classes_of(
     return int(logits.shape[-1])
 
 
+_FRACTIONS = ("sam_radius", "precision")  # fields of Settings
+
+
 @dataclass(frozen=True)
 class Settings:
     """Settings of the measures: how precisely they are computed.
@@ -115,8 +118,13 @@ class Settings:
         batch_size: examples in one step on the device.
         lanczos_iterations: for the largest eigenvalue of the Hessian; as many vectors of the size
             of the parameters are held in memory.
-        hutchinson_probes: random vectors for the trace of the Hessian.
-        noise_samples: perturbed networks in the estimate of an expected accuracy.
+        trace_directions: in which the trace of the Hessian is exact; as many vectors of the size of
+            the parameters are held in memory.
+        hutchinson_probes: random vectors for the rest of the trace, at most; as many as give the
+            precision.
+        noise_samples: perturbed networks by which the noise that a network bears is looked for. Up
+            to 20 times as many then give the precision.
+        precision: relative standard error of the trace and of the PAC-Bayes flatness.
         sam_radius: of the ball of parameters in which the worst loss is looked for.
         sam_steps: of first-order ascent in that ball; the first is the step of SAM.
 
@@ -127,16 +135,18 @@ class Settings:
     examples: int = 500
     batch_size: int = 500
     lanczos_iterations: int = 20
-    hutchinson_probes: int = 10
+    trace_directions: int = 20
+    hutchinson_probes: int = 200
     noise_samples: int = 10
+    precision: float = 0.03
     sam_radius: float = 0.05
     sam_steps: int = 5
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            whole = name == "sam_radius" or isinstance(value, int)
+            whole = name in _FRACTIONS or isinstance(value, int)
             if isinstance(value, bool) or not whole or not 0 < value < math.inf:
-                kind = "number" if name == "sam_radius" else "integer"
+                kind = "number" if name in _FRACTIONS else "integer"
                 raise UserError(f"{name} must be a positive {kind}, but is {value!r}")
 
 

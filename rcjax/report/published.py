@@ -122,11 +122,13 @@ def _run(row: Row) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """The same value as JSON can hold it: None for NaN and infinities, lists for tuples."""
+    if value is None or type(value) in (str, bool, int):  # most values, and quickly told
+        return value
     if isinstance(value, Mapping):
         return {str(name): plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
         return [plain(part) for part in value]
-    if isinstance(value, bool) or value is None or isinstance(value, str):
+    if isinstance(value, str):
         return value
     number = float(value)
     if not isfinite(number):

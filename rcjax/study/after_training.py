@@ -16,7 +16,7 @@ from rcjax.errors import DamagedError
 from rcjax.runtime import StopRequest, finite, is_finite_number, read_json, set_aside, write_json
 from rcjax.study.predicted_labels import PredictedLabels, fault_of
 from rcjax.study.requested import SEED_DISAGREEMENT, Requested
-from rcjax.study.tools import Tools
+from rcjax.study.tools import Note, Tools
 from rcjax.terminal import say
 from rcjax.training import FinishedRun, FittedClassifier, Interrupted, run_workdir
 
@@ -109,12 +109,17 @@ class Measurements:
             others = _read(self._variants_file, _check_variants)
             write_json(self._variants_file, {**others, name: count})
 
-    def _noting(self, stop: StopRequest) -> Callable[[str, float], None]:
+    def _noting(self, stop: StopRequest) -> Note:
         """Writes every measure as soon as it is known, and then leaves if asked to."""
 
-        def note(name: str, value: float) -> None:
-            known = {**self._known_measures(), name: value}
-            write_json(self._measures_file, {"measures": known, "settings": self._settings})
+        def note(name: str, value: float, error: float | None = None) -> None:
+            known = self._known_measures()
+            errors = _read(self._measures_file, _check_measures).get("standard_errors", {})
+            errors = {one: noted for one, noted in errors.items() if one in known}
+            if error is not None:
+                errors[name] = error
+            content = {"measures": {**known, name: value}, "standard_errors": errors}
+            write_json(self._measures_file, {**content, "settings": self._settings})
             _leave_if(stop)
 
         return note

@@ -20,6 +20,8 @@ from rcjax.training import (
     train,
 )
 
+Note = Callable[[str, float, float | None], None]
+
 
 def read_back(config: RunConfig, folder: Path) -> FinishedRun | FittedClassifier:
     """The trained network of a finished run; a classical classifier is fitted again.
@@ -30,16 +32,15 @@ def read_back(config: RunConfig, folder: Path) -> FinishedRun | FittedClassifier
     return fit_classical(config) if is_classical(config) else load_finished_run(config, folder)
 
 
-def measure(
-    trained: FinishedRun, names: Sequence[str], examples: int, note: Callable[[str, float], None]
-) -> None:
+def measure(trained: FinishedRun, names: Sequence[str], examples: int, note: Note) -> None:
     """Computes competing measures of a trained network.
 
     Args:
         trained: the run.
         names: of the measures.
         examples: how many training images the costly ones read.
-        note: is given each measure as soon as it is known.
+        note: is given each measure as soon as it is known, with its standard error where random
+            numbers estimate it.
 
     Raises:
         UserError: the data set stays on the disk.
@@ -68,7 +69,7 @@ class Tools(NamedTuple):
 
     train: Callable[[RunConfig, Path], dict[str, Any]] = train
     read_back: Callable[[RunConfig, Path], Any] = read_back
-    measure: Callable[[Any, Sequence[str], int, Callable[[str, float], None]], None] = measure
+    measure: Callable[[Any, Sequence[str], int, Note], None] = measure
     predict_labels: Callable[[Any], PredictedLabels] = predicted_labels
     write_report: Callable[..., Mapping[str, Any]] = write_report
     # A worker whose driver was killed lets go of its run within this time.
