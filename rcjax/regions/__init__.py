@@ -8,9 +8,9 @@ from rcjax.regions.arguments import check_connectivity
 from rcjax.regions.convergence import Convergence, convergence
 from rcjax.regions.counting import count_regions
 from rcjax.regions.networks import NetworkCounts
-from rcjax.regions.planes import PlaneRegions
 from rcjax.regions.result import RegionCounts
 from rcjax.regions.sequential import CountUntil, count_until
+from rcjax.regions.slice_regions import PlaneRegions, SliceRegions
 from rcjax.regions.slice_values import SliceValues, slice_values
 from rcjax.regions.statistics import PairedComparison, compare
 
@@ -21,6 +21,7 @@ __all__ = [
     "PairedComparison",
     "PlaneRegions",
     "RegionCounts",
+    "SliceRegions",
     "SliceValues",
     "check_connectivity",
     "compare",

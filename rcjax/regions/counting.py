@@ -55,6 +55,7 @@ def count_regions(
     batch_size: int | None = None,
     precision: str = "float32",
     boundaries: bool = False,
+    regions: bool = False,
     budget: int | None = None,
     initial_intervals: int | None = None,
     safety: float | None = None,
@@ -90,6 +91,9 @@ def count_regions(
             within the measured error, so that the counts stay those of float32.
         boundaries: keep the coordinates of all label changes on segments. The adaptive method
             then locates each to the fine grid (more evaluations) instead of interpolating it.
+        regions: keep label, size, share and neighbours of every region (`result.regions`); on
+            segments the boundaries, too. The adaptive method then follows boundaries on planes
+            down to a 32nd of the plane (more evaluations).
         budget: largest number of evaluations per slice for "exact" (20,000 by default), and for
             "adaptive" on planes (5,000), where the last round may pass it.
         initial_intervals: intervals in which "adaptive" starts on segments; 10 where scores move
@@ -138,7 +142,8 @@ def count_regions(
         connectivity=check_connectivity(connectivity, dim, method),
         batch_size=check_positive("batch_size", batch_size),
         precision=check_precision(precision, predict, method),
-        boundaries=bool(boundaries) and dim == 1,
+        boundaries=bool(boundaries or regions) and dim == 1,
+        regions=bool(regions),
         budget=check_budget(budget, dim, method),
         initial_intervals=check_positive("initial_intervals", initial_intervals),
         safety=check_safety(PLANE_SAFETY if safety is None and dim == 2 else safety),

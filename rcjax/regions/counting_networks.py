@@ -68,6 +68,7 @@ def count_many(request: Request, parameters: object) -> NetworkCounts:
     for name, given in (
         ("method='exact'", request.method == "exact"),
         ("precision='mixed'", request.precision == "mixed"),
+        ("regions=True", request.regions),
         ("boundaries=True", request.boundaries),
         ("method='adaptive' beyond segments", request.method == "adaptive" and request.dim > 1),
     ):

@@ -12,7 +12,9 @@ import numpy as np
 from rcjax.array_types import Array, ArrayLike, Int
 from rcjax.regions import simplex
 from rcjax.regions.classifier import INVALID_LABEL, OVERFLOWING_LABEL, Evaluator, invalid
-from rcjax.regions.components import count_components
+from rcjax.regions.components import count_components, label_components
+from rcjax.regions.slice_regions import SliceRegions, cell_regions
+from rcjax.regions.types import Block
 
 
 class GridCounter:
@@ -23,7 +25,7 @@ class GridCounter:
         dim: dimension of the slices.
         extent: smallest and largest value of every coordinate.
         connectivity: "full" or "face".
-        keep_labels: also return the labels (dimension 1 only).
+        keep_labels: also return the labels.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class GridCounter:
         keep_labels: bool = False,
     ):
         self.points, self.dim, self.connectivity = points, dim, connectivity
+        self.extent = extent
         self.keep_labels = keep_labels
         inside_simplex = simplex.is_simplex(extent, dim)
         cells = simplex.grid_cells(points, dim, inside_simplex)
@@ -77,6 +80,20 @@ class GridCounter:
                 connectivity=self.connectivity,
             ))  # fmt: skip
         return counts, labels if self.keep_labels else None
+
+    def regions(self, labels: Int[np.ndarray, "slices points"], block: Block) -> list[SliceRegions]:
+        """The regions of the slices of a block from their labels, beyond segments."""
+        grid = np.asarray(labels)
+        mask = None
+        if self.position is not None:
+            grid = grid[:, np.maximum(self.position, 0)]
+            mask = (self.position >= 0).reshape((self.points,) * self.dim)
+        grid = grid.reshape(-1, *(self.points,) * self.dim)
+        components = np.asarray(
+            label_components(grid, mask, dim=self.dim, connectivity=self.connectivity)
+        )
+        sizes = simplex.volumes(block, self.extent)
+        return list(map(cell_regions, components, grid, sizes.tolist()))
 
 
 @functools.partial(jax.jit, static_argnames=("points", "dim", "connectivity"))

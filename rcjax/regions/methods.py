@@ -14,12 +14,14 @@ from rcjax.regions.grid import GridCounter
 from rcjax.regions.planes import (
     NEEDS_SCORES,
     PLANE_BUDGET,
+    Located,
     PlaneScores,
     count_exact_planes,
     count_planes,
 )
 from rcjax.regions.request import Request
 from rcjax.regions.result import RegionCounts
+from rcjax.regions.slice_regions import PlaneRegions, SliceRegions, segment_regions
 
 _POINTS_PER_BLOCK = 2**21
 _SLICES_PER_BATCH = 4
@@ -30,15 +32,28 @@ _PLANES_PER_BLOCK = 128
 def count_by_method(request: Request) -> RegionCounts:
     """Counts by the method of the request."""
     if request.method == "grid":
-        return _by_grid(request)
+        return _with_segment_regions(request, _by_grid(request))
     if request.dim == 2:
         return _by_mesh(request) if request.method == "adaptive" else _by_polygons(request)
-    return _by_adaptive(request) if request.method == "adaptive" else _by_exact(request)
+    by_method = _by_adaptive if request.method == "adaptive" else _by_exact
+    return _with_segment_regions(request, by_method(request))
+
+
+def _with_segment_regions(request: Request, result: RegionCounts) -> RegionCounts:
+    where, labels, lengths = result.boundaries, result.region_labels, result.lengths
+    if not request.regions or where is None or labels is None or lengths is None:
+        return result
+    regions = segment_regions(where, labels, lengths, result.extent)
+    return dataclasses.replace(result, regions=regions)
 
 
 def _by_grid(request: Request) -> RegionCounts:
     counter = GridCounter(
-        request.points, request.dim, request.extent, request.connectivity, request.boundaries
+        request.points,
+        request.dim,
+        request.extent,
+        request.connectivity,
+        request.boundaries or request.regions,
     )
     evaluator = request.evaluator()
     # Anchors and labels of a block stay within what a batch needs anyway.
@@ -49,6 +64,7 @@ def _by_grid(request: Request) -> RegionCounts:
     counts, lengths = [], []
     boundaries: list[np.ndarray] = []
     region_labels: list[np.ndarray] = []
+    regions: list[SliceRegions] = []
     step = (request.extent[1] - request.extent[0]) / (request.points - 1)
     for _, block in request.blocks(size):
         evaluator.load(block)
@@ -56,6 +72,9 @@ def _by_grid(request: Request) -> RegionCounts:
         counts.append(block_counts)
         if request.dim == 1:
             lengths.append(segment_lengths(block))
+        elif labels is not None:
+            regions += counter.regions(labels, block)
+            continue
         for row in () if labels is None else labels:
             changes = np.flatnonzero(row[1:] != row[:-1])
             boundaries.append(request.extent[0] + step * (changes + 0.5))
@@ -65,6 +84,7 @@ def _by_grid(request: Request) -> RegionCounts:
         boundaries=tuple(boundaries) if request.boundaries else None,
         region_labels=tuple(region_labels) if request.boundaries else None,
         lengths=np.concatenate(lengths) if lengths else None,
+        regions=tuple(regions) if regions else None,
     )
 
 
@@ -99,6 +119,7 @@ def _by_mesh(request: Request) -> RegionCounts:
     if evaluator.classes is None and not evaluator.on_host:
         raise ValueError(NEEDS_SCORES)
     results, steps = [], request.points - 1
+    regions: list[PlaneRegions] = []
     for start, block in request.blocks(_PLANES_PER_BLOCK):
         evaluator.load(block)
         if evaluator.classes is None:
@@ -111,12 +132,15 @@ def _by_mesh(request: Request) -> RegionCounts:
                 whole_square=not simplex.is_simplex(request.extent, 2),
                 budget=request.budget or PLANE_BUDGET,
                 safety=request.safety,
+                located=Located(block, request.extent) if request.regions else None,
             )
         )
+        regions += results[-1].regions or []
         request.progress.report(start + len(block))
     return dataclasses.replace(
         _result(request, evaluator, np.concatenate([r.counts for r in results])),
         uncertain=np.concatenate([r.uncertain for r in results]),
+        regions=tuple(regions) if request.regions else None,
     )
 
 
@@ -169,7 +193,7 @@ def _by_polygons(request: Request) -> RegionCounts:
     counts = np.array([len(found.labels) for found in regions], np.int32)
     return dataclasses.replace(
         request.result(counts, sum(int(r.evaluations.sum()) for r in results)),
-        plane_regions=regions,
+        regions=regions,
         linear_regions=np.concatenate([r.linear_regions for r in results]),
         activation_regions=np.concatenate([r.activation_regions for r in results]),
         complete=np.concatenate([r.complete for r in results]),

@@ -35,6 +35,7 @@ class Request:
     batch_size: int | None
     precision: str
     boundaries: bool
+    regions: bool
     budget: int | None
     initial_intervals: int | None
     safety: float

@@ -128,8 +128,8 @@ class RegionCounts(ResultFields):
         Args:
             rows: "slices", a row for each slice; "regions", a row for each region: on segments
                 slice, region, label, start and end in coordinates of the slice, length in units of
-                input space; on planes that were counted exactly slice, region, label, area, share
-                of the plane and perimeter.
+                input space; beyond segments slice, region, label, area (size), share of the slice
+                and, on planes that were not counted on a grid, perimeter.
 
         Raises:
             UserError: pandas is missing, or the regions were not kept.

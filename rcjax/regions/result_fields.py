@@ -6,7 +6,7 @@ import numpy as np
 
 from rcjax.array_types import Bool, Float, Int, Shaped
 from rcjax.regions.adaptive import ScoreKind
-from rcjax.regions.planes import PlaneRegions
+from rcjax.regions.slice_regions import SliceRegions
 
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False)
@@ -40,8 +40,9 @@ class ResultFields:
             seen between the points, so counts may be too low.
         uncertain: bool [slices], where the adaptive method on planes saw a reason for the count to
             differ: its budget ran out, or the count hangs on what is thinner than the grid.
-        plane_regions: for each plane its regions with label, area, perimeter, neighbours and true
-            edges (method "exact" on planes).
+        regions: for each slice its regions with label, size, share and neighbours, where they were
+            asked for (`regions=True`). On planes that were counted exactly or adaptively they are
+            `PlaneRegions`, with perimeters and edges; the exact method keeps these always.
         precision: "float32" or "mixed".
         low_precision: the dtype of 16 or 8 bits in which the classifier was seen to compute, whose
             rounding the count holds; None where there is none.
@@ -64,7 +65,7 @@ class ResultFields:
     crowded: Int[np.ndarray, " slices"] | None = None
     score_kind: ScoreKind | None = None
     uncertain: Bool[np.ndarray, " slices"] | None = None
-    plane_regions: tuple[PlaneRegions, ...] | None = None
+    regions: tuple[SliceRegions, ...] | None = None
     precision: str = "float32"
     low_precision: str | None = None
     reevaluated_share: float = 0.0

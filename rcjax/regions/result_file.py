@@ -15,15 +15,16 @@ from typing import Any, TypeVar
 import numpy as np
 
 from rcjax.errors import DamagedError, UserError
-from rcjax.regions.planes import PlaneRegions
 from rcjax.regions.result_fields import ResultFields
+from rcjax.regions.slice_regions import PlaneRegions, SliceRegions
 
 Parts = TypeVar("Parts", np.ndarray, list[np.ndarray], list[list[np.ndarray]])
 _FORMAT = "rcjax.RegionCounts"
 _VERSION = 1
 _ZIP = b"PK"
 _PER_SLICE = ("boundaries", "region_labels")
-_PLANE_ARRAYS = tuple(name for name in PlaneRegions._fields if name != "polygons")
+_REGION_ARRAYS = tuple(field.name for field in dataclasses.fields(SliceRegions))
+_PLANE_ARRAYS = (*_REGION_ARRAYS, "perimeters", "boundaries")
 
 
 def write(path: str | os.PathLike[str], result: ResultFields) -> None:
@@ -36,8 +37,8 @@ def write(path: str | os.PathLike[str], result: ResultFields) -> None:
     arrays: dict[str, np.ndarray] = {}
     for field in dataclasses.fields(result):
         value = getattr(result, field.name)
-        if field.name == "plane_regions":
-            arrays |= {} if value is None else _of_planes(value)
+        if field.name == "regions":
+            arrays |= {} if value is None else _of_regions(value)
         elif field.name in _PER_SLICE:
             arrays |= {} if value is None else _joined(field.name, value)
         elif hasattr(value, "dtype"):
@@ -114,8 +115,8 @@ def _fields(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, 
     for name in _PER_SLICE:
         if name in arrays:
             fields[name] = tuple(_parted(arrays, name))
-    if "planes.labels" in arrays:
-        fields["plane_regions"] = tuple(_planes(arrays))
+    if any(name.startswith("regions.") for name in arrays):
+        fields["regions"] = tuple(_regions(arrays))
     fields |= {name: array for name, array in arrays.items() if "." not in name} | fields
     known = {field.name: field.default for field in dataclasses.fields(ResultFields)}
     if set(fields) - set(known) or any(
@@ -144,21 +145,26 @@ def _cut(items: Parts, sizes: np.ndarray) -> list[Parts]:
     return [items[end - size : end] for size, end in zip(sizes, ends, strict=True)]
 
 
-def _of_planes(planes: Sequence[PlaneRegions]) -> dict[str, np.ndarray]:
+def _of_regions(slices: Sequence[SliceRegions]) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
-    for name in _PLANE_ARRAYS:
-        arrays |= _joined(f"planes.{name}", [getattr(plane, name) for plane in planes])
-    regions = [region for plane in planes for region in plane.polygons]
-    arrays |= _joined("planes.polygons", [polygon for region in regions for polygon in region])
-    arrays["planes.parts"] = np.array([len(region) for region in regions], np.int64)
+    planes = [regions for regions in slices if isinstance(regions, PlaneRegions)]
+    for name in _PLANE_ARRAYS if planes else _REGION_ARRAYS:
+        arrays |= _joined(f"regions.{name}", [getattr(regions, name) for regions in slices])
+    if planes:
+        parts = [part for plane in planes for part in plane.polygons]
+        arrays |= _joined("regions.polygons", [polygon for part in parts for polygon in part])
+        arrays["regions.parts"] = np.array([len(part) for part in parts], np.int64)
     return arrays
 
 
-def _planes(arrays: dict[str, np.ndarray]) -> list[PlaneRegions]:
-    values = {name: _parted(arrays, f"planes.{name}") for name in _PLANE_ARRAYS}
-    regions = _cut(_parted(arrays, "planes.polygons"), arrays["planes.parts"])
-    polygons = _cut(regions, arrays["planes.labels.sizes"])
-    return [
-        PlaneRegions(**{name: values[name][i] for name in _PLANE_ARRAYS}, polygons=polygons[i])
-        for i in range(len(polygons))
-    ]
+def _regions(arrays: dict[str, np.ndarray]) -> list[SliceRegions]:
+    of_planes = "regions.polygons" in arrays
+    names = _PLANE_ARRAYS if of_planes else _REGION_ARRAYS
+    if sum(name.startswith("regions.") for name in arrays) != 2 * len(names) + 3 * of_planes:
+        raise ValueError("arrays of regions are missing or unknown")
+    values = [_parted(arrays, f"regions.{name}") for name in names]
+    if not of_planes:
+        return [SliceRegions(*own) for own in zip(*values, strict=True)]
+    parts = _cut(_parted(arrays, "regions.polygons"), arrays["regions.parts"])
+    polygons = _cut(parts, arrays["regions.labels.sizes"])
+    return [PlaneRegions(*own) for own in zip(*values, polygons, strict=True)]

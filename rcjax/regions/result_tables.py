@@ -2,12 +2,15 @@
 
 import importlib
 import math
+from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from rcjax.errors import UserError
 from rcjax.regions.result_fields import ResultFields
+from rcjax.regions.slice_regions import PlaneRegions, SliceRegions
 
 Columns: TypeAlias = dict[str, np.ndarray]
 
@@ -26,8 +29,8 @@ def plain(value: object) -> object:
     """
     if isinstance(value, dict):
         return {name: plain(item) for name, item in value.items()}
-    if hasattr(value, "_asdict"):
-        return plain(value._asdict())
+    if isinstance(value, SliceRegions):
+        return plain({field.name: getattr(value, field.name) for field in fields(value)})
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, list | tuple):
@@ -50,13 +53,10 @@ def region_columns(result: ResultFields) -> Columns:
     Raises:
         UserError: the result does not hold the regions.
     """
-    if result.plane_regions is not None:
-        return _regions_of_planes(result)
+    if result.regions is not None and result.boundaries is None:
+        return _regions_of_slices(result.dim, result.regions)
     if result.boundaries is None or result.region_labels is None or result.lengths is None:
-        raise UserError(
-            "the regions were not kept: call count_regions with boundaries=True on segments, or "
-            "with method='exact' on segments and planes"
-        )
+        raise UserError("the regions were not kept: call count_regions with regions=True")
     low, high = result.extent
     starts = [np.concatenate([[low], inner]) for inner in result.boundaries]
     ends = [np.concatenate([inner, [high]]) for inner in result.boundaries]
@@ -71,13 +71,14 @@ def region_columns(result: ResultFields) -> Columns:
     }
 
 
-def _regions_of_planes(result: ResultFields) -> Columns:
-    planes = result.plane_regions or ()
-    names = {"label": "labels", "area": "areas", "share": "shares", "perimeter": "perimeters"}
+def _regions_of_slices(dim: int, slices: Sequence[SliceRegions]) -> Columns:
+    names = {"label": "labels", "area" if dim == 2 else "size": "sizes", "share": "shares"}
+    if all(isinstance(regions, PlaneRegions) for regions in slices):
+        names["perimeter"] = "perimeters"
     return {
-        **_numbered([len(plane.labels) for plane in planes]),
+        **_numbered([len(regions) for regions in slices]),
         **{
-            column: np.concatenate([getattr(plane, name) for plane in planes])
+            column: np.concatenate([getattr(regions, name) for regions in slices])
             for column, name in names.items()
         },
     }

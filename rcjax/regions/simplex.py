@@ -1,6 +1,7 @@
 """The geometry of a slice: grid positions, the exact simplex mask, barycentric weights."""
 
 import functools
+import math
 
 import numpy as np
 
@@ -32,6 +33,18 @@ def grid_cells(points: int, dim: int, inside_simplex: bool) -> Int[np.ndarray, "
 def is_simplex(extent: tuple[float, float], dim: int) -> bool:
     """Whether the slice is the simplex of its anchors rather than a parallelepiped."""
     return dim > 1 and tuple(extent) == (0.0, 1.0)
+
+
+def volumes(
+    anchors: Num[np.ndarray, "slices anchors *features"], extent: tuple[float, float]
+) -> Float[np.ndarray, " slices"]:
+    """Length, area, volume ... of slices in units of input space, float64."""
+    dim = anchors.shape[1] - 1
+    spans = anchors.astype(np.float64).reshape(len(anchors), dim + 1, -1)
+    spans = spans[:, 1:] - spans[:, :1]
+    gram = np.linalg.det(spans @ spans.transpose(0, 2, 1))
+    share = 1 / math.factorial(dim) if is_simplex(extent, dim) else (extent[1] - extent[0]) ** dim
+    return np.asarray(np.sqrt(np.maximum(gram, 0)) * share)
 
 
 def coordinates_of(

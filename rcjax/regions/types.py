@@ -66,6 +66,7 @@ class SharedOptions(TypedDict, total=False):
     batch_size: int | None
     precision: str
     boundaries: bool
+    regions: bool
     budget: int | None
     initial_intervals: int | None
     safety: float | None

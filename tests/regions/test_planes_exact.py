@@ -39,7 +39,7 @@ def dense(scores, anchors):
 def agrees(predict, scores, anchors):
     found = count_regions(predict, anchors, method="exact")
     assert found.complete.all()
-    for regions, plane in zip(found.plane_regions, anchors, strict=True):
+    for regions, plane in zip(found.regions, anchors, strict=True):
         count, shares = dense(scores, plane)
         large = regions.shares > 20 / POINTS**2
         assert large.sum() <= count <= len(regions.labels) + 1
@@ -47,7 +47,7 @@ def agrees(predict, scores, anchors):
         np.testing.assert_allclose(by_label, shares, atol=0.01)
         spans = (plane[1:] - plane[0]).reshape(2, -1).astype(np.float64)
         area = np.sqrt(np.linalg.det(spans @ spans.T)) / 2
-        assert regions.areas.sum() == pytest.approx(area, rel=1e-9)
+        assert regions.sizes.sum() == pytest.approx(area, rel=1e-9)
         sides = [np.linalg.norm((plane[a] - plane[b]).ravel()) for a, b in ((0, 1), (1, 2), (2, 0))]
         steps = np.einsum("ei,if->ef", regions.boundaries[:, 1] - regions.boundaries[:, 0], spans)
         inner = np.linalg.norm(steps, axis=1).sum()
@@ -118,10 +118,10 @@ def test_regions_of_a_hand_made_plane():
         return jnp.stack([jnp.zeros(len(x)), low, jnp.minimum(x[:, 0] - 1, 1.0 * x[:, 1])], axis=1)
 
     found = count_regions(lambda x: predict(x)[:, :2], plane, method="exact")
-    regions = found.plane_regions[0]
+    regions = found.regions[0]
     order = np.argsort(regions.labels)
     assert found.counts.tolist() == [2]
-    np.testing.assert_allclose(regions.areas[order], [1.125, 0.875], rtol=1e-12)
+    np.testing.assert_allclose(regions.sizes[order], [1.125, 0.875], rtol=1e-12)
     np.testing.assert_allclose(
         regions.perimeters[order], [3 + 1.5 * 2**0.5, 2 + 0.5 + 1.5 + 0.5 * 2**0.5], rtol=1e-9
     )
@@ -129,4 +129,4 @@ def test_regions_of_a_hand_made_plane():
     three = count_regions(predict, plane, method="exact")
     assert three.counts.tolist() == [3]
     assert three.linear_regions.tolist() == [2]  # the minimum bends along y = x - 1
-    assert three.plane_regions[0].neighbours.tolist() == [[0, 1], [0, 2], [1, 2]]
+    assert three.regions[0].neighbours.tolist() == [[0, 1], [0, 2], [1, 2]]

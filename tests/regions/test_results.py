@@ -28,7 +28,7 @@ def planes() -> RegionCounts:
     square = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
     one, three = (
         PlaneRegions(
-            labels=np.arange(n), areas=np.ones(n), shares=np.ones(n) / n, perimeters=np.ones(n),
+            labels=np.arange(n), sizes=np.ones(n), shares=np.ones(n) / n, perimeters=np.ones(n),
             neighbours=np.array([[i, i + 1] for i in range(n - 1)], np.int64).reshape(-1, 2),
             boundaries=np.ones((n - 1, 2, 2)), polygons=[[square] * (i + 1) for i in range(n)],
         )
@@ -36,7 +36,7 @@ def planes() -> RegionCounts:
     )  # fmt: skip
     return RegionCounts(
         counts=np.array([1, 3], np.int32), method="exact", dim=2, points=0,
-        plane_regions=(one, three), linear_regions=np.array([4, 9], np.int32),
+        regions=(one, three), linear_regions=np.array([4, 9], np.int32),
         complete=np.array([True, False]), **SHARED,
     )  # fmt: skip
 
@@ -135,7 +135,7 @@ def test_tables_hold_a_row_a_slice_and_a_row_a_region():
 
 
 def test_a_table_that_cannot_be_made_is_one_line(monkeypatch):
-    with pytest.raises(UserError, match="boundaries=True"):
+    with pytest.raises(UserError, match="regions=True"):
         bare().to_dataframe("regions")
     with pytest.raises(ValueError, match="got 'points'"):
         bare().to_dataframe("points")

@@ -1,7 +1,8 @@
 """Counts the regions of planes: adaptively on a refined mesh, or exactly by polygons."""
 
 from rcjax.regions.planes.adaptive import PLANE_BUDGET, PLANE_SAFETY, PlaneCounts, count_planes
-from rcjax.regions.planes.exact import ExactPlanes, PlaneRegions, count_exact_planes
+from rcjax.regions.planes.exact import ExactPlanes, count_exact_planes
+from rcjax.regions.planes.mesh_regions import Located
 from rcjax.regions.planes.scores import NEEDS_SCORES, PlaneScores
 
 __all__ = [
@@ -9,8 +10,8 @@ __all__ = [
     "PLANE_BUDGET",
     "PLANE_SAFETY",
     "ExactPlanes",
+    "Located",
     "PlaneCounts",
-    "PlaneRegions",
     "PlaneScores",
     "count_exact_planes",
     "count_planes",

@@ -22,11 +22,14 @@ import numpy as np
 from rcjax.regions.planes.doubt import doubtful
 from rcjax.regions.planes.joined import components
 from rcjax.regions.planes.mesh import Mesh
+from rcjax.regions.planes.mesh_regions import Located, mesh_regions
+from rcjax.regions.slice_regions import PlaneRegions
 from rcjax.regions.types import Evaluate
 
 PLANE_BUDGET = 5_000
 PLANE_SAFETY = 2.0
 _FIRST_BISECTIONS = 5
+_LOCATED_LEVEL = 10  # legs of a 32nd of the plane
 _SCORES_AT_ONCE = 2_000_000  # scores of the corners of the triangles that are judged together
 _EDGES = ((0, 1), (1, 2), (0, 2))
 
@@ -38,11 +41,13 @@ class PlaneCounts(NamedTuple):
     evaluations: int32 [slices].
     uncertain: bool [slices], where the count may differ from that of the fine grid for a reason
         that the method saw.
+    regions: of every plane, where they were asked for.
     """
 
     counts: np.ndarray
     evaluations: np.ndarray
     uncertain: np.ndarray
+    regions: list[PlaneRegions] | None = None
 
 
 def count_planes(
@@ -53,6 +58,7 @@ def count_planes(
     whole_square: bool = False,
     budget: int = PLANE_BUDGET,
     safety: float = PLANE_SAFETY,
+    located: Located | None = None,
 ) -> PlaneCounts:
     """Counts the regions of planes as a grid of `steps + 1` points per axis would.
 
@@ -65,6 +71,8 @@ def count_planes(
             diagonal.
         budget: evaluations of a plane after which its mesh is left as it is.
         safety: factor on the estimated interpolation error, above 0.
+        located: geometry of the planes, where their regions are wanted; boundaries are then
+            followed down to a 32nd of the plane.
 
     Returns:
         The counts. A plane's count does not depend on the planes it is counted with.
@@ -78,29 +86,31 @@ def count_planes(
         >>> int(count_planes(disc, 1).counts[0])
         2
     """
-    mesh, ended = _refined(scores, slices, steps, whole_square, budget, safety)
+    mesh = Mesh(scores, slices, steps, whole_square)
+    ended = _refine(mesh, slices, budget, safety, located is not None)
     finest = np.flatnonzero(mesh.level == mesh.deepest)
     unsettled = np.zeros(len(mesh.corners), bool)
     unsettled[finest[_judge(mesh, finest, safety)]] = True
     links = _links(mesh.corners, mesh.labels)
     sure = _links(mesh.corners[~unsettled], mesh.labels)
-    counts = _count(mesh, np.concatenate([links, _diagonals(mesh)]), slices)
-    uncertain = ended | (_count(mesh, links, slices) != counts)
-    uncertain |= _count(mesh, sure, slices) != counts
+    component = components(len(mesh.keys), np.concatenate([links, _diagonals(mesh)]))
+    counts = _count(mesh, component, slices)
+    uncertain = ended
+    for some in (links, sure):
+        uncertain = uncertain | (_count(mesh, components(len(mesh.keys), some), slices) != counts)
     evaluations = np.bincount(mesh.slice_of_vertex, minlength=slices)
-    return PlaneCounts(counts.astype(np.int32), evaluations.astype(np.int32), uncertain)
+    regions = None if located is None else mesh_regions(mesh, component, located)
+    return PlaneCounts(counts.astype(np.int32), evaluations.astype(np.int32), uncertain, regions)
 
 
-def _refined(
-    scores: Evaluate[np.ndarray, np.ndarray],
+def _refine(
+    mesh: Mesh,
     slices: int,
-    steps: int,
-    whole_square: bool,
     budget: int,
     safety: float,
-) -> tuple[Mesh, np.ndarray]:
-    """The final mesh, and bool [slices] where the budget ended its refinement."""
-    mesh = Mesh(scores, slices, steps, whole_square)
+    locate: bool,
+) -> np.ndarray:
+    """Refines the mesh; bool [slices], where the budget ended that."""
     for _ in range(min(_FIRST_BISECTIONS, mesh.deepest)):
         mesh.refine(np.ones(len(mesh.corners), bool))
     new = np.ones(len(mesh.corners), bool)
@@ -108,14 +118,22 @@ def _refined(
     while True:
         spent = np.bincount(mesh.slice_of_vertex, minlength=slices) >= budget
         open_ = np.flatnonzero(new & (mesh.level < mesh.deepest))
-        wanted = open_[_judge(mesh, open_, safety)]
+        doubt = _judge(mesh, open_, safety)
+        if locate:
+            doubt |= (mesh.level[open_] < _LOCATED_LEVEL) & _mixed(mesh, open_)
+        wanted = open_[doubt]
         stopped = spent[mesh.slice_of_triangle[wanted]]
         ended[mesh.slice_of_triangle[wanted[stopped]]] = True
         chosen = np.zeros(len(mesh.corners), bool)
         chosen[wanted[~stopped]] = True
         if not chosen.any():
-            return mesh, ended
+            return ended
         new = mesh.refine(chosen)
+
+
+def _mixed(mesh: Mesh, triangles: np.ndarray) -> np.ndarray:
+    labels = mesh.labels[mesh.corners[triangles]]
+    return np.asarray((labels != labels[:, :1]).any(axis=1))
 
 
 def _judge(mesh: Mesh, triangles: np.ndarray, safety: float) -> np.ndarray:
@@ -145,6 +163,5 @@ def _diagonals(mesh: Mesh) -> np.ndarray:
     return np.concatenate(links)
 
 
-def _count(mesh: Mesh, links: np.ndarray, slices: int) -> np.ndarray:
-    roots = np.unique(components(len(mesh.keys), links))
-    return np.bincount(mesh.slice_of_vertex[roots], minlength=slices)
+def _count(mesh: Mesh, component: np.ndarray, slices: int) -> np.ndarray:
+    return np.bincount(mesh.slice_of_vertex[np.unique(component)], minlength=slices)

@@ -17,33 +17,14 @@ import numpy as np
 
 from rcjax.regions.exact import MASKED, PlaneEvaluator, trace_scores
 from rcjax.regions.planes.joined import components
+from rcjax.regions.planes.parts import plane_regions
 from rcjax.regions.planes.polygons import shared_edges
 from rcjax.regions.planes.subdivision import Cell, LabelledPolygon, by_label, subdivide
+from rcjax.regions.slice_regions import PlaneRegions
 from rcjax.regions.types import Anchors, Predict
 
 # Neighbouring pieces whose scores and slopes differ by less, relatively, are one linear piece.
 _SAME_PLANE = 1e-9
-
-
-class PlaneRegions(NamedTuple):
-    """The label regions of one plane; lengths and areas are in units of input space.
-
-    labels: int64 [regions].
-    areas: float64 [regions].
-    shares: float64 [regions], of the area of the plane.
-    perimeters: float64 [regions], the rim of the plane included.
-    neighbours: int64 [pairs, 2], regions that share a boundary, the smaller index first.
-    boundaries: float64 [edges, 2, 2], the edges between regions in coordinates of the plane.
-    polygons: per region its convex parts, float64 [k, 2] each, in coordinates of the plane.
-    """
-
-    labels: np.ndarray
-    areas: np.ndarray
-    shares: np.ndarray
-    perimeters: np.ndarray
-    neighbours: np.ndarray
-    boundaries: np.ndarray
-    polygons: list[list[np.ndarray]]
 
 
 class ExactPlanes(NamedTuple):
@@ -136,24 +117,14 @@ def _regions(parts: list[LabelledPolygon], anchors: np.ndarray) -> PlaneRegions:
     same = inner & (label[pairs[:, 0]] == label[pairs[:, 1]])
     roots, region = np.unique(components(len(parts), pairs[same]), return_inverse=True)
 
-    spans = (anchors[1:] - anchors[0]).reshape(2, -1).astype(np.float64)
-    gram = spans @ spans.T
-    scale = np.sqrt(max(float(np.linalg.det(gram)), 0.0))
-    areas = np.bincount(region, [part.polygon.area for part in parts])
-    steps = ends - begins
-    lengths = np.sqrt(np.maximum(np.einsum("ei,ij,ej->e", steps, gram, steps), 0))
-    between = inner & ~same
-    perimeters = np.bincount(region[pairs[~same, 0]], lengths[~same], len(roots))
-    perimeters += np.bincount(region[pairs[between, 1]], lengths[between], len(roots))
-    polygons: list[list[np.ndarray]] = [[] for _ in roots]
-    for index, part in zip(region, parts, strict=True):
-        polygons[index].append(part.polygon.vertices)
-    return PlaneRegions(
-        labels=label[roots],
-        areas=areas * scale,
-        shares=areas / areas.sum(),
-        perimeters=perimeters,
-        neighbours=np.unique(np.sort(region[pairs[between]], axis=1), axis=0),
-        boundaries=np.stack([begins[between], ends[between]], axis=1),
-        polygons=polygons,
+    outer = ~same
+    owners = np.where(pairs[outer] >= 0, region[pairs[outer]], -1)
+    return plane_regions(
+        label[roots],
+        [part.polygon.vertices for part in parts],
+        region,
+        np.array([part.polygon.area for part in parts]),
+        owners,
+        np.stack([begins[outer], ends[outer]], axis=1),
+        anchors,
     )
