@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rcjax import count_regions, on_host, slices
-from rcjax.regions import counting
+from rcjax.regions import request
 from rcjax.regions.classifier import evaluator
 
 
@@ -213,13 +213,13 @@ def test_progress_reaches_the_total():
 
 def test_memory_is_bounded_whatever_the_number_of_slices(monkeypatch):
     sizes = []
-    real = counting.read_block
+    real = request.read_block
 
     def read(anchors, start, stop, dtype):
         sizes.append(stop - start)
         return real(anchors, start, stop, dtype)
 
-    monkeypatch.setattr(counting, "read_block", read)
+    monkeypatch.setattr(request, "read_block", read)
     points = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
     lazy = slices.between_points(jax.random.key(0), points, count=1_000, lazy=True)
     count_regions(waves, lazy, points=5, batch_size=32)
