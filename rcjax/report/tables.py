@@ -280,7 +280,7 @@ def estimate_cell(name: str, estimate: Estimate) -> Cell:
         return Cell(words.DASH)
     digits = 1 if name == "conditional_mutual_information" else 3
     below = words.interval(estimate.interval, digits)
-    if estimate.chance and not below:
+    if estimate.chance and (not below or name == "partial_correlation_flexible"):
         below = f"p = {words.p_value(estimate.chance.p)}"
     return Cell(words.decimal(estimate.value, digits), below, estimate.value)
 

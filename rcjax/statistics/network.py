@@ -150,6 +150,7 @@ def _outcome_statistics(
         trivial = replace(
             measure_statistics(values, outcome, design, resamples, options),
             pearson_minus_trivial=Estimate(0.0, Interval(0.0, 0.0)),
+            partial_correlation_flexible=Estimate(undefined=Undefined.NOTHING_LEFT),
         )
     return OutcomeStatistics(
         measures,

@@ -56,7 +56,10 @@ def noise_corrected(
     if not np.isfinite(value):
         return Estimate(undefined=Undefined.NOISE)
     drawn = resampled(_corrected, terms, samples=samples, seed=seed)
-    return Estimate(value, holding(value, percentile_interval(drawn, confidence)))
+    interval = percentile_interval(drawn, confidence)
+    if interval is None:  # in most resamples the noise is as large as what differs
+        return Estimate(undefined=Undefined.NOISE)
+    return Estimate(value, holding(value, interval))
 
 
 def resampled(
