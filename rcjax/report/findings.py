@@ -64,6 +64,7 @@ def finding(network: NetworkStatistics, options: Options) -> Finding:
             say("over_seeds", count=count, verdict=seen),
             say("without_noise", count=count),
             say("by_halves", halves=network.gap.halves),
+            say("joint", joint=network.joint),
             say("power", settings=count.settings, least=least, verdict=seen),
             say("without_unfitted", count=count, fitted=network.fitted_only),
         ]

@@ -68,6 +68,11 @@ def _network(network: NetworkStatistics, said: Finding) -> dict[str, Any]:
             for name, estimate in vars(network.gap.halves).items()
             for key, value in _estimate(name, estimate).items()
         },
+        "joint_regression": network.joint
+        and {
+            "r2": network.joint.r2,
+            "measures": {share.measure: vars(share) for share in network.joint.shares},
+        },
         "findings": [said.result, *said.remarks],
         "notes": said.notes,
     }

@@ -19,6 +19,7 @@ from rcjax.statistics.estimates import (
 from rcjax.statistics.flexible import FEWEST_FOR_FLEXIBLE
 from rcjax.statistics.granulated import granulated_kendall
 from rcjax.statistics.halves import SplitHalves
+from rcjax.statistics.joint import JointRegression
 from rcjax.statistics.network import NetworkStatistics, OutcomeStatistics
 from rcjax.statistics.one_measure import TIE_BREAKS, Options
 from rcjax.statistics.over_training import EpochCorrelation, OverTraining, counts_by_epoch
@@ -49,6 +50,7 @@ __all__ = [
     "EpochCorrelation",
     "Estimate",
     "Interval",
+    "JointRegression",
     "MeasureStatistics",
     "NetworkRows",
     "NetworkStatistics",

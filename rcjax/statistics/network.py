@@ -9,6 +9,7 @@ from rcjax.statistics.bootstrap import Resamples
 from rcjax.statistics.design import Design
 from rcjax.statistics.estimates import Estimate, Interval, MeasureStatistics, Undefined, undefined
 from rcjax.statistics.halves import SplitHalves, split_halves
+from rcjax.statistics.joint import JointRegression, joint_regression
 from rcjax.statistics.names import COUNT, GAP, OUTCOMES, TRIVIAL, VARIANT
 from rcjax.statistics.null import null_statistics
 from rcjax.statistics.one_measure import Options, measure_statistics
@@ -63,6 +64,7 @@ class NetworkStatistics:
         with_collapsed: the count and the gap with the collapsed runs among the others; None if
             none collapsed.
         line: the regression of the gap on the count; None where there is none.
+        joint: that on counts, distance and margin together; None where there is none.
         training: the counts over training.
         facts: what must be known of the runs.
     """
@@ -72,6 +74,7 @@ class NetworkStatistics:
     fitted_only: MeasureStatistics | None
     with_collapsed: MeasureStatistics | None
     line: RegressionLine | None
+    joint: JointRegression | None
     training: OverTraining
     facts: RunFacts
 
@@ -111,6 +114,7 @@ def network_statistics(
         None if every_one_fits else _count_and_gap(fitted, resamples, options),
         _count_and_gap(network.with_collapsed, resamples, options) if network.collapsed else None,
         regression_line(values_of(known, COUNT), values_of(known, GAP), options),
+        joint_regression(network),
         over_training(network, options),
         run_facts(network, options),
     )

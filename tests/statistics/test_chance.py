@@ -187,3 +187,34 @@ def test_without_halves_nothing_is_corrected():
     halves = analyze(slices_alone, bootstrap_samples=10).networks["mlp"].gap.halves
     assert halves.count.value == pytest.approx(1)
     assert halves.outcome.undefined
+
+
+def test_joint_regression_is_that_of_its_definition():
+    random = np.random.default_rng(8)
+    x = random.standard_normal((12, 3)) @ [[1, 0.9, 0], [0, 0.3, 0], [0, 0, 1]]
+    y = x @ [1.0, 0.2, 0.5] + 0.3 * random.standard_normal(12)
+    names = ("region_count", "region_count: planes", "output_margin")
+    rows = [
+        Row(f"{place}", "mlp", {"learning_rate": 1.0 + place}, 0, "completed", 100.0,
+            90.0 - gap, 10.0 + gap, dict(zip(names, (10 + values).tolist(), strict=True)))
+        for place, (values, gap) in enumerate(zip(x, y, strict=True))
+    ]  # fmt: skip
+    found = analyze(rows, bootstrap_samples=10).networks["mlp"].joint
+
+    def r2(columns, outcome):
+        with_constant = np.column_stack([np.ones(12), columns])
+        left = outcome - with_constant @ np.linalg.lstsq(with_constant, outcome, rcond=None)[0]
+        return 1 - np.var(left) / np.var(outcome)
+
+    assert found.r2 == pytest.approx(r2(x, y))
+    for place, share in enumerate(found.shares):
+        others = np.delete(x, place, axis=1)
+        assert share.measure == names[place]
+        assert share.partial_r2 == pytest.approx((r2(x, y) - r2(others, y)) / (1 - r2(others, y)))
+        assert share.inflation == pytest.approx(1 / (1 - r2(others, x[:, place])))
+    # A measure that the others determine has no share of its own.
+    doubled = [
+        dataclasses.replace(row, measures={**row.measures, "output_margin": 2 * row.count})
+        for row in rows
+    ]
+    assert analyze(doubled, bootstrap_samples=10).networks["mlp"].joint is None
