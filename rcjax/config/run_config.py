@@ -95,6 +95,7 @@ class RunConfig:
     precision: str = "float32"
     checkpoint_every: int = 10
     keep_checkpoints: int = 3
+    tracker: str = "none"
     streaming: StreamingSection = StreamingSection()
     regions: RegionsSection = RegionsSection()
     classifier: tuple[tuple[str, Any], ...] = ()

@@ -24,6 +24,7 @@ _WITHOUT_EFFECT = frozenset(
         "checkpoint_every",
         "data_dir",
         "keep_checkpoints",
+        "tracker",
         "regions.batch_size",
         "streaming.checkpoint_steps",
         "streaming.processes",

@@ -31,6 +31,7 @@ from rcjax.training.progress import ProgressDisplay
 from rcjax.training.record import closing_table, run_workdir, trained_record
 from rcjax.training.state import TrainState
 from rcjax.training.streaming import make_experiment
+from rcjax.training.trackers import Tracker
 from rcjax.training.validation import check_config, check_fits
 
 
@@ -207,7 +208,11 @@ class OngoingRun:
         # Only a config that has proved to work claims the folder.
         self._folder.claim_for_good()
         self._metrics = MetricsWriter(
-            self._folder.metrics, self._folder.tensorboard, self._history, self.completed
+            self._folder.metrics,
+            self._folder.tensorboard,
+            self._history,
+            self.completed,
+            Tracker(self._config.tracker, self._config.to_dict(), self._folder.path),
         )
         if self._display is not None:
             self._display.start()

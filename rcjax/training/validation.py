@@ -12,6 +12,7 @@ from rcjax.errors import UserError
 from rcjax.models import CLASSICAL_NAMES
 from rcjax.training import recipe_validation
 from rcjax.training.classical import check_classical, is_classical
+from rcjax.training.trackers import TRACKERS, check_tracker
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "network": (*rcjax.models.NAMES, *CLASSICAL_NAMES),
@@ -21,6 +22,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "regions.sampling": ("between_points", "random_directions", "random_convex_pairs"),
     "regions.method": ("grid", "adaptive", "exact"),
     "regions.connectivity": ("", "full", "face"),
+    "tracker": TRACKERS,
 }
 _MANY = 1_000_000
 # Smallest and largest value that is allowed. Beyond the largest there is only a slip of the keys.
@@ -84,6 +86,7 @@ def check_config(config: RunConfig) -> None:
     check_spread(fields["normalization_std"])
     recipe_validation.check_recipe(fields)
     _check_slices(fields)
+    check_tracker(config.tracker)
     if is_classical(config):
         check_classical(config)
 
