@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rcjax.regions import NetworkCounts as NetworkCounts
     from rcjax.regions import PairedComparison as PairedComparison
     from rcjax.regions import RegionCounts as RegionCounts
+    from rcjax.regions import agreement as agreement
     from rcjax.regions import compare as compare
     from rcjax.regions import convergence as convergence
     from rcjax.regions import count_regions as count_regions
@@ -30,6 +31,7 @@ __all__ = [
     "NetworkCounts",
     "PairedComparison",
     "RegionCounts",
+    "agreement",
     "compare",
     "convergence",
     "count_regions",

@@ -4,6 +4,7 @@ Needs JAX and numpy alone, and knows nothing of training, configs or files.
 """
 
 from rcjax.regions import slices
+from rcjax.regions.agreement import Agreement, agreement
 from rcjax.regions.arguments import check_connectivity
 from rcjax.regions.convergence import Convergence, convergence
 from rcjax.regions.counting import count_regions
@@ -15,6 +16,7 @@ from rcjax.regions.slice_values import SliceValues, slice_values
 from rcjax.regions.statistics import PairedComparison, compare
 
 __all__ = [
+    "Agreement",
     "Convergence",
     "CountUntil",
     "NetworkCounts",
@@ -23,6 +25,7 @@ __all__ = [
     "RegionCounts",
     "SliceRegions",
     "SliceValues",
+    "agreement",
     "check_connectivity",
     "compare",
     "convergence",
