@@ -22,6 +22,7 @@ class Undefined(Enum):
     UNUSABLE_CONTROL = auto()  # learning rate or batch size has no logarithm somewhere
     NO_CONTROL = auto()  # neither is known and varies
     NOTHING_LEFT = auto()  # given the controls
+    NOTHING_LEFT_GIVEN_ALL = auto()
     NOTHING_LEFT_IN_CELLS = auto()
     FEW_FOR_FLEXIBLE = auto()  # regression
     NOISE = auto()  # seeds differ as much as settings do

@@ -177,7 +177,7 @@ def why_undefined(name: str, design: Design) -> Undefined:
     if name == "correlation_over_seeds":
         return Undefined.NOTHING_OVER_SEEDS
     if name == "partial_correlation_given_all":
-        return Undefined.NOTHING_LEFT if design.codes else Undefined.NO_AXIS
+        return Undefined.NOTHING_LEFT_GIVEN_ALL if design.codes else Undefined.NO_AXIS
     if name == "partial_correlation_flexible":
         few = design.codes and design.flexible is None
         return Undefined.FEW_FOR_FLEXIBLE if few else Undefined.NO_AXIS

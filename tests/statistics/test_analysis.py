@@ -261,7 +261,9 @@ def test_repeated_rows_are_noted():
 
 def test_what_weakens_the_numbers_is_said():
     _, network = analyzed(study(seeds=1))
-    assert notes_about(network, "one run per setting")
+    assert notes_about(network, "one run per setting", "nothing can be said over seeds alone")
+    _, network = analyzed(study(rates=(0.1,)))
+    assert notes_about(network, "region count", "4 settings are too few to take out every")
     random = np.random.default_rng(5).standard_normal(24) + 5
     noise = [
         replace(row, measures={"region_count": value})
