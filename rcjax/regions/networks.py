@@ -15,10 +15,13 @@ from rcjax.regions import simplex, statistics
 from rcjax.regions.adaptive import PROBED_SLICES, Nature, nature_of, places
 from rcjax.regions.classifier import (
     Evaluator,
+    Handle,
     OnHost,
     Program,
+    compiled,
     interpolate,
     labels_of,
+    remember,
     telling_overflow,
 )
 from rcjax.regions.result import RegionCounts
@@ -125,7 +128,9 @@ class Networks:
         points = jax.ShapeDtypeStruct((batch, *evaluator.feature_shape), jnp.float32)
         with telling_overflow():
             closed = jax.make_jaxpr(predict)(kinds, points)
-        return Program(closed, batch), tuple(closed.consts)
+        program = Program(closed, batch)
+        remember(program)
+        return program, tuple(closed.consts)
 
 
 def _number_of_networks(parameters: object) -> int:
@@ -206,12 +211,13 @@ class GridOfNetworks:
         place = np.minimum(place, total - 1)
         labels: jax.Array = _labels(
             [self.evaluator.spread(leaf) for leaf in leaves], self._arrays, jnp.asarray(anchors),
-            (place // points).astype(np.int32), weights[place % points], program=self._program,
+            jnp.asarray(place // points, jnp.int32), jnp.asarray(weights[place % points]),
+            program=self._program.handle,
         )  # fmt: skip
         return labels[: stop - start, :total].reshape(-1, points)
 
 
-@functools.partial(jax.jit, static_argnames=("program",))
+@compiled("program")
 def _labels(
     leaves: list[jax.Array],
     arrays: Arrays,
@@ -219,7 +225,7 @@ def _labels(
     slice_index: jax.Array,
     weights: jax.Array,
     *,
-    program: Program,
+    program: Handle,
 ) -> jax.Array:
     def batch(points_of_batch: tuple[jax.Array, jax.Array]) -> jax.Array:
         points = interpolate(anchors, *points_of_batch)

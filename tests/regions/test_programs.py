@@ -12,6 +12,7 @@ import pytest
 from flax import nnx
 
 from rcjax import count_regions, slices
+from rcjax.regions import networks
 from rcjax.regions.classifier import evaluator, programs
 
 POINTS = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
@@ -83,3 +84,14 @@ def test_what_a_program_calls_back_is_let_go():
         function.clear_cache()
     gc.collect()
     assert [reference() for reference in references] == [None] * 2
+
+
+def test_many_networks_are_compiled_once():
+    def predict(w, x):
+        return x @ w
+
+    stacked = [np.stack([weights(seed), weights(seed + 1)]) for seed in (0, 5)]
+    count_regions(predict, SEGMENTS, points=20, parameters=stacked[0])
+    known = networks._labels._cache_size()
+    count_regions(predict, SEGMENTS, points=20, parameters=stacked[1])
+    assert networks._labels._cache_size() == known

@@ -16,7 +16,7 @@ from jax.sharding import Mesh, PartitionSpec
 from rcjax.regions.adaptive.compiled import CompiledCounter
 from rcjax.regions.adaptive.pool import AFTER, LABEL, SEGMENT, Pool
 from rcjax.regions.adaptive.rounds import OnDevices, Sizes, count_block, evaluate_by
-from rcjax.regions.classifier import Program
+from rcjax.regions.classifier import Handle, Program, compiled
 from rcjax.regions.types import Arrays, Block
 
 
@@ -47,7 +47,7 @@ def count_networks(
     counts, used, valid, unfinished = _count_networks(
         [evaluator.spread(leaf) for leaf in leaves],
         OnDevices(arrays, padded, slices, counter.weights, counter.coarse, counter.refining),
-        program=program, sizes=counter.sizes, mesh=evaluator.mesh,
+        program=program.handle, sizes=counter.sizes, mesh=evaluator.mesh,
     )  # fmt: skip
     if not bool(np.asarray(valid).all()):
         raise ValueError(
@@ -57,9 +57,9 @@ def count_networks(
     return np.asarray(counts)[:, : len(block)], np.asarray(used), np.asarray(unfinished) == 0
 
 
-@functools.partial(jax.jit, static_argnames=("program", "sizes", "mesh"))
+@compiled("program", "sizes", "mesh")
 def _count_networks(
-    leaves: list[jax.Array], block: OnDevices, *, program: Program, sizes: Sizes, mesh: Mesh
+    leaves: list[jax.Array], block: OnDevices, *, program: Handle, sizes: Sizes, mesh: Mesh
 ) -> tuple[jax.Array, ...]:
     def on_device(leaves: list[jax.Array], block: OnDevices) -> tuple[jax.Array, ...]:
         def one(leaves: list[jax.Array]) -> tuple[jax.Array, ...]:

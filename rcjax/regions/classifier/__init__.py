@@ -11,7 +11,7 @@ from rcjax.regions.classifier.labels import (
 from rcjax.regions.classifier.low_precision import LowPrecision, warn_of_precision
 from rcjax.regions.classifier.mixed_evaluator import MixedEvaluator
 from rcjax.regions.classifier.outputs import invalid, labels_of, refuse_invalid
-from rcjax.regions.classifier.programs import Handle, Program, compiled
+from rcjax.regions.classifier.programs import Handle, Program, compiled, remember
 from rcjax.regions.classifier.surroundings import own_surroundings, telling_overflow
 from rcjax.regions.classifier.tracing import Trace, trace_predict, values_per_point
 from rcjax.regions.classifier.walking import bind, shape_of, walk
@@ -37,6 +37,7 @@ __all__ = [
     "own_surroundings",
     "points_dtype",
     "refuse_invalid",
+    "remember",
     "shape_of",
     "telling_overflow",
     "trace_predict",

@@ -54,7 +54,8 @@ def compiled(*static: str) -> Callable[[Function], Function]:
     return decorate
 
 
-def _remember(program: "Program") -> None:
+def remember(program: "Program") -> None:
+    """Counts a program whose handle goes to compiled functions; lets all go when too many."""
     _programs[program.handle] = _HIDING_COUNTS_AS if program.hides_something else 1
     if sum(_programs.values()) > _MOST_PROGRAMS:
         for function in _compiled_functions:
@@ -110,10 +111,10 @@ class Handle:
         self._program = weakref.ref(program)
         self._key = key
 
-    def __call__(self, arrays: Arrays, points: jax.Array) -> jax.Array:
+    def __call__(self, arrays: Arrays, *arguments: jax.Array) -> jax.Array:
         program = self._program()
         assert program is not None, "a function is traced while its program is held"
-        return program(arrays, points)
+        return program(arrays, *arguments)
 
     def __hash__(self) -> int:
         return hash(self._key)
@@ -131,7 +132,7 @@ def split(
     """
     closed = trace(predict, feature_shape, batch_size)
     program = Program(closed, batch_size)
-    _remember(program)
+    remember(program)
     return program, tuple(closed.consts)
 
 
