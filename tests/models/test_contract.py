@@ -32,8 +32,6 @@ COMPILER = {
     "xla_cpu_use_fusion_emitters": False,
     "xla_cpu_parallel_codegen_split_count": 1,
 }
-# Whose training compiles in a few seconds.
-QUICK = {"float32": ("resnet18", "vgg19", "mlp"), "bfloat16": ("resnet18",)}
 every_network = pytest.mark.parametrize("name", NAMES)
 
 
@@ -129,17 +127,8 @@ def test_evaluation(name):
     assert len(traces) == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "precision"),
-    [
-        pytest.param(name, precision, marks=() if name in quick else pytest.mark.slow)
-        for precision, quick in QUICK.items()
-        for name in NAMES
-    ],
-)
-def test_training(name, precision):
-    """Two steps: finite gradients of all parameters, a new state like the old one."""
-    parameters, state = recipe_arrays(name)
+def training_step(name: str, precision: str):
+    """(parameters, state, batch) -> ((loss, new state), gradients)."""
     _, apply = functional(name, compute_dtype=precision, **options(name))
 
     def step(parameters, state, batch):
@@ -150,25 +139,47 @@ def test_training(name, precision):
 
         return jax.value_and_grad(loss, has_aux=True)(parameters)
 
-    train, traces = compiled(step)
+    return step
+
+
+QUICK = ("resnet18", "vgg19", "mlp")  # their training compiles in a few seconds
+trained = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in NAMES]
+)
+
+
+def assert_same_shapes_and_dtypes(new, old):
+    jax.tree.map(
+        lambda a, b: np.testing.assert_equal((a.shape, a.dtype), (b.shape, b.dtype)), new, old
+    )
+
+
+@trained
+def test_training(name):
+    """Two steps: finite gradients that reach the parameters, a new state, one compilation."""
+    parameters, state = recipe_arrays(name)
+    train, traces = compiled(training_step(name, "float32"))
     (loss, new_state), gradients = train(parameters, state, images(name))
     assert np.isfinite(loss)
-    for parameter, slope in zip(
-        jax.tree.leaves(parameters), jax.tree.leaves(gradients), strict=True
-    ):
-        assert slope.dtype == parameter.dtype == np.float32
-        assert np.isfinite(slope).all()
-    assert jax.tree.structure(gradients) == jax.tree.structure(parameters)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((gradients, new_state)))
+    assert_same_shapes_and_dtypes(gradients, parameters)
+    assert_same_shapes_and_dtypes(new_state, state)
     # Some ReLUs of tiny networks let nothing through.
     learning = [bool(np.any(slope)) for slope in jax.tree.leaves(gradients)]
     assert np.mean(learning) > 0.8
-
-    assert jax.tree.structure(new_state) == jax.tree.structure(state)
-    for old, new in zip(jax.tree.leaves(state), jax.tree.leaves(new_state), strict=True):
-        assert (np.shape(old), old.dtype) == (new.shape, new.dtype)
-        assert np.isfinite(new).all()
     train(parameters, new_state, images(name, seed=1))
     assert len(traces) == 1
+
+
+@trained
+def test_training_in_bfloat16_keeps_float32_parameters(name):
+    """Traced and not compiled, which shows every shape and dtype: the arithmetic is float32's."""
+    parameters, state = recipe_arrays(name)
+    step = training_step(name, "bfloat16")
+    (loss, new_state), gradients = jax.eval_shape(step, parameters, state, images(name))
+    assert (loss.shape, loss.dtype) == ((), np.float32)
+    assert_same_shapes_and_dtypes(gradients, parameters)
+    assert_same_shapes_and_dtypes(new_state, state)
 
 
 @every_network
