@@ -2,9 +2,11 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import jaxtyping
+import pytest
 
 # Set before JAX is imported. Child processes that a test starts inherit them.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -27,3 +29,14 @@ CHECKED_ROOMS = [
     "rcjax.statistics",
 ]
 jaxtyping.install_import_hook(CHECKED_ROOMS, "beartype.beartype")
+
+
+@pytest.fixture(scope="module")
+def quick_compilation() -> Iterator[None]:
+    """Compiles without optimisations, which changes no number beyond rounding."""
+    import jax
+
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)

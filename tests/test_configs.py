@@ -177,6 +177,7 @@ def test_commands_of_every_experiment_of_the_paper_are_valid():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize(
     "argument",
     [f"{path}:{size}" for path, size in SIZES if size.startswith("quick")],
