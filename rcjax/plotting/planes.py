@@ -1,13 +1,13 @@
 """Planes of input space: where a picture of one looks, and how its regions are drawn."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from rcjax.plotting.classes import colour_of
-from rcjax.regions import SliceValues
+from rcjax.regions import PlaneRegions, SliceValues, count_regions
 
 # Of the spread of the scores: a label holds where it is by less.
 _LEAST_MARGIN = 1e-6
@@ -93,6 +93,60 @@ def draw_plane(axes: Any, values: SliceValues, plane: Plane, present: np.ndarray
         alpha=0.85,
     )
     _outline(axes, values, plane, present)
+    _frame(axes, plane, (left, right), (bottom, top))
+
+
+def regions_of_plane(
+    predict: Callable[[Any], Any], plane: Plane, method: str, batch_size: int | None
+) -> tuple[PlaneRegions, str]:
+    """The regions of the rectangle of a plane, and what is doubtful about them, if anything is.
+
+    Their coordinates run from -1 to 1 along both sides of the rectangle.
+    """
+    right, up = (plane.frame[i] - plane.frame[0] for i in (1, 2))
+    middle = plane.frame[0] + (right + up) / 2
+    anchors = np.stack([middle, middle + right / 2, middle + up / 2])[None].astype(np.float32)
+    found = count_regions(
+        predict, anchors, method=method, extent=(-1, 1), regions=True, batch_size=batch_size
+    )
+    regions = found.regions[0] if found.regions else None
+    if not isinstance(regions, PlaneRegions):
+        raise ValueError(f"method={method!r} gives no edges; use 'adaptive' or 'exact'")
+    if found.uncertain is not None and found.uncertain[0]:
+        return regions, "uncertain: regions are thinner than the mesh, or its budget ran out"
+    if found.complete is not None and not found.complete[0]:
+        return regions, "incomplete: the budget ended the work early"
+    return regions, ""
+
+
+def draw_polygons(axes: Any, regions: PlaneRegions, plane: Plane) -> None:
+    """Draws regions by their true edges, and marks the anchors and their triangle.
+
+    Args:
+        axes: matplotlib axes.
+        regions: from `regions_of_plane`.
+        plane: the geometry.
+    """
+    from matplotlib.collections import LineCollection, PolyCollection
+    from matplotlib.colors import to_rgb
+
+    half, middle = (plane.high - plane.low) / 2, (plane.high + plane.low) / 2
+    for label, polygons in zip(regions.labels, regions.polygons, strict=True):
+        colour = 0.85 * np.array(to_rgb(colour_of(int(label)))) + 0.15
+        parts = [middle + half * polygon for polygon in polygons]
+        # Edges of their own colour close the hairlines between parts of one region.
+        axes.add_collection(
+            PolyCollection(parts, facecolors=[colour], edgecolors=[colour], linewidths=0.4)
+        )
+    edges = list(middle + half * regions.boundaries)
+    axes.add_collection(LineCollection(edges, colors="white", linewidths=1.2, capstyle="round"))
+    _frame(axes, plane, (plane.low[0], plane.high[0]), (plane.low[1], plane.high[1]))
+
+
+def _frame(
+    axes: Any, plane: Plane, across: tuple[float, float], along: tuple[float, float]
+) -> None:
+    """The anchors and their triangle, the limits and the names of the axes."""
     axes.plot(*plane.corners[[0, 1, 2, 0]].T, color="black", linewidth=1.2, linestyle="--")
     axes.scatter(*plane.corners.T, color="black", zorder=3)
     for number, corner in enumerate(plane.corners):
@@ -100,8 +154,8 @@ def draw_plane(axes: Any, values: SliceValues, plane: Plane, present: np.ndarray
             f"anchor {number}", corner, xytext=(6, 6), textcoords="offset points", fontsize=9,
             bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.8, "lw": 0},
         )  # fmt: skip
-    axes.set_xlim(left, right)
-    axes.set_ylim(bottom, top)
+    axes.set_xlim(*across)
+    axes.set_ylim(*along)
     axes.set_aspect("equal" if plane.is_isometric else "auto")
     axes.set_xlabel(plane.names[0])
     axes.set_ylabel(plane.names[1])

@@ -11,7 +11,13 @@ import numpy as np
 
 from rcjax.plotting.classes import ClassNames, add_legend, colour_of, names_of
 from rcjax.plotting.overlay import Overlay
-from rcjax.plotting.planes import draw_plane, plane_of_distances, plane_of_features
+from rcjax.plotting.planes import (
+    draw_plane,
+    draw_polygons,
+    plane_of_distances,
+    plane_of_features,
+    regions_of_plane,
+)
 from rcjax.plotting.settings import own_settings
 from rcjax.regions import SliceValues, slice_values
 
@@ -20,6 +26,7 @@ def draw_slice(
     predict: Any,
     anchors: Any,
     *,
+    method: str = "grid",
     points: int | None = None,
     margin: float | None = None,
     class_names: ClassNames | None = None,
@@ -36,6 +43,8 @@ def draw_slice(
     Args:
         predict: as in `count_regions`: a JAX function or module, or what `on_host` returns.
         anchors: [3, *features] for a plane, [2, *features] for a segment.
+        method: of a plane: "grid" colours the points of a grid; "adaptive" and "exact" (see
+            `count_regions`) draw polygons with true edges, which .svg and .pdf keep as such.
         points: grid points per axis; 300 on a plane and 1,000 on a segment when None.
         margin: how far to look beyond the anchors, as a share of their extension; 0.2 on a plane
             and 0 on a segment when None.
@@ -68,6 +77,12 @@ def draw_slice(
             "a picture shows one slice: pass anchors of shape [2, *features] (a segment) or "
             f"[3, *features] (a plane), got {anchors.shape}"
         )
+    if method not in ("grid", "adaptive", "exact"):
+        raise ValueError(f"method must be 'grid', 'adaptive' or 'exact', got {method!r}")
+    if method != "grid" and (len(anchors) == 2 or points is not None):
+        raise ValueError(
+            f"method={method!r} draws planes (3 anchors) without a grid; leave method or points out"
+        )
     overlay = Overlay(anchors.shape, feature_names, data, data_labels)
     with own_settings():
         axes = ax if ax is not None else _new_axes(len(anchors))
@@ -75,7 +90,7 @@ def draw_slice(
             _segment(axes, predict, anchors, points, margin or 0.0, class_names, batch_size)
         else:
             margin = 0.2 if margin is None else margin
-            _plane(axes, predict, anchors, points, margin, class_names, batch_size, overlay)
+            _plane(axes, predict, anchors, method, points, margin, class_names, batch_size, overlay)
         if title is not None:
             axes.set_title(title, fontsize=11)
         if path is not None:
@@ -106,17 +121,23 @@ def _segment(
 
 
 def _plane(
-    axes: Any, predict: Any, anchors: np.ndarray, points: int | None, margin: float,
+    axes: Any, predict: Any, anchors: np.ndarray, method: str, points: int | None, margin: float,
     class_names: ClassNames | None, batch_size: int | None, overlay: Overlay,
 ) -> None:  # fmt: skip
     if overlay.is_possible:
         plane = plane_of_features(anchors, margin, overlay.feature_names)
     else:
         plane = plane_of_distances(anchors, margin)
-    values = slice_values(predict, plane.frame, points=points or 300, batch_size=batch_size)
-    present = np.unique(values.labels)
+    if method == "grid":
+        values = slice_values(predict, plane.frame, points=points or 300, batch_size=batch_size)
+        present = np.unique(values.labels)
+        draw_plane(axes, values, plane, present)
+    else:
+        regions, doubt = regions_of_plane(predict, plane, method, batch_size)
+        present = np.unique(regions.labels)
+        draw_polygons(axes, regions, plane)
+        axes.set_title(doubt, fontsize=9)
     own = _own_names(predict)
-    draw_plane(axes, values, plane, present)
     overlay.draw(axes, own)
     shown = np.union1d(present, overlay.codes(own)).astype(np.int64)
     add_legend(axes, shown, names_of(shown, class_names, own))

@@ -145,3 +145,30 @@ def test_bad_anchors_are_refused():
         draw_slice(waves, ANCHORS[:1])
     with pytest.raises(ValueError, match="on one line"):
         draw_slice(waves, np.arange(9.0).reshape(3, 3))
+
+
+@pytest.mark.parametrize("method", ["adaptive", "exact"])
+def test_a_plane_is_drawn_by_its_true_edges(method, tmp_path):
+    """The colour of a pixel is that of its label; the file holds shapes, no raster."""
+    figure = draw_slice(
+        lambda x: jnp.stack([x[:, 0] - 0.5, 0 * x[:, 0]], axis=1),
+        np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], np.float32),
+        method=method,
+        margin=0.0,
+        path=tmp_path / "plane.svg",
+    )
+    assert "<image" not in (tmp_path / "plane.svg").read_text()
+    first, second, edges = figure.axes[0].collections[:3]
+    xs = [np.concatenate([p.vertices for p in c.get_paths()])[:, 0] for c in (first, second)]
+    assert sorted((float(x.min()), float(x.max())) for x in xs) == [
+        pytest.approx((0, 0.5), abs=1e-6),
+        pytest.approx((0.5, 1), abs=1e-6),
+    ]
+    assert np.concatenate(edges.get_segments())[:, 0] == pytest.approx(0.5, abs=1e-6)
+
+
+def test_methods_without_a_plane_are_refused():
+    with pytest.raises(ValueError, match="draws planes"):
+        draw_slice(lambda x: x, np.zeros((2, 2)), method="exact")
+    with pytest.raises(ValueError, match="method must be"):
+        draw_slice(lambda x: x, np.zeros((3, 2)), method="mesh")
