@@ -8,6 +8,7 @@ from rcjax.regions.agreement import Agreement, agreement
 from rcjax.regions.arguments import check_connectivity
 from rcjax.regions.convergence import Convergence, convergence
 from rcjax.regions.counting import count_regions
+from rcjax.regions.joining import JoinedIntervals, join_intervals
 from rcjax.regions.networks import NetworkCounts
 from rcjax.regions.result import RegionCounts
 from rcjax.regions.sequential import CountUntil, count_until
@@ -19,6 +20,7 @@ __all__ = [
     "Agreement",
     "Convergence",
     "CountUntil",
+    "JoinedIntervals",
     "NetworkCounts",
     "PairedComparison",
     "PlaneRegions",
@@ -31,6 +33,7 @@ __all__ = [
     "convergence",
     "count_regions",
     "count_until",
+    "join_intervals",
     "slice_values",
     "slices",
 ]
