@@ -23,11 +23,17 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 # Rooms in which every call is held against the shapes and dtypes of its signature.
 CHECKED_ROOMS = [
     "rcjax.array_types",
-    "rcjax.regions.components",
-    "rcjax.regions.statistics",
-    "rcjax.regions.simplex",
+    "rcjax.measures",
+    *(
+        f"rcjax.regions.{name}"
+        for name in (
+            "adaptive.points", "adaptive.pool", "adaptive.result", "adaptive.score_kind",
+            "components", "exact", "grid", "methods", "networks", "planes",
+            "request", "resolution", "result_fields", "simplex", "slice_draws", "statistics",
+        )
+    ),
     "rcjax.statistics",
-]
+]  # fmt: skip
 jaxtyping.install_import_hook(CHECKED_ROOMS, "beartype.beartype")
 
 

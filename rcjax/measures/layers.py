@@ -16,7 +16,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from rcjax.array_types import Array, Float
+from rcjax.array_types import Array, ArrayLike, Float
 from rcjax.measures.inputs import Apply, Arrays
 from rcjax.measures.lanczos import largest_eigenvalue
 from rcjax.models import BatchNorm, Convolution, Linear, convolution, observing
@@ -35,7 +35,7 @@ class Layer:
         stride, padding, groups: of a convolution.
     """
 
-    weight: Float[Array, "..."]
+    weight: Float[ArrayLike, "..."]
     image: tuple[int, ...] = ()
     stride: int = 1
     padding: int = 0

@@ -107,7 +107,7 @@ def test_coinciding_anchors_are_one_region():
     for method in ("grid", "adaptive"):
         assert count_regions(on_boundary, anchors, method=method).counts.tolist() == [1]
     result = count_regions(on_boundary, anchors, boundaries=True)
-    assert "of_length_zero=1" in repr(result)
+    assert "1 of 1 of length zero" in repr(result)
     assert result.first_boundary.tolist() == [np.inf]
 
 

@@ -124,7 +124,7 @@ class CompiledCounter:
             for on_device, slices in zip(found, shares, strict=True):
                 refuse_invalid(np.asarray(on_device.pool.points[: on_device.used, LABEL]))
                 if slices:
-                    parts.append(from_links(on_device, slices, len(self.coarse), self.grid))
+                    parts.append(from_links(on_device, int(slices), len(self.coarse), self.grid))
             start += len(part)
         result = concatenate(parts)
         self.evaluator.evaluations += int(result.evaluations.sum())
