@@ -84,3 +84,10 @@ def test_bad_input(change, message):
     arguments = {"predict": predict, "anchors": ANCHORS[:, :2], "parameters": STACKED}
     with pytest.raises(ValueError, match=message):
         count_regions(**{**arguments, **change})
+
+
+def test_slices_that_float32_cannot_resolve_are_refused_for_many_networks_too():
+    far = ANCHORS[:, :2].astype(np.float64) + 1.7e9
+    for method in ("grid", "adaptive"):
+        with pytest.raises(ValueError, match="float32 cannot resolve slice"):
+            count_regions(predict, far, parameters=STACKED, method=method)
