@@ -28,8 +28,9 @@ CHECKED_ROOMS = [
         f"rcjax.regions.{name}"
         for name in (
             "adaptive.points", "adaptive.pool", "adaptive.result", "adaptive.score_kind",
-            "components", "exact", "grid", "methods", "networks", "planes",
-            "request", "resolution", "result_fields", "simplex", "slice_draws", "statistics",
+            "components", "exact", "networks", "planes.doubt", "planes.mesh", "planes.polygons",
+            "planes.scores", "planes.subdivision", "resolution", "simplex", "slice_draws",
+            "statistics",
         )
     ),
     "rcjax.statistics",

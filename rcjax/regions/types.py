@@ -20,8 +20,8 @@ Predict: TypeAlias = Callable[[Any], Any]
 AnchorBlock: TypeAlias = Float[ArrayLike, "slices anchors *features"]
 Block: TypeAlias = Float[np.ndarray, "slices anchors *features"]
 Points: TypeAlias = Num[ArrayLike, " points *features"]
-Labels: TypeAlias = Int[ArrayLike, " points"]
-Scores: TypeAlias = Float[ArrayLike, "points classes"]
+Labels: TypeAlias = Int[np.ndarray, " points"]
+Scores: TypeAlias = Float[np.ndarray, "points classes"]
 # What a classifier returns: labels, or scores whose largest wins.
 Outputs: TypeAlias = Labels | Scores
 

@@ -48,7 +48,7 @@ def compiled_counter(function, **options):
     [(relu, True), (saturated, False), pytest.param(wavy, False, marks=pytest.mark.slow)],
 )
 def test_it_finds_what_the_loop_of_the_host_finds(function, locate):
-    extent = (-0.5, 2)
+    extent = (-0.5, 2.0)
     counter = compiled_counter(function, extent=extent, locate=locate)
     here = counter.count(ENDS).within(extent)
     there = count_regions(function, ENDS, method="adaptive", boundaries=locate, extent=extent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rcjax.array_types import Float
 from rcjax.regions import simplex
 from rcjax.regions.adaptive.counting import count_adaptive
 from rcjax.regions.adaptive.options import AdaptiveOptions
@@ -11,7 +12,7 @@ from rcjax.regions.adaptive.points import coarse_grid
 from rcjax.regions.adaptive.result import AdaptiveResult
 from rcjax.regions.adaptive.score_kind import PROBED_SLICES, ScoreKind, nature_of, places
 from rcjax.regions.classifier import Evaluator, labels_of, refuse_invalid
-from rcjax.regions.types import Block
+from rcjax.regions.types import Block, Outputs, SliceIndex
 
 # Segments of a block; the more, the less the rounds that ask for few points weigh.
 SLICES_PER_BATCH = 8
@@ -52,7 +53,9 @@ class HostCounter:
         refuse_invalid(labels_of(scores))
         return nature_of(scores.reshape(slices, len(positions), -1)).kind
 
-    def _evaluate(self, slice_index: np.ndarray, coordinates: np.ndarray) -> np.ndarray:
+    def _evaluate(
+        self, slice_index: SliceIndex, coordinates: Float[np.ndarray, "points 1"]
+    ) -> Outputs:
         low, high = self.options.extent
         inside = (1 - coordinates) * low + coordinates * high
         return self.evaluator.scores(slice_index, simplex.barycentric_weights(inside, np.float64))

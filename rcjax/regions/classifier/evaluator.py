@@ -14,13 +14,23 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from rcjax.array_types import ArrayLike, Int, Num
+from rcjax.array_types import ArrayLike
 from rcjax.regions.classifier import programs
 from rcjax.regions.classifier.host import OnHost
 from rcjax.regions.classifier.low_precision import precision_of_scores, precision_of_trace
 from rcjax.regions.classifier.outputs import is_out_of_memory, labels_of, margins_of
 from rcjax.regions.classifier.probe import POINTS, check_is_function, mixes_points
-from rcjax.regions.types import Arrays, Block, Found, Predict, SliceIndex, Values, Weights
+from rcjax.regions.types import (
+    Arrays,
+    Block,
+    Found,
+    Labels,
+    Outputs,
+    Predict,
+    SliceIndex,
+    Values,
+    Weights,
+)
 
 # Bytes that the largest array of the forward pass may take: what the caches of a CPU hold (more
 # makes a ResNet18 up to 1.4 times slower), a share of the memory of an accelerator.
@@ -187,20 +197,18 @@ class Evaluator:
         """Shares rows out evenly among the devices."""
         return self._place(jnp.asarray(values), everywhere=False)
 
-    def labels(self, slice_index: SliceIndex, weights: Weights) -> Int[np.ndarray, " points"]:
+    def labels(self, slice_index: SliceIndex, weights: Weights) -> Labels:
         """int32 labels, on the host."""
         return self._evaluate("labels", slice_index, weights)[0]
 
-    def scores(
-        self, slice_index: SliceIndex, weights: Weights
-    ) -> Num[np.ndarray, " points *classes"]:
-        """Scores [points, classes] (or labels [points] where there are no scores), on the host."""
+    def scores(self, slice_index: SliceIndex, weights: Weights) -> Outputs:
+        """Scores, or labels where there are no scores, on the host."""
         return self._evaluate("scores", slice_index, weights)[0]
 
     def labels_and_margins(
         self, slice_index: SliceIndex, weights: Weights
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """int32 labels [points] and the margins [points] between the two largest scores."""
+    ) -> tuple[Labels, np.ndarray]:
+        """int32 labels and the margins [points] between the two largest scores."""
         labels, margins = self._evaluate("margins", slice_index, weights)
         return labels, margins
 

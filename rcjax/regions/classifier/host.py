@@ -20,7 +20,7 @@ from rcjax.regions.classifier.held import (
 )
 from rcjax.regions.classifier.labels import Label, LabelNumbering
 from rcjax.regions.classifier.outputs import check_output_shape, is_out_of_memory
-from rcjax.regions.types import Predict
+from rcjax.regions.types import Outputs, Predict
 
 
 class OnHost:
@@ -52,8 +52,8 @@ class OnHost:
         if classes is not None:
             self._numbering.codes(classes)
 
-    def __call__(self, points: np.ndarray) -> np.ndarray:
-        """int32 labels [n] or float32/float64 scores [n, classes] of host points [n, *features]."""
+    def __call__(self, points: np.ndarray) -> Outputs:
+        """int32 labels, or float32/float64 scores, of host points [n, *features]."""
         output = _as_array(self._answer(points))
         check_output_shape(output.shape, output.dtype, len(points))
         columns = output.shape[1] if output.ndim == 2 else 0

@@ -10,6 +10,8 @@ import jax.extend.core as jex
 import jax.numpy as jnp
 import numpy as np
 
+from rcjax.regions.types import Scores
+
 _PRODUCTS = ("dot_general", "conv_general_dilated")
 _LEAST_SCORES = 8
 
@@ -31,7 +33,7 @@ def precision_of_trace(jaxpr: jex.Jaxpr) -> str:
     return ""
 
 
-def precision_of_scores(scores: np.ndarray) -> str:
+def precision_of_scores(scores: Scores) -> str:
     """The dtype of 16 bits that holds all of some scores exactly; "" if none does.
 
     Whole numbers, such as votes, say nothing.

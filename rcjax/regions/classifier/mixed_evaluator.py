@@ -19,7 +19,7 @@ from rcjax.regions.classifier import programs
 from rcjax.regions.classifier.evaluator import Evaluator, EvaluatorOptions
 from rcjax.regions.classifier.mixed_precision import lower_precision
 from rcjax.regions.classifier.outputs import labels_of, margins_of
-from rcjax.regions.types import Arrays, Block, Predict, SliceIndex, Weights
+from rcjax.regions.types import Arrays, Block, Labels, Outputs, Predict, SliceIndex, Weights
 
 SAFETY = 2.0
 _SAMPLE_STRIDE = 64
@@ -77,7 +77,7 @@ class MixedEvaluator(Evaluator):
     def follow(self, callback: Callable[[int], None]) -> None:
         self._low.follow(callback)
 
-    def labels(self, slice_index: SliceIndex, weights: Weights) -> np.ndarray:
+    def labels(self, slice_index: SliceIndex, weights: Weights) -> Labels:
         labels, margins = self._low.labels_and_margins(slice_index, weights)
         labels, margins = np.array(labels), np.array(margins)
 
@@ -93,7 +93,7 @@ class MixedEvaluator(Evaluator):
         self._correct(labels.copy(), margins, correct, keep)
         return labels
 
-    def scores(self, slice_index: SliceIndex, weights: Weights) -> np.ndarray:
+    def scores(self, slice_index: SliceIndex, weights: Weights) -> Outputs:
         scores = np.array(self._low.scores(slice_index, weights))
         corrected = scores.copy()
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rcjax.regions.classifier.labels import INVALID_LABEL, OVERFLOWING_LABEL
-from rcjax.regions.types import Values
+from rcjax.regions.types import Labels, Values
 
 
 def check_output_shape(shape: tuple[int, ...], dtype: np.dtype, count: int) -> None:
@@ -87,7 +87,7 @@ def margins_of(scores: Values) -> Values:
     return margins
 
 
-def refuse_invalid(labels: np.ndarray) -> None:
+def refuse_invalid(labels: Labels) -> None:
     """Raises where a label says that the scores held NaN, or that it does not fit."""
     if (labels <= OVERFLOWING_LABEL).any():
         raise invalid(

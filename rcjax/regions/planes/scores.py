@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from rcjax.array_types import Int
 from rcjax.regions import simplex
 from rcjax.regions.classifier import Evaluator
+from rcjax.regions.types import Scores, SliceIndex
 
 NEEDS_SCORES = (
     "method='adaptive' on planes needs scores [n, classes], and predict returns labels; "
@@ -35,8 +37,8 @@ class PlaneScores:
         self._logarithmic = np.zeros(slices, bool)
         self._first = True
 
-    def __call__(self, slice_index: np.ndarray, cells: np.ndarray) -> np.ndarray:
-        """float32 [n, classes] at positions int64 [n, 2] of planes int64 [n]."""
+    def __call__(self, slice_index: SliceIndex, cells: Int[np.ndarray, "points 2"]) -> Scores:
+        """float32, at positions of planes."""
         coordinates = simplex.coordinates_of(cells, self._steps + 1, self._extent)
         weights = simplex.barycentric_weights(coordinates)
         scores = self._evaluator.scores(slice_index.astype(np.int32), weights)
