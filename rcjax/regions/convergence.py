@@ -7,10 +7,11 @@ from typing import Unpack
 import numpy as np
 
 from rcjax.array_types import Float
-from rcjax.regions.anchors import check_anchors
+from rcjax.regions.anchors import check_anchors, read_block
 from rcjax.regions.arguments import check_points
 from rcjax.regions.counting import count_regions
 from rcjax.regions.result import RegionCounts
+from rcjax.regions.slice_values import slice_values
 from rcjax.regions.types import AnchorsLike, Predict, SharedOptions
 
 
@@ -20,7 +21,8 @@ class Convergence:
 
     Attributes:
         results: one `RegionCounts` for each number of points, in ascending order of points.
-        limit: the adaptive count on segments, the finest grid beyond.
+        limit: the adaptive count on segments and planes; the finest grid beyond, for classifiers
+            that return labels on planes, and with connectivity "face".
     """
 
     results: tuple[RegionCounts, ...]
@@ -54,7 +56,7 @@ def convergence(
     points: Sequence[int] | None = None,
     **options: Unpack[SharedOptions],
 ) -> Convergence:
-    """Counts the same slices on ever finer grids and, on segments, adaptively.
+    """Counts the same slices on ever finer grids and, on segments and planes, adaptively.
 
     Args:
         predict, anchors: as in `count_regions`.
@@ -85,6 +87,14 @@ def convergence(
     results = tuple(
         count_regions(predict, anchors, points=p, method="grid", **options) for p in resolutions
     )
-    if dim == 1:
+    planes = dim == 2 and options.get("connectivity") != "face" and _has_scores(predict, anchors)
+    if dim == 1 or planes:
         return Convergence(results, count_regions(predict, anchors, method="adaptive", **options))
     return Convergence(results, results[-1])
+
+
+def _has_scores(predict: Predict, anchors: AnchorsLike) -> bool:
+    return (
+        slice_values(predict, read_block(check_anchors(anchors), 0, 1)[0], points=2).scores
+        is not None
+    )

@@ -7,7 +7,7 @@ import numpy as np
 from rcjax.array_types import Int
 from rcjax.regions import simplex
 from rcjax.regions.adaptive import CompiledCounter, HostCounter, concatenate, warn_of_kind
-from rcjax.regions.anchors import segment_lengths
+from rcjax.regions.anchors import read_block, segment_lengths
 from rcjax.regions.classifier import Evaluator, warn_of_precision
 from rcjax.regions.exact import DEFAULT_BUDGET, count_exact
 from rcjax.regions.grid import GridCounter
@@ -27,10 +27,24 @@ _POINTS_PER_BLOCK = 2**21
 _SLICES_PER_BATCH = 4
 _SEGMENTS_PER_BLOCK = 256
 _PLANES_PER_BLOCK = 128
+_SLICES_MEASURED_AT_ONCE = 1_024
 
 
 def count_by_method(request: Request) -> RegionCounts:
     """Counts by the method of the request."""
+    result = _by_method(request)
+    if request.dim == 1:
+        return result
+    starts = range(0, request.slices, _SLICES_MEASURED_AT_ONCE)
+    blocks = (
+        read_block(request.anchors, start, min(start + _SLICES_MEASURED_AT_ONCE, request.slices))
+        for start in starts
+    )
+    sizes = np.concatenate([simplex.volumes(block, request.extent) for block in blocks])
+    return dataclasses.replace(result, sizes=sizes)
+
+
+def _by_method(request: Request) -> RegionCounts:
     if request.method == "grid":
         return _with_segment_regions(request, _by_grid(request))
     if request.dim == 2:

@@ -23,6 +23,7 @@ class ResultFields:
             finer grid converges to) or "face" (along the axes only, the paper's beyond planes).
         evaluations: points at which the classifier was evaluated, all slices together.
         lengths: float64 [slices], Euclidean distance between the two anchors (1-D only).
+        sizes: float64 [slices], area or volume of the slices in units of input space (beyond 1-D).
         boundaries: 1-D only; for each slice the ascending coordinates at which the label changes.
             None where the method did not keep them.
         region_labels: 1-D only; for each slice the labels of its regions in order, or None.
@@ -57,6 +58,7 @@ class ResultFields:
     connectivity: str
     evaluations: int
     lengths: Float[np.ndarray, " slices"] | None = None
+    sizes: Float[np.ndarray, " slices"] | None = None
     boundaries: tuple[Float[np.ndarray, " _"], ...] | None = None
     region_labels: tuple[Shaped[np.ndarray, " _"], ...] | None = None
     linear_regions: Int[np.ndarray, " slices"] | None = None

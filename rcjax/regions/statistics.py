@@ -81,6 +81,15 @@ def compare(
                 f"{first.lengths[i]:.6g} and {second.lengths[i]:.6g}; "
                 "count both on the same anchors"
             )
+    if first.sizes is not None and second.sizes is not None:
+        sizes = np.maximum(first.sizes, second.sizes)
+        same = np.abs(first.sizes - second.sizes) <= 1e-4 * sizes + 1e-6 * sizes.max()
+        if not same.all():
+            i = int(np.argmin(same))
+            raise ValueError(
+                f"the two counts are of different anchors: slice {i} has the sizes "
+                f"{first.sizes[i]:.6g} and {second.sizes[i]:.6g}; count both on the same anchors"
+            )
     difference = first.counts.astype(np.int64) - second.counts
     mean = float(difference.mean())
     return PairedComparison(
