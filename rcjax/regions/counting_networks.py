@@ -9,7 +9,7 @@ import numpy as np
 from rcjax.array_types import Int
 from rcjax.regions.adaptive import CompiledCounter, count_networks, warn_of_kind
 from rcjax.regions.anchors import read_block, segment_lengths
-from rcjax.regions.classifier import Evaluator
+from rcjax.regions.classifier import Evaluator, warn_of_precision
 from rcjax.regions.grid import GridCounter
 from rcjax.regions.networks import (
     GridOfNetworks,
@@ -75,8 +75,13 @@ def count_many(request: Request, parameters: object) -> NetworkCounts:
         if given:
             raise ValueError(f"{name} is not for many networks at once; leave parameters out")
     networks = Networks(request.predict, parameters)
+    evaluator = request.evaluator(networks.one(0))
+    evaluator.prove(read_block(request.anchors, 0, 1))
     by_method = _on_grids if request.method == "grid" else _adaptively
-    return by_method(request, networks, request.evaluator(networks.one(0)))
+    result = by_method(request, networks, evaluator)
+    warn_of_precision(evaluator.low_precision)
+    shared = dataclasses.replace(result.shared, low_precision=evaluator.low_precision or None)
+    return dataclasses.replace(result, shared=shared)
 
 
 def _on_grids(request: Request, networks: Networks, evaluator: Evaluator) -> NetworkCounts:
@@ -100,7 +105,7 @@ def _adaptively(request: Request, networks: Networks, evaluator: Evaluator) -> N
     automatic = request.batch_size is None
     at_most = 1 << (request.slices - 1).bit_length()
     counter = CompiledCounter(evaluator, options, automatic_batch=automatic, at_most=at_most)
-    if counter.kind is None:
+    if counter.start is None:
         some = read_block(request.anchors, 0, min(request.slices, 8))
         counter.take(nature_of_networks(networks, some, request.extent, len(counter.coarse)))
     counted = _Counted(request, networks.count)
@@ -110,13 +115,15 @@ def _adaptively(request: Request, networks: Networks, evaluator: Evaluator) -> N
         counted.measure(block)
         for start, stop, width in chunks:
             leaves = padded(networks.some(start, stop), width)
-            counts, used, fits = count_networks(counter, program, arrays, leaves, block)
+            counts, used, hold = count_networks(counter, program, arrays, leaves, block)
             counts, used = counts[: stop - start].copy(), used[: stop - start].copy()
-            for i in np.flatnonzero(~fits[: stop - start]):
-                # Its points found no room: alone it gets as much as it needs.
+            for i in np.flatnonzero(~hold[: stop - start]):
+                # Alone it gets as much room as it needs, and is asked for the kind of its scores.
                 one = request.evaluator(networks.one(start + int(i)))
-                found = CompiledCounter(one, options, automatic_batch=automatic).count(block)
-                counts[i], used[i] = found.counts, one.evaluations
+                alone = CompiledCounter(one, options, automatic_batch=automatic)
+                counts[i], used[i] = alone.count(block).counts, one.evaluations
+                if alone.kind == "steps":
+                    counter.kind = "steps"
             counted.put(slice(start, stop), slice(first, first + len(block)), counts, used)
     warn_of_kind(counter.kind, options)
     result = counted.result()

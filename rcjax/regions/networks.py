@@ -243,7 +243,7 @@ def nature_of_networks(
     slices = min(len(anchors), PROBED_SLICES)
     slice_index = np.repeat(np.arange(slices, dtype=np.int32), count)
     weights = np.tile(simplex.barycentric_weights(inside[:, None]), (slices, 1))
-    points = interpolate(anchors, slice_index, weights)
+    points = jnp.asarray(interpolate(anchors, slice_index, weights))
     parts = [
         np.asarray(networks.one(i)(points)).reshape(slices, count, -1)
         for i in range(min(networks.count, PROBED_SLICES))

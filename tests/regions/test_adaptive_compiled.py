@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rcjax import count_regions, on_host
-from rcjax.regions.adaptive import AdaptiveOptions, CompiledCounter, compiled
+from rcjax.regions.adaptive import AdaptiveOptions, CompiledCounter, HostCounter, compiled
 from rcjax.regions.classifier import Evaluator
 
 RANDOM = np.random.default_rng(0)
@@ -140,6 +140,55 @@ def test_scores_that_move_in_steps_are_noticed_and_start_finer(name):
         result = count_regions(predict, ENDS[:20], method="adaptive")
     assert result.score_kind == "steps"
     assert (result.counts >= count_regions(predict, ENDS[:20]).counts).all()
+
+
+def one_hot(x):
+    return jax.nn.one_hot(wavy(x).argmax(axis=1), 4)
+
+
+def in_steps_far_away(x):
+    return jnp.where(x[:, 5:] > 50, one_hot(x.at[:, 5].set(0)), relu(x))
+
+
+FAR = ENDS.copy()
+FAR[40:, :, 5] = 100
+FAR[:5, 1] = FAR[:5, 0]  # single points say nothing of what other segments are like
+
+
+@pytest.mark.filterwarnings("ignore:the scores stay the same")
+def test_segments_whose_scores_stand_still_are_noticed_wherever_they_are():
+    near = FAR.copy()
+    near[:, :, 5] = 0
+    expected = [
+        count_regions(function, part, method="adaptive").counts
+        for function, part in ((relu, FAR[:40]), (one_hot, near[40:]))
+    ]
+    host = HostCounter(
+        Evaluator(in_steps_far_away, (6,), in_rounds=True), AdaptiveOptions(points=8_193)
+    )
+    for counter in (host, compiled_counter(in_steps_far_away)):
+        found = counter.count(FAR)
+        np.testing.assert_array_equal(found.counts, np.concatenate(expected))
+        assert counter.kind == "steps"
+        assert [len(each) for each in found.boundaries] == (found.counts - 1).tolist()
+        for each, labels in zip(found.boundaries, found.labels, strict=True):
+            assert (np.diff(each) > 0).all()
+            assert (np.diff(labels) != 0).all()
+        assert (found.evaluations[5:40] < 200).all()
+        assert (found.evaluations[40:] > 1_000).all()
+    many = count_regions(
+        lambda shift, x: in_steps_far_away(x) + shift[None], FAR, method="adaptive",
+        parameters=np.zeros((2, 1), np.float32),
+    )  # fmt: skip
+    np.testing.assert_array_equal(many.counts, [np.concatenate(expected)] * 2)
+    assert many[0].score_kind == "steps"
+
+
+def test_the_start_that_a_user_chose_stays():
+    with pytest.warns(UserWarning, match="starts from 10 intervals"):
+        result = count_regions(in_steps_far_away, FAR, method="adaptive", initial_intervals=10)
+    assert result.score_kind == "steps"
+    assert result.evaluations < 200 * len(FAR)
 
 
 @pytest.mark.parametrize("name", CONTINUOUS)

@@ -91,3 +91,30 @@ def test_slices_that_float32_cannot_resolve_are_refused_for_many_networks_too():
     for method in ("grid", "adaptive"):
         with pytest.raises(ValueError, match="float32 cannot resolve slice"):
             count_regions(predict, far, parameters=STACKED, method=method)
+
+
+def test_networks_are_asked_what_a_single_one_is():
+    """Whether they are functions, of what precision, and whether labels fit."""
+    anchors = ANCHORS[:, :2]
+    weights = STACKED["first"]
+
+    def centred(w, x):
+        return x @ w - (x @ w).max(axis=0, keepdims=True)
+
+    with pytest.raises(ValueError, match="depend on its point alone"):
+        count_regions(centred, anchors, parameters=weights)
+    low = jnp.bfloat16
+    with pytest.warns(UserWarning, match="computes in bfloat16"):
+        result = count_regions(
+            lambda w, x: x.astype(low) @ w.astype(low), anchors, parameters=weights
+        )
+    assert result[1].low_precision == "bfloat16"
+    for method in ("grid", "adaptive"):
+        with pytest.raises(ValueError, match="labels beyond"):
+            count_regions(
+                lambda w, x: jnp.where(x[:, 0] > w[0, 0], jnp.uint32(2**31), jnp.uint32(2**31 + 1)),
+                anchors, parameters=weights, method=method,
+            )  # fmt: skip
+    far = anchors.astype(np.float64) + 1e9
+    with pytest.raises(ValueError, match="float32 cannot resolve"):
+        count_regions(predict, far, parameters=STACKED)

@@ -9,8 +9,8 @@ from rcjax.regions import simplex
 from rcjax.regions.adaptive.counting import count_adaptive
 from rcjax.regions.adaptive.options import AdaptiveOptions
 from rcjax.regions.adaptive.points import coarse_grid
-from rcjax.regions.adaptive.result import AdaptiveResult
-from rcjax.regions.adaptive.score_kind import PROBED_SLICES, ScoreKind, nature_of, places
+from rcjax.regions.adaptive.result import AdaptiveResult, replace
+from rcjax.regions.adaptive.score_kind import ScoreKind, moving, nature_of, places, probed
 from rcjax.regions.classifier import Evaluator, labels_of, refuse_invalid
 from rcjax.regions.types import Block, Outputs, SliceIndex
 
@@ -28,30 +28,52 @@ class HostCounter:
     Args:
         evaluator: of the classifier.
         options: how to count.
+
+    Attributes:
+        start: the kind of scores by which segments are begun, once known.
+        kind: "steps" also where some segments showed this in the end, and were counted anew.
     """
 
-    def __init__(self, evaluator: Evaluator, options: AdaptiveOptions):
+    def __init__(
+        self, evaluator: Evaluator, options: AdaptiveOptions, start: ScoreKind | None = None
+    ):
         self.evaluator, self.options = evaluator, options
-        self.kind: ScoreKind | None = None
+        self.start = self.kind = start
         np.empty(_KEPT, np.uint8)  # freed at once
         self.slices_per_block = max(SLICES_PER_BATCH * evaluator.batch_size, FEWEST_PER_BLOCK)
 
     def count(self, block: Block) -> AdaptiveResult:
         """Counts the segments [slices, 2, *features] of a block."""
         self.evaluator.load(block)
-        if self.kind is None:
+        if self.start is None:
             has_scores = self.evaluator.classes is not None
-            self.kind = self._probe(len(block)) if has_scores else "labels"
-        return count_adaptive(self._evaluate, len(block), self.options, self.kind)
+            self.start = self.kind = self._probe(block) if has_scores else "labels"
+        everything = np.arange(len(block), dtype=np.int32)
+        result = self._count(everything, self.start)
+        if self.start == "continuous":
+            blind = result.in_steps & moving(block)
+            if blind.any():
+                self.kind = "steps"
+            if blind.any() and self.options.initial_intervals is None:
+                result = replace(result, blind, self._count(everything[blind], "steps"))
+        return result
 
-    def _probe(self, slices: int) -> ScoreKind:
+    def _count(self, chosen: np.ndarray, kind: ScoreKind) -> AdaptiveResult:
+        return count_adaptive(
+            lambda segment, coordinates: self._evaluate(chosen[segment], coordinates),
+            len(chosen),
+            self.options,
+            kind,
+        )
+
+    def _probe(self, block: Block) -> ScoreKind:
         intervals = self.options.intervals("continuous")
         positions = places(len(coarse_grid(self.options.points, intervals)))
-        slices = min(slices, PROBED_SLICES)
-        slice_index = np.repeat(np.arange(slices, dtype=np.int32), len(positions))
-        scores = self._evaluate(slice_index, np.tile(positions, slices)[:, None])
+        slices = probed(block)
+        coordinates = np.tile(positions, len(slices))[:, None]
+        scores = self._evaluate(np.repeat(slices, len(positions)), coordinates)
         refuse_invalid(labels_of(scores))
-        return nature_of(scores.reshape(slices, len(positions), -1)).kind
+        return nature_of(scores.reshape(len(slices), len(positions), -1)).kind
 
     def _evaluate(
         self, slice_index: SliceIndex, coordinates: Float[np.ndarray, "points 1"]

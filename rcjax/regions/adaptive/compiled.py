@@ -11,10 +11,11 @@ from jax.sharding import Mesh, PartitionSpec
 
 from rcjax.array_types import Float
 from rcjax.regions import simplex
+from rcjax.regions.adaptive.by_host import HostCounter
 from rcjax.regions.adaptive.options import AdaptiveOptions
 from rcjax.regions.adaptive.points import coarse_grid
 from rcjax.regions.adaptive.pool import LABEL
-from rcjax.regions.adaptive.result import AdaptiveResult, concatenate, from_links
+from rcjax.regions.adaptive.result import AdaptiveResult, concatenate, from_links, replace
 from rcjax.regions.adaptive.rounds import (
     Found,
     OnDevices,
@@ -27,8 +28,10 @@ from rcjax.regions.adaptive.score_kind import (
     PROBED_SLICES,
     Nature,
     ScoreKind,
+    moving,
     nature_of,
     places,
+    probed,
 )
 from rcjax.regions.classifier import Evaluator, Handle, compiled, refuse_invalid
 from rcjax.regions.types import Block
@@ -57,7 +60,7 @@ class CompiledCounter:
         at_most: segments of a block on one device.
 
     Attributes:
-        kind: of the scores, once known.
+        start, kind: of the scores, see `HostCounter`.
         coarse: int32, positions evaluated first.
         weights: float32 [points, 2], barycentric, of the points of the fine grid.
         refining: see `Refining`.
@@ -75,14 +78,15 @@ class CompiledCounter:
         self._at_most = at_most or LARGEST_BLOCK
         self.evaluator, self.options = evaluator, options
         self.automatic_batch = automatic_batch
-        self.kind: ScoreKind | None = None if evaluator.classes else "labels"
+        self.start: ScoreKind | None = None if evaluator.classes else "labels"
+        self.kind: ScoreKind | None = self.start
         self.grid = np.linspace(0.0, 1.0, options.points)
         self.refining = Refining(
             jnp.float32(options.safety), jnp.bool_(False), jnp.int32(options.points)
         )
         self.weights = self.weights_at(self.grid)
         self.coarse, self.slices_per_device, self._room_per_slice = self._start(
-            options.intervals(self.kind)
+            options.intervals(self.start)
         )
         self._room = self.slices_per_device * self._room_per_slice
 
@@ -105,7 +109,7 @@ class CompiledCounter:
     def count(self, block: Block) -> AdaptiveResult:
         """Counts the segments [slices, 2, *features] of a block."""
         self.evaluator.prove(block)
-        if self.kind is None:
+        if self.start is None:
             self._probe(block)
         devices = len(self.evaluator.devices)
         parts: list[AdaptiveResult] = []
@@ -128,7 +132,18 @@ class CompiledCounter:
             start += len(part)
         result = concatenate(parts)
         self.evaluator.evaluations += int(result.evaluations.sum())
-        return result
+        return self._anew(block, result)
+
+    def _anew(self, block: Block, result: AdaptiveResult) -> AdaptiveResult:
+        """The result with the segments counted again whose scores stood still."""
+        blind = result.in_steps & moving(block)
+        if self.start != "continuous" or not blind.any():
+            return result
+        self.kind = "steps"
+        if self.options.initial_intervals is not None:
+            return result
+        host = HostCounter(self.evaluator, self.options, start="steps")
+        return replace(result, blind, host.count(block[blind]))
 
     def _found_in(self, part: Block, shares: np.ndarray) -> list[Found]:
         """Counts a part and brings the findings of each device to the host, as numpy arrays."""
@@ -156,7 +171,7 @@ class CompiledCounter:
 
     def _probe(self, block: Block) -> None:
         """Finds out the kind of the scores, by the program that counts."""
-        part = block[:PROBED_SLICES]
+        part = block[probed(block)]
         shares = np.zeros(len(self.evaluator.devices), np.int32)
         shares[0] = len(part)
         weights = self.weights.copy()
@@ -175,7 +190,7 @@ class CompiledCounter:
 
     def take(self, nature: Nature) -> None:
         """Counts from now on as suits the nature of the scores."""
-        self.kind = nature.kind
+        self.start = self.kind = nature.kind
         self.refining = self.refining._replace(logarithms=jnp.bool_(nature.probabilities))
         if nature.kind == "steps":
             self.coarse, self.slices_per_device, self._room_per_slice = self._start(
@@ -229,7 +244,13 @@ def _count(block: OnDevices, *, program: Handle, sizes: Sizes, locate: bool, mes
     def on_device(block: OnDevices) -> Found:
         evaluate = evaluate_by(functools.partial(program, block.arrays), block)
         found = count_block(
-            evaluate, block.coarse, block.shares[0], block.options, sizes=sizes, locate=locate
+            evaluate,
+            block.coarse,
+            block.shares[0],
+            block.options,
+            at_most=len(block.anchors),
+            sizes=sizes,
+            locate=locate,
         )
         of_device: Found = jax.tree.map(lambda value: value[None], found)
         return of_device

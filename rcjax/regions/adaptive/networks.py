@@ -16,7 +16,8 @@ from jax.sharding import Mesh, PartitionSpec
 from rcjax.regions.adaptive.compiled import CompiledCounter
 from rcjax.regions.adaptive.pool import AFTER, LABEL, SEGMENT, Pool
 from rcjax.regions.adaptive.rounds import OnDevices, Sizes, count_block, evaluate_by
-from rcjax.regions.classifier import Handle, Program, compiled
+from rcjax.regions.adaptive.score_kind import moving
+from rcjax.regions.classifier import Handle, Program, compiled, invalid
 from rcjax.regions.types import Arrays, Block
 
 
@@ -38,23 +39,24 @@ def count_networks(
 
     Returns:
         counts int32 [networks, slices]; points evaluated, int32 [networks]; and bool [networks],
-        whether there was room for all points of a network: if not, its counts are none.
+        whether the counts hold: there was room for all points, and no scores that stood still.
     """
     evaluator = counter.evaluator
     padded = np.zeros((counter.slices_per_device, *block.shape[1:]), np.float32)
     padded[: len(block)] = block
     slices = np.array([len(block)], np.int32)
-    counts, used, valid, unfinished = _count_networks(
+    counts, used, valid, unfinished, in_steps = _count_networks(
         [evaluator.spread(leaf) for leaf in leaves],
         OnDevices(arrays, padded, slices, counter.weights, counter.coarse, counter.refining),
         program=program.handle, sizes=counter.sizes, mesh=evaluator.mesh,
     )  # fmt: skip
     if not bool(np.asarray(valid).all()):
-        raise ValueError(
-            f"predict returned NaN for {int((~np.asarray(valid)).sum())} of {len(valid)} networks; "
-            "a network that has diverged has no regions to count"
-        )
-    return np.asarray(counts)[:, : len(block)], np.asarray(used), np.asarray(unfinished) == 0
+        wrong = int((~np.asarray(valid)).sum())
+        raise invalid(evaluator.classes is not None, f"{wrong} of {len(valid)} networks")
+    done = np.asarray(unfinished) == 0
+    if counter.start == "continuous":
+        done &= ~(np.asarray(in_steps)[:, : len(block)] & moving(block)).any(axis=1)
+    return np.asarray(counts)[:, : len(block)], np.asarray(used), done
 
 
 @compiled("program", "sizes", "mesh")
@@ -65,10 +67,16 @@ def _count_networks(
         def one(leaves: list[jax.Array]) -> tuple[jax.Array, ...]:
             evaluate = evaluate_by(functools.partial(program, block.arrays, *leaves), block)
             found = count_block(
-                evaluate, block.coarse, block.shares[0], block.options, sizes=sizes, locate=False
+                evaluate,
+                block.coarse,
+                block.shares[0],
+                block.options,
+                at_most=len(block.anchors),
+                sizes=sizes,
+                locate=False,
             )
             counts = _regions(found.pool, found.used, len(block.anchors))
-            return counts, found.used, found.valid, found.unfinished
+            return counts, found.used, found.valid, found.unfinished, found.in_steps
 
         found: tuple[jax.Array, ...] = jax.lax.map(one, leaves)
         return found

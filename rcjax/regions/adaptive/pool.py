@@ -123,3 +123,13 @@ def touched_intervals(pool: Pool, fresh: jax.Array, oldest_fresh: jax.Array) -> 
         old_so_far &= (next_left < oldest_fresh) | (next_left == pool.none)
         named.append(jnp.where(old_so_far, start, pool.none))
     return jnp.stack(named, axis=1)
+
+
+def movements(pool: Pool, used: jax.Array, segments: int) -> tuple[jax.Array, jax.Array]:
+    """Of every segment: between how many neighbours each score differs, and how many there are."""
+    after = pool.points[:, AFTER]
+    real = (jnp.arange(len(after)) < used) & (after != pool.none)
+    segment = jnp.where(real, pool.points[:, SEGMENT], segments)
+    moved = (pool.scores != take(pool.scores, after)).astype(jnp.int32)
+    counts = jnp.zeros((segments, moved.shape[1]), jnp.int32).at[segment].add(moved, mode="drop")
+    return counts, jnp.zeros(segments, jnp.int32).at[segment].add(1, mode="drop")

@@ -11,6 +11,7 @@ from rcjax.regions.adaptive.points import Points
 from rcjax.regions.adaptive.pool import AFTER, LABEL, POSITION, SEGMENT
 from rcjax.regions.adaptive.refinement import gather, in_chunks
 from rcjax.regions.adaptive.rounds import Found
+from rcjax.regions.adaptive.score_kind import in_steps
 
 
 class AdaptiveResult(NamedTuple):
@@ -22,7 +23,8 @@ class AdaptiveResult(NamedTuple):
     all_brackets: float64 [..., 2], evaluated positions on either side of every boundary with
         different labels: a change of label between the two is certain.
     all_labels: int32, the labels of the regions from 0 to 1, c a segment.
-    evaluations: int32 [slices], distinct points evaluated.
+    evaluations: int32 [slices], points evaluated.
+    in_steps: bool [slices], whether most scores stayed the same between neighbouring points.
     """
 
     counts: np.ndarray
@@ -30,6 +32,7 @@ class AdaptiveResult(NamedTuple):
     all_brackets: np.ndarray
     all_labels: np.ndarray
     evaluations: np.ndarray
+    in_steps: np.ndarray
 
     def within(self, extent: tuple[float, float]) -> AdaptiveResult:
         """The same with positions in coordinates of a slice, in place of [0, 1]."""
@@ -70,7 +73,21 @@ def summarize(points: Points, slices: np.ndarray, coarse: int, grid: np.ndarray)
         points.label[after],
         points.label[1 : 1 + coarse * len(slices) : coarse],
         np.bincount(points.segment[1 : points.used] - slices[0], minlength=len(slices)),
+        _in_steps(points, slices),
     )
+
+
+def _in_steps(points: Points, slices: np.ndarray) -> np.ndarray:
+    left = np.flatnonzero(points.after[: points.used])
+    left = left[np.argsort(points.segment[left], kind="stable")]
+    right = points.after[left]
+    pairs = np.bincount(points.segment[left] - slices[0], minlength=len(slices))
+    starts = np.cumsum(pairs) - pairs
+    moved = np.zeros((len(slices), len(points.scores)), np.int64)
+    for i, scores in enumerate(points.scores):
+        moved[:, i] = np.add.reduceat(scores[left] != scores[right], starts, dtype=np.int64)
+    standing: np.ndarray = in_steps(moved, pairs)
+    return standing
 
 
 def _crossings(points: Points, left: np.ndarray) -> np.ndarray:
@@ -98,6 +115,7 @@ def from_links(found: Found, slices: int, coarse: int, grid: np.ndarray) -> Adap
         label[after[at]],
         label[: coarse * slices : coarse],
         np.bincount(segment, minlength=slices),
+        np.asarray(found.in_steps)[:slices],
     )
 
 
@@ -109,6 +127,7 @@ def _of_changes(
     labels: np.ndarray,
     first_labels: np.ndarray,
     evaluations: np.ndarray,
+    standing: np.ndarray,
 ) -> AdaptiveResult:
     """The result of changes of label, in order along the segments.
 
@@ -119,6 +138,7 @@ def _of_changes(
         labels: after each change.
         first_labels: at the beginning of every segment.
         evaluations: of every segment.
+        standing: whether scores stood still, of every segment.
     """
     counts = 1 + np.bincount(segment, minlength=len(first_labels))
     starts = np.cumsum(counts) - counts
@@ -132,6 +152,7 @@ def _of_changes(
         np.stack([low, high], axis=1),
         all_labels,
         evaluations.astype(np.int32),
+        standing,
     )
 
 
@@ -144,5 +165,28 @@ def _split(values: np.ndarray, counts: np.ndarray) -> list[np.ndarray]:
 def concatenate(parts: list[AdaptiveResult]) -> AdaptiveResult:
     """The results of consecutive groups of segments as one."""
     none = np.zeros(0, np.int32)
-    nothing = AdaptiveResult(none, np.zeros(0), np.zeros((0, 2)), none, none)
+    nothing = AdaptiveResult(none, np.zeros(0), np.zeros((0, 2)), none, none, none > 0)
     return AdaptiveResult(*(np.concatenate(values) for values in zip(nothing, *parts, strict=True)))
+
+
+def replace(result: AdaptiveResult, chosen: np.ndarray, again: AdaptiveResult) -> AdaptiveResult:
+    """The result with the segments that are chosen, bool [slices], counted again."""
+
+    def merged(values: np.ndarray, new: np.ndarray, changes: int) -> np.ndarray:
+        old_owner = np.repeat(np.arange(len(chosen)), result.counts + changes)
+        new_owner = np.repeat(np.flatnonzero(chosen), again.counts + changes)
+        keep = ~chosen[old_owner]
+        order = np.argsort(np.concatenate([old_owner[keep], new_owner]), kind="stable")
+        return np.concatenate([values[keep], new])[order]
+
+    counts, evaluations = result.counts.copy(), result.evaluations.copy()
+    counts[chosen] = again.counts
+    evaluations[chosen] += again.evaluations
+    return AdaptiveResult(
+        counts,
+        merged(result.all_boundaries, again.all_boundaries, -1),
+        merged(result.all_brackets, again.all_brackets, -1),
+        merged(result.all_labels, again.all_labels, 0),
+        evaluations,
+        result.in_steps,
+    )

@@ -33,10 +33,12 @@ from rcjax.regions.adaptive.pool import (
     empty_pool,
     first_requests,
     insert,
+    movements,
     take,
     touched_intervals,
 )
-from rcjax.regions.classifier import INVALID_LABEL, interpolate, labels_of
+from rcjax.regions.adaptive.score_kind import in_steps
+from rcjax.regions.classifier import OVERFLOWING_LABEL, interpolate, labels_of
 from rcjax.regions.types import Arrays, Evaluate
 
 # At segments int32 [batch] and positions int32 [batch]: labels, scores, whether they are valid.
@@ -94,13 +96,14 @@ class Found(NamedTuple):
     """A block when the refinement has ended: see `Pool`.
 
     used: points in the pool; valid: no point had NaN among its scores; unfinished: requests that
-    found no room.
+    found no room; in_steps: segments whose scores stand still, see `in_steps`.
     """
 
     pool: Pool
     used: jax.Array
     valid: jax.Array
     unfinished: jax.Array
+    in_steps: jax.Array
 
 
 class _State(NamedTuple):
@@ -119,7 +122,7 @@ def evaluate_by(classify: Callable[[jax.Array], jax.Array], block: OnDevices) ->
         output = classify(interpolate(anchors, segment, weights[position]))
         label = labels_of(output)
         scores = output if output.ndim == 2 else jnp.zeros((len(label), 0), jnp.float32)
-        return label, scores, label != INVALID_LABEL
+        return label, scores, label > OVERFLOWING_LABEL
 
     return evaluate
 
@@ -130,6 +133,7 @@ def count_block(
     slices: ArrayLike,
     options: Refining,
     *,
+    at_most: int,
     sizes: Sizes,
     locate: bool,
 ) -> Found:
@@ -138,7 +142,7 @@ def count_block(
     Args:
         evaluate: the classifier at points of the block.
         coarse: int32, positions evaluated first.
-        slices: int32, how many segments there are.
+        slices: int32, how many segments there are; at_most: the largest number of them.
         options: see `Refining`.
         sizes: of the arrays.
         locate: whether to close in on every change of label.
@@ -166,7 +170,8 @@ def count_block(
     # How strictly JAX is told to promote is about the code of the caller.
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
         end = jax.lax.while_loop(goes_on, one_round, start())
-    return Found(end.pool, end.used, end.valid, end.requests.length)
+        standing = in_steps(*movements(end.pool, end.used, at_most))
+    return Found(end.pool, end.used, end.valid, end.requests.length, standing)
 
 
 def _in_chunks(

@@ -8,7 +8,7 @@ to each other show it: scores that move differ between the two, scores in steps 
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,8 @@ PROBED_SLICES = 4
 DISTANCE = 2.0**-14
 # Scores move in steps where at least this share stays the same between the points of a pair.
 LARGEST_SHARE_EQUAL = 0.4
+# The same of neighbours among the points by which a segment was counted; most are farther apart.
+LARGEST_SHARE_STANDING = 0.9
 # Rows of scores that lie in [0, 1] and sum to 1 this closely are taken for probabilities.
 PROBABILITY_TOLERANCE = 1e-3
 
@@ -57,6 +59,31 @@ def nature_of(scores: np.ndarray) -> Nature:
     equal = (pairs[:, :, 0] == pairs[:, :, 1])[telling]
     in_steps = equal.size > 0 and equal.mean() >= LARGEST_SHARE_EQUAL
     return Nature("steps" if in_steps else "continuous", probabilities)
+
+
+def in_steps(moved: Any, pairs: Any) -> Any:
+    """Which segments have scores that stay the same between most of the points evaluated there.
+
+    A score that is the same on all of a segment hides nothing, unless all scores are.
+
+    Args:
+        moved: int [slices, classes], pairs of neighbouring points between which a score differs.
+        pairs: int [slices], pairs of neighbouring points.
+    """
+    shown = ((moved > 0) * pairs[:, None]).sum(axis=1)
+    return shown - moved.sum(axis=1) >= LARGEST_SHARE_STANDING * shown
+
+
+def moving(block: Any) -> np.ndarray:
+    """Which segments [slices, 2, *features] have a length; the others are single points."""
+    moves: np.ndarray = (block[:, 0] != block[:, 1]).reshape(len(block), -1).any(axis=1)
+    return moves
+
+
+def probed(block: Any) -> np.ndarray:
+    """The segments of a block that are asked for the kind of their scores: int32, a few."""
+    first_moving = np.argsort(~moving(block), kind="stable")
+    return first_moving[:PROBED_SLICES].astype(np.int32)
 
 
 def _finite(scores: np.ndarray) -> np.ndarray:
