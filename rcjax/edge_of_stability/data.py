@@ -12,7 +12,7 @@ NAMES = ("line", "three_points", "gaussian", "digits_pair", "digits")
 
 
 @dataclasses.dataclass(frozen=True)
-class Points:
+class TrainingSet:
     """A training set.
 
     Attributes:
@@ -34,7 +34,7 @@ class Points:
         return self.points.ndim == 2 and self.dim == 1
 
 
-def make_points(settings: Any, seed: int) -> Points:
+def make_training_set(settings: Any, seed: int) -> TrainingSet:
     """Makes the training set that the config's section `data` describes.
 
     "line": evenly spaced in [-extent, extent]. "three_points": the paper's toy, (-1, 0) and (1, 0)
@@ -52,14 +52,14 @@ def make_points(settings: Any, seed: int) -> Points:
     random = np.random.default_rng(seed)
     if settings.name == "three_points":
         corners = np.array([[-1, 0], [0, 0], [1, 0]], np.float32)
-        return Points(corners, np.array([1, -1, 1], np.float32))
+        return TrainingSet(corners, np.array([1, -1, 1], np.float32))
     if settings.name in ("digits_pair", "digits"):
         return _digits(settings, seed)
     if settings.name == "line":
         places = np.linspace(-settings.extent, settings.extent, settings.points)[:, None]
     else:
         places = settings.extent * random.standard_normal((settings.points, settings.dim))
-    return Points(places.astype(np.float32), _labels(settings, random))
+    return TrainingSet(places.astype(np.float32), _labels(settings, random))
 
 
 def _labels(settings: Any, random: np.random.Generator) -> np.ndarray:
@@ -68,7 +68,7 @@ def _labels(settings: Any, random: np.random.Generator) -> np.ndarray:
     return alternating if settings.labels == "alternating" else random.permutation(alternating)
 
 
-def _digits(settings: Any, seed: int) -> Points:
+def _digits(settings: Any, seed: int) -> TrainingSet:
     dataset = data.load("digits", seed=seed)
     images = np.asarray(data.normalize(dataset.train_images, dataset.mean, dataset.std))
     labels = dataset.train_labels
@@ -82,6 +82,6 @@ def _digits(settings: Any, seed: int) -> Points:
         )
     kept = np.random.default_rng(seed).permutation(available)[: settings.points]
     if settings.name == "digits":
-        return Points(images[kept], labels[kept].astype(np.int32))
+        return TrainingSet(images[kept], labels[kept].astype(np.int32))
     signs = np.where(labels[kept] == settings.first_digit, 1, -1)
-    return Points(images[kept].reshape(len(kept), -1), signs.astype(np.float32))
+    return TrainingSet(images[kept].reshape(len(kept), -1), signs.astype(np.float32))

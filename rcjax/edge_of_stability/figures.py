@@ -10,14 +10,14 @@ import numpy as np
 
 from rcjax.edge_of_stability import drawing as plotting
 from rcjax.edge_of_stability.measuring import Experiment
-from rcjax.edge_of_stability.state import DIVERGED, FITTED, STATUS_NAMES, State
+from rcjax.edge_of_stability.state import DIVERGED, FITTED, STATUS_NAMES, RunsState
 
 _REACH = 2.0  # of the square on which decision boundaries are drawn
 _PANELS = 6  # learning rates whose sharpness is drawn
 
 
 def draw_figures(
-    config: Any, experiment: Experiment, state: State, record: dict[str, Any], folder: Path
+    config: Any, experiment: Experiment, state: RunsState, record: dict[str, Any], folder: Path
 ) -> None:
     """Draws all figures that the data allow into a folder.
 
@@ -43,7 +43,7 @@ def draw_figures(
 
 
 def _draw_counts(
-    config: Any, experiment: Experiment, state: State, record: dict[str, Any], path: Path
+    config: Any, experiment: Experiment, state: RunsState, record: dict[str, Any], path: Path
 ) -> None:
     runs = experiment.runs
     rates = np.unique(runs.learning_rates)
@@ -99,7 +99,7 @@ def _spread(values: Sequence[Any] | np.ndarray, count: int) -> list[Any]:
     return [values[index] for index in chosen]
 
 
-def _draw_sharpness(experiment: Experiment, state: State, path: Path) -> None:
+def _draw_sharpness(experiment: Experiment, state: RunsState, path: Path) -> None:
     runs = experiment.runs
     sizes = np.unique(runs.batch_sizes)[::-1]
     sharpness = np.array(state.history["sharpness"])
@@ -116,12 +116,12 @@ def _draw_sharpness(experiment: Experiment, state: State, path: Path) -> None:
     plotting.plot_sharpness(steps, panels, path)
 
 
-def _outputs(experiment: Experiment, state: State, run: int, points: np.ndarray) -> np.ndarray:
+def _outputs(experiment: Experiment, state: RunsState, run: int, points: np.ndarray) -> np.ndarray:
     parameters = jax.tree.map(lambda leaf: leaf[run], state.parameters)
     return np.asarray(experiment.network.outputs(parameters, jnp.asarray(points, jnp.float32)))
 
 
-def _draw_functions(experiment: Experiment, state: State, path: Path) -> None:
+def _draw_functions(experiment: Experiment, state: RunsState, path: Path) -> None:
     """The first run that did not diverge, at the smallest, the middle and the largest rate."""
     runs, data = experiment.runs, experiment.data
     kept = state.status != DIVERGED
@@ -138,7 +138,7 @@ def _draw_functions(experiment: Experiment, state: State, path: Path) -> None:
         plotting.plot_functions(panels, data.points[:, 0], data.labels, path)
 
 
-def _draw_boundaries(experiment: Experiment, state: State, path: Path) -> None:
+def _draw_boundaries(experiment: Experiment, state: RunsState, path: Path) -> None:
     runs, data = experiment.runs, experiment.data
     axis = np.linspace(-_REACH, _REACH, 201)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)

@@ -9,7 +9,7 @@ from rcjax.edge_of_stability import state as states
 from rcjax.edge_of_stability.figures import draw_figures
 from rcjax.edge_of_stability.measuring import Experiment
 from rcjax.edge_of_stability.records import closing_table, make_record
-from rcjax.edge_of_stability.state import DIVERGED, FITTED, TRAINING, State
+from rcjax.edge_of_stability.state import DIVERGED, FITTED, TRAINING, RunsState
 from rcjax.edge_of_stability.validation import check_config
 from rcjax.runtime import (
     Interrupted,
@@ -91,14 +91,14 @@ def _run_to_the_end(
     return finite(record)
 
 
-def _first_state(experiment: Experiment) -> State:
+def _first_state(experiment: Experiment) -> RunsState:
     runs = len(experiment.runs)
     parameters = experiment.initial_parameters()
     history = {name: [values] for name, values in experiment.measure(parameters).items()}
-    return State(parameters, np.zeros(runs, int), np.zeros(runs, int), {"step": [0], **history})
+    return RunsState(parameters, np.zeros(runs, int), np.zeros(runs, int), {"step": [0], **history})
 
 
-def train_until_next_measurement(config: Any, experiment: Experiment, state: State) -> None:
+def train_until_next_measurement(config: Any, experiment: Experiment, state: RunsState) -> None:
     """Trains the active runs for one stretch and measures; changes the state in place.
 
     A run that has fitted the training set or diverged is not trained further: its last
@@ -128,7 +128,7 @@ def train_until_next_measurement(config: Any, experiment: Experiment, state: Sta
     state.steps = np.where(active, step, state.steps)
 
 
-def _statuses(state: State) -> str:
+def _statuses(state: RunsState) -> str:
     counts = {
         "training": int(np.sum(state.status == TRAINING)),
         "fitted": int(np.sum(state.status == FITTED)),

@@ -10,10 +10,10 @@ from jax.tree_util import Partial
 
 from rcjax import count_regions, slices
 from rcjax.edge_of_stability import bounds, counting
-from rcjax.edge_of_stability.data import Points, make_points
+from rcjax.edge_of_stability.data import TrainingSet, make_training_set
 from rcjax.edge_of_stability.losses import LOSSES, accuracy
 from rcjax.edge_of_stability.networks import (
-    Network,
+    NetworkFunctions,
     Parameters,
     convolutional_network,
     two_layer_network,
@@ -66,9 +66,9 @@ class Experiment:
     """
 
     def __init__(self, config: Any):
-        self.data: Points = make_points(config.data, config.seed)
+        self.data: TrainingSet = make_training_set(config.data, config.seed)
         self.runs = make_runs(config)
-        self.network: Network = _make_network(config, self.data)
+        self.network: NetworkFunctions = _make_network(config, self.data)
         self.bounded = (
             self.data.on_line and config.loss == "squared" and config.network.output == "trained"
         )
@@ -193,7 +193,7 @@ class Experiment:
         )
 
 
-def _make_network(config: Any, data: Points) -> Network:
+def _make_network(config: Any, data: TrainingSet) -> NetworkFunctions:
     if config.network.name == "convolutional":
         return convolutional_network(
             10, data.points.shape[1], config.network.width, config.network.init_scale

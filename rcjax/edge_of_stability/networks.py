@@ -11,7 +11,7 @@ Parameters = dict[str, jax.Array]
 
 
 @dataclasses.dataclass(frozen=True)
-class Network:
+class NetworkFunctions:
     """A network as functions that can be compiled, differentiated and mapped over runs.
 
     Attributes:
@@ -28,7 +28,9 @@ class Network:
     numbers: int
 
 
-def two_layer_network(width: int, dim: int, init_scale: float, trained_output: bool) -> Network:
+def two_layer_network(
+    width: int, dim: int, init_scale: float, trained_output: bool
+) -> NetworkFunctions:
     """f(x) = output_bias + sum_k output_weight[k] * relu(hidden_weight[k] . x + hidden_bias[k]).
 
     Args:
@@ -70,10 +72,12 @@ def two_layer_network(width: int, dim: int, init_scale: float, trained_output: b
         weight, bias, output_weight, output_bias = layers(parameters)
         return jax.nn.relu(points @ weight.T + bias[None]) @ output_weight + output_bias
 
-    return Network(init, outputs, layers, width)
+    return NetworkFunctions(init, outputs, layers, width)
 
 
-def convolutional_network(classes: int, image_size: int, width: int, init_scale: float) -> Network:
+def convolutional_network(
+    classes: int, image_size: int, width: int, init_scale: float
+) -> NetworkFunctions:
     """Two 3 x 3 convolutions, each with ReLU and 2 x 2 average pooling, and a linear classifier.
 
     No normalisation layers: with them the loss does not change when weights are rescaled, and its
@@ -108,7 +112,7 @@ def convolutional_network(classes: int, image_size: int, width: int, init_scale:
         return flat @ parameters["linear"] + parameters["linear_bias"][None]
 
     # Neighbourhoods at both convolutions; the second sees a quarter of the places.
-    return Network(init, outputs, None, 9 * image_size**2 * (4 + width) // 4)
+    return NetworkFunctions(init, outputs, None, 9 * image_size**2 * (4 + width) // 4)
 
 
 def _uniform(key: jax.Array, shape: tuple[int, ...], fan_in: int, scale: float) -> jax.Array:

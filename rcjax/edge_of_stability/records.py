@@ -6,7 +6,7 @@ import numpy as np
 
 from rcjax.edge_of_stability import bounds
 from rcjax.edge_of_stability.measuring import Experiment
-from rcjax.edge_of_stability.state import DIVERGED, FITTED, STATUS_NAMES, State
+from rcjax.edge_of_stability.state import DIVERGED, FITTED, STATUS_NAMES, RunsState
 from rcjax.runtime import versions
 
 # Rounding of float32 measurements, relative, that no run is accused for.
@@ -14,7 +14,7 @@ _TOLERANCE = 1e-3
 
 
 def make_record(
-    config: Any, experiment: Experiment, state: State, final: dict[str, np.ndarray]
+    config: Any, experiment: Experiment, state: RunsState, final: dict[str, np.ndarray]
 ) -> dict[str, Any]:
     """Everything that is known at the end.
 
@@ -45,7 +45,9 @@ def make_record(
     return record
 
 
-def _row(experiment: Experiment, state: State, last: dict[str, Any], run: int) -> dict[str, Any]:
+def _row(
+    experiment: Experiment, state: RunsState, last: dict[str, Any], run: int
+) -> dict[str, Any]:
     runs = experiment.runs
     rate = float(runs.learning_rates[run])
     row: dict[str, Any] = {
@@ -138,7 +140,7 @@ def _bound(config: Any, experiment: Experiment, rows: list[dict[str, Any]]) -> d
     }
 
 
-def _violations_along_training(experiment: Experiment, state: State) -> dict[str, int]:
+def _violations_along_training(experiment: Experiment, state: RunsState) -> dict[str, int]:
     """How many measurements of runs under way are above the bound, and what explains them.
 
     Above the bound, either the sharpness is above 2 / learning rate or the residuals' curvature is

@@ -1,15 +1,14 @@
 """Where all runs are, and its checkpoint: one file, replaced as a whole."""
 
 import dataclasses
-import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rcjax.errors import UserError
+from rcjax.runtime import written_whole
 
 TRAINING, FITTED, DIVERGED = 0, 1, 2
 # What a run is called that reached the limit of steps is not TRAINING any more.
@@ -17,7 +16,7 @@ STATUS_NAMES = ("step limit", "fitted", "diverged")
 
 
 @dataclasses.dataclass
-class State:
+class RunsState:
     """All runs between two measurements.
 
     Attributes:
@@ -38,26 +37,17 @@ class State:
         return len(self.history.get("step", []))
 
 
-def save(state: State, path: Path) -> None:
+def save(state: RunsState, path: Path) -> None:
     """Writes a state so that a reader never meets half of it."""
-    buffer = io.BytesIO()
     arrays: dict[str, Any] = {"status": state.status, "steps": state.steps}
     arrays |= {f"parameters/{name}": np.asarray(leaf) for name, leaf in state.parameters.items()}
     arrays |= {f"history/{name}": np.array(rows) for name, rows in state.history.items()}
-    np.savez(buffer, **arrays)
-    partial = path.with_name(path.name + ".partial")
     path.parent.mkdir(exist_ok=True)
-    try:
-        with open(partial, "wb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_whole(path) as file:
+        np.savez(file, **arrays)
 
 
-def load(path: Path) -> State | None:
+def load(path: Path) -> RunsState | None:
     """The state that was saved, or None where nothing was.
 
     Raises:
@@ -73,7 +63,7 @@ def load(path: Path) -> State | None:
                 if rest:
                     sections[section][rest] = file[name]
             history = {name: list(rows) for name, rows in sections["history"].items()}
-            return State(sections["parameters"], file["status"], file["steps"], history)
+            return RunsState(sections["parameters"], file["status"], file["steps"], history)
     # Damaged bytes raise errors of zipfile, zlib, tokenize, ast, NumPy and struct.
     except Exception as error:
         raise UserError(

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from rcjax.edge_of_stability.losses import Loss
-from rcjax.edge_of_stability.networks import Network, Parameters
+from rcjax.edge_of_stability.networks import NetworkFunctions, Parameters
 
 Advance = Callable[..., Parameters]
 
@@ -18,7 +18,7 @@ _NUMBERS_AT_ONCE = 400_000
 
 
 def make_advance(
-    network: Network, loss: Loss, points: jax.Array, labels: jax.Array, batch_size: int
+    network: NetworkFunctions, loss: Loss, points: jax.Array, labels: jax.Array, batch_size: int
 ) -> Advance:
     """Returns a function that takes many runs forward by some steps, all in one compiled call.
 

@@ -6,7 +6,7 @@ from rcjax.models.functions import arrays_of, create, functional, predictor
 from rcjax.models.layers import BatchNorm, Convolution, Linear, observing
 from rcjax.models.registry import NAMES
 from rcjax.models.torch_checkpoint import load_torch_checkpoint
-from rcjax.models.torch_state_dict import load_torch_state_dict
+from rcjax.models.torch_state_dict import differences, load_torch_state_dict
 
 __all__ = [
     "CLASSICAL_NAMES",
@@ -19,6 +19,7 @@ __all__ = [
     "convolution",
     "create",
     "create_classical",
+    "differences",
     "functional",
     "load_torch_checkpoint",
     "load_torch_state_dict",

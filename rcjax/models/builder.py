@@ -17,7 +17,7 @@ ConvolutionGradient = Literal["automatic", "plain", "custom"]
 
 
 @dataclass(frozen=True)
-class Settings:
+class NetworkSettings:
     """Choices that hold for a whole network.
 
     Attributes:
@@ -48,7 +48,7 @@ class Builder:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: NetworkSettings,
         numbers: jax.Array | None = None,
         key: jax.Array | None = None,
     ) -> None:

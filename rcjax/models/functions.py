@@ -15,7 +15,7 @@ import numpy as np
 from flax import nnx
 
 from rcjax.errors import UserError
-from rcjax.models.builder import Builder, ConvolutionGradient, Settings
+from rcjax.models.builder import Builder, ConvolutionGradient, NetworkSettings
 from rcjax.models.layers import Network
 from rcjax.models.registry import Shape, published_width
 
@@ -174,7 +174,7 @@ def _integer(value: Any) -> Any:
     return operator.index(value) if isinstance(value, np.integer) else value
 
 
-def _settings(compute_dtype: Any, convolution_gradient: ConvolutionGradient) -> Settings:
+def _settings(compute_dtype: Any, convolution_gradient: ConvolutionGradient) -> NetworkSettings:
     try:
         name = jnp.dtype(compute_dtype).name
     except TypeError:
@@ -188,11 +188,11 @@ def _settings(compute_dtype: Any, convolution_gradient: ConvolutionGradient) -> 
         )
     if name == "float64" and not jax.config.read("jax_enable_x64"):
         raise UserError("compute_dtype float64 needs jax.config.update('jax_enable_x64', True)")
-    return Settings(jnp.dtype(name), convolution_gradient)
+    return NetworkSettings(jnp.dtype(name), convolution_gradient)
 
 
 @functools.cache
-def _definition(shape: Shape, settings: Settings) -> tuple[nnx.GraphDef, Init]:
+def _definition(shape: Shape, settings: NetworkSettings) -> tuple[nnx.GraphDef, Init]:
     """The structure of a network, which holds no arrays, and its compiled init."""
     counter = Builder(settings)
     definition, *_ = nnx.split(shape.build(counter), nnx.Param, ...)
@@ -209,7 +209,7 @@ def _definition(shape: Shape, settings: Settings) -> tuple[nnx.GraphDef, Init]:
 
 
 @functools.cache
-def _apply(shape: Shape, settings: Settings) -> Apply:
+def _apply(shape: Shape, settings: NetworkSettings) -> Apply:
     definition, _ = _definition(shape, settings)
 
     def apply(
@@ -227,7 +227,7 @@ def _apply(shape: Shape, settings: Settings) -> Apply:
 
 
 @functools.cache
-def _predict(shape: Shape, settings: Settings) -> Predict:
+def _predict(shape: Shape, settings: NetworkSettings) -> Predict:
     apply = _apply(shape, settings)
 
     def predict(parameters: Arrays, state: Arrays, images: jax.Array) -> jax.Array:

@@ -11,7 +11,7 @@ import safetensors
 
 from rcjax.errors import UserError
 from rcjax.models.layers import Network
-from rcjax.models.torch_pickle import read_torch_file
+from rcjax.models.torch_file import read_torch_file
 from rcjax.models.torch_state_dict import load_torch_state_dict, torch_keys_of
 from rcjax.outside import expanded, one_line, open_regular
 

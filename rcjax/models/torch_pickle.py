@@ -1,28 +1,23 @@
-"""Files of `torch.save`, read without PyTorch and without executing what the pickle asks for.
+"""The pickles of PyTorch, read without executing what they ask for.
 
 A pickle is a program that may call any function by its name. Here a name means nothing but what
-`_Reader.find_class` gives it: storages, the rebuilding of a tensor from one, parameters, ordered
+`Unpickler.find_class` gives it: storages, the rebuilding of a tensor from one, parameters, ordered
 dictionaries, and a few values that checkpoints carry beside tensors, which are read as `Ignored`.
 Every other name is refused before anything is called. Memory is taken for what is in the file, and
 for nothing that it only claims.
 """
 
-import io
 import itertools
 import math
-import os
 import pickle
 import struct
-import zipfile
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import IO, Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from rcjax.errors import UserError
-from rcjax.outside import one_line, open_regular
 
 DTYPES = {
     "DoubleStorage": np.dtype("<f8"),
@@ -62,8 +57,6 @@ TORCH_DTYPES = {
     *(f"float{bits}" for bits in (16, 32, 64)),
     *(f"complex{bits}" for bits in (32, 64, 128)),
 }
-# The first number of the format before PyTorch 1.6, and the protocol it came with.
-LEGACY_MAGIC, LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 
 
 class Ignored:
@@ -114,7 +107,7 @@ def _check_keys(keys: Iterable[Any]) -> None:
                 raise pickle.UnpicklingError(f"a key that holds a {type(part).__name__}")
 
 
-class _Bounded:
+class Bounded:
     """A file that refuses to be asked for more than is left of it, before memory is taken."""
 
     def __init__(self, file: IO[bytes], size: int) -> None:
@@ -135,51 +128,21 @@ class _Bounded:
         return line
 
 
-def read_torch_file(path: Path) -> Any:
-    """Reads a file of `torch.save`.
-
-    bfloat16 tensors become arrays of JAX's bfloat16. Values of classes in `IGNORED`, and types of
-    numbers, become `Ignored`. Arrays may share memory where the tensors did.
-
-    Args:
-        path: of the file.
-
-    Returns:
-        Dictionaries, lists and numbers, with NumPy arrays for tensors.
-
-    Raises:
-        UserError: the file is damaged, or holds anything else.
-    """
-    try:
-        with open_regular(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            read = _read_zip if zipfile.is_zipfile(file) else _read_legacy
-            file.seek(0)
-            return read(file, size)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-    # Damaged pickles and zip files raise whatever their bytes happen to mean.
-    except Exception as error:
-        raise UserError(
-            f"{path} is damaged, or is no checkpoint of PyTorch ({one_line(error)}): copy it again"
-        ) from None
-
-
 # The reader in Python, since the one in C hashes keys and takes memory before it can be asked.
 _Unpickler: Any = pickle._Unpickler
 
 
-def _with_keys_checked(code: bytes, keys: slice) -> Callable[["_Reader"], None]:
+def _with_keys_checked(code: bytes, keys: slice) -> Callable[["Unpickler"], None]:
     load = _Unpickler.dispatch[code[0]]
 
-    def checked(reader: "_Reader") -> None:
+    def checked(reader: "Unpickler") -> None:
         _check_keys(reader.stack[keys])
         load(reader)
 
     return checked
 
 
-class _Reader(_Unpickler):
+class Unpickler(_Unpickler):
     """Reads one pickle; `storage(dtype, key, count)` finds the numbers of a storage."""
 
     # What is on the stack, from the last mark on, when these codes put keys into something.
@@ -195,7 +158,7 @@ class _Reader(_Unpickler):
     }
 
     def __init__(
-        self, file: _Bounded, storage: Callable[[np.dtype, str, int], np.ndarray] | None = None
+        self, file: Bounded, storage: Callable[[np.dtype, str, int], np.ndarray] | None = None
     ) -> None:
         super().__init__(file, encoding="utf-8")
         self._storage = storage
@@ -274,87 +237,3 @@ class _RebuildParameter:
     def __call__(self, tensor: np.ndarray, *_: Any) -> np.ndarray:
         """A parameter is its tensor."""
         return tensor
-
-
-def _read_zip(file: IO[bytes], size: int) -> Any:
-    """The format since PyTorch 1.6: data.pkl beside one entry for every storage."""
-    with zipfile.ZipFile(file) as archive:
-        pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
-        if len(pickles) != 1:
-            raise UserError("this zip file is no checkpoint of PyTorch: it has no data.pkl")
-        folder = pickles[0].removesuffix("data.pkl")
-        entries = _Entries(archive, size)
-        order = f"{folder}byteorder"
-        if order in archive.namelist() and entries.read(order) != b"little":
-            raise UserError("it was written on a big-endian machine, which is not supported")
-        storages: dict[str, bytes] = {}
-
-        def storage(dtype: np.dtype, key: str, count: int) -> np.ndarray:
-            if key not in storages:
-                storages[key] = entries.read(f"{folder}data/{key}")
-            if len(storages[key]) != count * dtype.itemsize:
-                raise pickle.UnpicklingError("a storage of another size")
-            return np.frombuffer(storages[key], dtype)
-
-        data = entries.read(pickles[0])
-        return _Reader(_Bounded(io.BytesIO(data), len(data)), storage).load()
-
-
-class _Entries:
-    """The entries of a zip file that are together no larger than the file."""
-
-    def __init__(self, archive: zipfile.ZipFile, size: int) -> None:
-        self._archive = archive
-        self._left = size
-
-    def read(self, name: str) -> bytes:
-        """The bytes of an entry, stored as PyTorch stores it."""
-        entry = self._archive.getinfo(name)
-        if entry.compress_type != zipfile.ZIP_STORED:
-            raise UserError(
-                "it is compressed, which PyTorch never does, and could unpack to any size: save it "
-                "with torch.save"
-            )
-        self._left -= entry.file_size
-        if self._left < 0:
-            raise pickle.UnpicklingError("entries larger than the file")
-        return self._archive.read(entry)
-
-
-def _read_legacy(file: IO[bytes], size: int) -> Any:
-    """The format before PyTorch 1.6: pickles one after the other, then all storages."""
-    parts = _Bounded(file, size)
-    start = _Reader(parts).load(), _Reader(parts).load()
-    if not all(isinstance(part, int) for part in start) or start != (LEGACY_MAGIC, LEGACY_PROTOCOL):
-        raise pickle.UnpicklingError("it does not start like one")
-    if not _Reader(parts).load()["little_endian"]:
-        raise UserError("it was written on a big-endian machine, which is not supported")
-    storages: dict[str, np.ndarray] = {}
-    left = size
-
-    def storage(dtype: np.dtype, key: str, count: int) -> np.ndarray:
-        # The numbers follow later in the file; tensors are views, so they may be filled in then.
-        nonlocal left
-        if key not in storages:
-            left -= count * dtype.itemsize
-            if count < 0 or left < 0:
-                raise pickle.UnpicklingError("storages larger than the file")
-            storages[key] = np.empty(count, dtype)
-        if storages[key].dtype != dtype:
-            raise pickle.UnpicklingError("a storage of two types of numbers")
-        return storages[key]
-
-    content = _Reader(parts, storage).load()
-    for key in _Reader(parts).load():
-        numbers = _storage_named(storages, key)
-        (count,) = struct.unpack("<q", parts.read(8))
-        if count != len(numbers):
-            raise pickle.UnpicklingError("a storage of another size")
-        numbers[:] = np.frombuffer(parts.read(numbers.nbytes), numbers.dtype)
-    return content
-
-
-def _storage_named(storages: Mapping[str, np.ndarray], key: Any) -> np.ndarray:
-    if not isinstance(key, str) or key not in storages:
-        raise pickle.UnpicklingError("a storage that no tensor has")
-    return storages[key]

@@ -56,32 +56,44 @@ def _check_fit(
 ) -> None:
     """Raises `UserError` unless there is a floating-point array of the right shape for each key."""
     expected = {key: _torch_shape(key, variable.shape) for key, variable in variables.items()}
-    problems = [
-        _listed("missing", expected.keys() - given),
-        _listed("unexpected", given - expected.keys()),
-        _listed(
-            "mis-shaped",
-            (
-                f"{key} {list(array.shape)} instead of {list(expected[key])}"
-                for key, array in arrays.items()
-                if array.shape != expected[key]
-            ),
+    shapes = dict.fromkeys(given, ()) | {key: array.shape for key, array in arrays.items()}
+    problems = differences(expected, shapes)
+    of_a_type = _listed(
+        "not of floating-point numbers",
+        (
+            f"{key} ({array.dtype})"
+            for key, array in arrays.items()
+            if not jnp.issubdtype(array.dtype, jnp.floating)
         ),
-        _listed(
-            "not of floating-point numbers",
-            (
-                f"{key} ({array.dtype})"
-                for key, array in arrays.items()
-                if not jnp.issubdtype(array.dtype, jnp.floating)
-            ),
-        ),
-        _listed("beyond float32", (key for key, array in arrays.items() if _overflows(array))),
-    ]
-    if any(problems):
+    )
+    too_large = _listed("beyond float32", (k for k, array in arrays.items() if _overflows(array)))
+    if found := [each for each in (*problems, of_a_type, too_large) if each]:
         raise UserError(
-            f"the state_dict does not fit this network: {'; '.join(filter(None, problems))}; "
-            f"{_remedy(expected.keys(), given, *problems[-2:])}"
+            f"the state_dict does not fit this network: {'; '.join(found)}; "
+            f"{_remedy(expected.keys(), given, of_a_type, too_large)}"
         )
+
+
+def differences(
+    expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]
+) -> list[str]:
+    """What keeps tensors from fitting a network, in words that name a few of each kind.
+
+    Args:
+        expected: {name: shape} of the network.
+        found: {name: shape} of the tensors.
+    """
+    shapes = (
+        f"{name} {list(found[name])} instead of {list(expected[name])}"
+        for name in expected.keys() & found.keys()
+        if found[name] != expected[name]
+    )
+    problems = (
+        _listed("missing", expected.keys() - found.keys()),
+        _listed("unexpected", found.keys() - expected.keys()),
+        _listed("mis-shaped", shapes),
+    )
+    return [problem for problem in problems if problem]
 
 
 def _remedy(expected: Set[str], given: Set[str], of_a_type: str, too_large: str) -> str:

@@ -12,7 +12,7 @@ from rcjax.report.charts import Chart, Hints, Panel
 from rcjax.report.definition import VARIED, About
 from rcjax.report.drawing import Curve, draw_curves
 from rcjax.report.palette import Palette
-from rcjax.report.texts import say
+from rcjax.report.texts import text_of
 from rcjax.statistics import Analysis, NetworkStatistics, is_number, names, variant_name
 
 _RESOLUTION = {"method", "points"}
@@ -75,7 +75,7 @@ def _chart(
     panels = tuple(
         Panel(
             heading,
-            say("ablation_description", what=what, curves=curves, labels=labels),
+            text_of("ablation_description", what=what, curves=curves, labels=labels),
             _Drawing(curves, members, title, y_label, len(fields)),
         )
         for heading, what, curves, y_label in (
@@ -84,7 +84,7 @@ def _chart(
         )
     )
     several = len(fields) > 1
-    caption = say("ablation_caption", title=title, own=own_label, several_fields=several)
+    caption = text_of("ablation_caption", title=title, own=own_label, several_fields=several)
     legends = palette.network_legend([own.name for own in networks])
     return Chart("ablation", "_".join(fields), caption, panels, legends, height=2.2, columns=2)
 

@@ -10,7 +10,7 @@ from rcjax.report import words
 from rcjax.report.charts import Chart, Hints, Panel
 from rcjax.report.drawing import Curve, draw_curves
 from rcjax.report.palette import Palette
-from rcjax.report.texts import say
+from rcjax.report.texts import text_of
 from rcjax.statistics import (
     Analysis,
     EpochCorrelation,
@@ -56,8 +56,8 @@ def _count_chart(network: NetworkStatistics, palette: Palette) -> Chart:
         return {}
 
     runs = sum(len(setting.rows) for setting in settings)
-    caption = say("training_caption", network=network.name, runs=runs, axis=axis)
-    description = say("training_description", network=network.name, curves=curves)
+    caption = text_of("training_caption", network=network.name, runs=runs, axis=axis)
+    description = text_of("training_description", network=network.name, curves=curves)
     legends = palette.legends(marker="", symbols=False)
     panel = Panel(network.name, description, draw)
     return Chart("count_over_training", network.name, caption, (panel,), legends, height=2.3)
@@ -92,7 +92,7 @@ def prediction_charts(analysis: Analysis, palette: Palette) -> list[Chart]:
     if not panels:
         return []
     networks = list(final or then)
-    caption = say(
+    caption = text_of(
         "prediction_caption",
         networks=len(networks),
         gap_then=bool(then),
@@ -116,7 +116,7 @@ def _prediction_panel(
         axes.set_ylim(top=1.03)
         return {}
 
-    return Panel(title, say("prediction_description", title=title, lines=points), draw)
+    return Panel(title, text_of("prediction_description", title=title, lines=points), draw)
 
 
 def _curve(label: str, points: Sequence[EpochCorrelation], colour: str, band: bool) -> Curve:

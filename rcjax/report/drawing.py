@@ -36,7 +36,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Points:
+class ScatterPoints:
     """The settings of a scatter plot, seed by seed and averaged.
 
     Args:
@@ -80,7 +80,9 @@ def ordered_colour(share: float) -> str:
     return matplotlib.colors.to_hex(_ORDERED(0.05 + 0.8 * share))
 
 
-def draw_scatter(axes: Axes, points: Points, line: RegressionLine | None) -> dict[str, list[int]]:
+def draw_scatter(
+    axes: Axes, points: ScatterPoints, line: RegressionLine | None
+) -> dict[str, list[int]]:
     """Draws settings with error bars, single runs as small dots, and the regression line.
 
     Returns:

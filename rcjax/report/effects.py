@@ -12,7 +12,7 @@ from rcjax.report import words
 from rcjax.report.charts import Chart, Hints, Panel
 from rcjax.report.drawing import Curve, draw_curves, ordered_colour
 from rcjax.report.palette import Palette, scale
-from rcjax.report.texts import say
+from rcjax.report.texts import text_of
 from rcjax.statistics import Axis, Setting, StudyRows, names
 
 # Quantity, title of its panel, label of its axis.
@@ -26,7 +26,7 @@ _MOST_LEVELS = 12  # more values than this are points, not a line
 
 
 @dataclass(frozen=True)
-class Group:
+class LineGroup:
     """Settings that make one line of a chart."""
 
     label: str
@@ -58,33 +58,34 @@ def _chart(study: StudyRows, axis: Axis, palette: Palette) -> Chart:
     )
     legend = Legend(title, tuple(Key(group.label, group.colour) for group in groups))
     several = any(len(group.settings) > len(axis.levels) for group in groups)
-    caption = say("effect_caption", axis=axis, joined=joined, several=several)
+    caption = text_of("effect_caption", axis=axis, joined=joined, several=several)
     legends = (legend,) if len(groups) > 1 else ()
     return Chart("effect", axis.name, caption, panels, legends, height=2.1)
 
 
-def _groups(study: StudyRows, axis: Axis, palette: Palette) -> tuple[list[Group], str]:
+def _groups(study: StudyRows, axis: Axis, palette: Palette) -> tuple[list[LineGroup], str]:
     """The lines of a chart, and what distinguishes them."""
     networks = [network for network in study.networks if network.with_numbers]
     if len(networks) > 1:
         return [
-            Group(own.name, palette.network_colour(own.name), own.with_numbers) for own in networks
+            LineGroup(own.name, palette.network_colour(own.name), own.with_numbers)
+            for own in networks
         ], "network"
     for other in study.axes_with_numbers:
         if other != axis and len(other.levels) <= _MOST_LINES:
             return [
-                Group(
+                LineGroup(
                     words.setting_value(level),
                     ordered_colour(place / (len(other.levels) - 1)),
                     [one for one in study.with_numbers if other.place(one.settings) == place],
                 )
                 for place, level in enumerate(other.levels)
             ], words.field_name(other.name)
-    return [Group("all runs", REGIONS, study.with_numbers)], ""
+    return [LineGroup("all runs", REGIONS, study.with_numbers)], ""
 
 
 def _panel(
-    label: str, axis_label: str, quantity: str, axis: Axis, groups: Sequence[Group]
+    label: str, axis_label: str, quantity: str, axis: Axis, groups: Sequence[LineGroup]
 ) -> Panel:
     places, ticks = scale(axis.levels)
     lines = [_line(group, quantity, axis) for group in groups]
@@ -110,11 +111,11 @@ def _panel(
         draw_curves(axes, curves, x_label=x_label, y_label=axis_label, ticks=ticks, bars=True)
         return {}
 
-    description = say("effect_description", label=label, axis=axis, lines=lines)
+    description = text_of("effect_description", label=label, axis=axis, lines=lines)
     return Panel(label, description, draw)
 
 
-def _line(group: Group, quantity: str, axis: Axis) -> _Line:
+def _line(group: LineGroup, quantity: str, axis: Axis) -> _Line:
     here: list[list[float]] = [[] for _ in axis.levels]
     for setting in group.settings:
         mean = setting.mean(quantity)
@@ -128,7 +129,7 @@ def _line(group: Group, quantity: str, axis: Axis) -> _Line:
     )
 
 
-def _marks(group: Group, quantity: str, axis: Axis, places: Sequence[float]) -> Curve:
+def _marks(group: LineGroup, quantity: str, axis: Axis, places: Sequence[float]) -> Curve:
     x = np.array([places[axis.place(setting.settings)] for setting in group.settings])
     y = np.array([setting.mean(quantity) for setting in group.settings])
     return Curve(group.label, x, y, group.colour, joined=False)

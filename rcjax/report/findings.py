@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rcjax.report.notes import notes, why_no_correlation
-from rcjax.report.texts import say
+from rcjax.report.texts import text_of
 from rcjax.statistics import (
     Analysis,
     NetworkStatistics,
@@ -56,23 +56,23 @@ def finding(network: NetworkStatistics, options: Options) -> Finding:
     else:
         least = detectable(count.settings, confidence)
         remarks = [
-            say("beside_chance", count=count, confidence=confidence),
-            say("beside_trivial", count=count, trivial=network.gap.trivial, lead=seen.lead),
-            say("given_controls", count=count),
-            say("given_ranks", count=count),
-            say("given_all", count=count),
-            say("over_seeds", count=count, verdict=seen),
-            say("without_noise", count=count),
-            say("by_halves", halves=network.gap.halves),
-            say("joint", joint=network.joint),
-            say("power", settings=count.settings, least=least, verdict=seen),
-            say("without_unfitted", count=count, fitted=network.fitted_only),
+            text_of("beside_chance", count=count, confidence=confidence),
+            text_of("beside_trivial", count=count, trivial=network.gap.trivial, lead=seen.lead),
+            text_of("given_controls", count=count),
+            text_of("given_ranks", count=count),
+            text_of("given_all", count=count),
+            text_of("over_seeds", count=count, verdict=seen),
+            text_of("without_noise", count=count),
+            text_of("by_halves", halves=network.gap.halves),
+            text_of("joint", joint=network.joint),
+            text_of("power", settings=count.settings, least=least, verdict=seen),
+            text_of("without_unfitted", count=count, fitted=network.fitted_only),
         ]
     collapsed = len(network.facts.collapsed)
-    remarks.append(say("beside_collapsed", collapsed=collapsed, found=network.with_collapsed))
+    remarks.append(text_of("beside_collapsed", collapsed=collapsed, found=network.with_collapsed))
     return Finding(
         network.name,
-        say("result", count=count, verdict=seen),
+        text_of("result", count=count, verdict=seen),
         tuple(remark for remark in remarks if remark),
         tuple(notes(network, options.fitted_accuracy)),
     )
@@ -85,7 +85,7 @@ def overview(analysis: Analysis) -> str:
     if sum(one.relation is not None for one in seen) < 2:
         return ""
     pooled = analysis.pooled
-    return say(
+    return text_of(
         "overview",
         networks=len(seen),
         relation={sign: sum(one.relation is sign for one in seen) for sign in Sign},

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from rcjax.report import words
-from rcjax.report.texts import say
+from rcjax.report.texts import text_of
 from rcjax.statistics import (
     SAME_OUTCOME,
     TIE_BREAKS,
@@ -28,44 +28,44 @@ def why_no_correlation(network: NetworkStatistics) -> list[str]:
     """The reasons why there is no correlation of the count and the gap."""
     facts, completed = network.facts, len(network.runs.completed)
     lines = [
-        say("note_without_numbers", status=status, runs=runs, all=len(network.runs.rows))
+        text_of("note_without_numbers", status=status, runs=runs, all=len(network.runs.rows))
         for status, runs in facts.without_numbers.items()
     ]
     lines += [
-        say("note_lacking", name=name, runs=facts.lacking[name], completed=completed)
+        text_of("note_lacking", name=name, runs=facts.lacking[name], completed=completed)
         for name in (names.COUNT, names.GAP)
         if name in facts.lacking
     ]
     if why := network.count.pearson.undefined:
-        lines.append(say("note_undefined", why=why, found=network.count, axis=""))
+        lines.append(text_of("note_undefined", why=why, found=network.count, axis=""))
     return lines
 
 
 def _run_notes(network: NetworkStatistics, fitted_accuracy: float) -> Iterator[str]:
     facts, completed = network.facts, len(network.runs.completed)
     for status, runs in facts.without_numbers.items():
-        yield say("note_without_numbers", status=status, runs=runs, all=len(network.runs.rows))
+        yield text_of("note_without_numbers", status=status, runs=runs, all=len(network.runs.rows))
     if facts.collapsed:
-        yield say("note_collapsed", runs=facts.collapsed, completed=completed)
+        yield text_of("note_collapsed", runs=facts.collapsed, completed=completed)
     if facts.not_fitted:
-        yield say(
+        yield text_of(
             "note_not_fitted",
             runs=facts.not_fitted,
             completed=completed,
             accuracy=fitted_accuracy,
         )
     for name, runs in facts.lacking.items():
-        yield say("note_lacking", name=name, runs=runs, completed=completed)
+        yield text_of("note_lacking", name=name, runs=runs, completed=completed)
     if facts.repeated:
-        yield say("note_repeated", groups=facts.repeated)
+        yield text_of("note_repeated", groups=facts.repeated)
     if facts.same_seed:
-        yield say("note_same_seed", groups=facts.same_seed)
+        yield text_of("note_same_seed", groups=facts.same_seed)
     if facts.runs_per_setting:
         least, most = facts.runs_per_setting
-        yield say("note_runs_per_setting", least=least, most=most)
-    yield say("note_versions", number=facts.versions)
+        yield text_of("note_runs_per_setting", least=least, most=most)
+    yield text_of("note_versions", number=facts.versions)
     if facts.gap_is_test_error:
-        yield say("note_one_outcome", points=SAME_OUTCOME)
+        yield text_of("note_one_outcome", points=SAME_OUTCOME)
 
 
 def _statistics_notes(network: NetworkStatistics) -> list[str]:
@@ -87,15 +87,15 @@ def _statistics_notes(network: NetworkStatistics) -> list[str]:
 def _reasons(found: MeasureStatistics) -> Iterator[tuple[str, bool]]:
     for axis, estimate in [*found.along.items(), *_undefined(found)]:
         if estimate.undefined:
-            text = say("note_undefined", why=estimate.undefined, found=found, axis=axis)
+            text = text_of("note_undefined", why=estimate.undefined, found=found, axis=axis)
             yield text, estimate.undefined in _OF_OUTCOME
     if found.conditional_mutual_information.value is not None:
         if len(found.design.codes) == 2:
-            yield say("note_given_one"), False
+            yield text_of("note_given_one"), False
         if not found.design.complete:
-            yield say("note_incomplete", found=found), False
+            yield text_of("note_incomplete", found=found), False
         if found.conditional_mutual_information.interval:
-            yield say("note_ties", orders=TIE_BREAKS), False
+            yield text_of("note_ties", orders=TIE_BREAKS), False
 
 
 def _undefined(found: MeasureStatistics) -> list[tuple[str, Estimate]]:

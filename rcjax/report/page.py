@@ -12,7 +12,7 @@ from rcjax.report.definition import About
 from rcjax.report.drawing import MARKERS
 from rcjax.report.findings import Findings
 from rcjax.report.tables import STATISTICS, tables_of
-from rcjax.report.texts import say
+from rcjax.report.texts import text_of
 from rcjax.statistics import Analysis, names
 
 _GLYPHS = dict(zip(MARKERS, "●■▲◆▼✚", strict=True)) | {"": "━"}
@@ -70,7 +70,9 @@ def render(
         sections=[(name, head) for name, head in _SECTIONS.items() if charts.get(name, True)],
         findings=findings.networks,
         overview=findings.overview,
-        unfinished="" if numbers else say("unfinished", runs=len(study.rows), by_status=statuses),
+        unfinished=""
+        if numbers
+        else text_of("unfinished", runs=len(study.rows), by_status=statuses),
         numbers=numbers,
         remarks=_remarks(analysis, statuses),
         confidence=words.percent(analysis.options.confidence),
@@ -104,10 +106,10 @@ def _remarks(analysis: Analysis, statuses: Mapping[str, int]) -> list[str]:
     """What a reader must know before believing the numbers."""
     left_out = {status: statuses[status] for status in names.WITHOUT_NUMBERS}
     remarks = (
-        say("left_out", runs=len(analysis.study.rows), by_status=left_out),
-        say("collapsed", runs=len(analysis.collapsed)),
-        say("unfitted", runs=len(analysis.not_fitted)),
-        say("drawn", networks=len(analysis.networks), most=MOST_DRAWN),
+        text_of("left_out", runs=len(analysis.study.rows), by_status=left_out),
+        text_of("collapsed", runs=len(analysis.collapsed)),
+        text_of("unfitted", runs=len(analysis.not_fitted)),
+        text_of("drawn", networks=len(analysis.networks), most=MOST_DRAWN),
     )
     return [remark for remark in remarks if remark]
 
@@ -122,7 +124,7 @@ def _listed(analysis: Analysis) -> list[dict[str, Any]]:
             rows = [row for row in analysis.study.rows if row.name in named[status]]
         if rows:
             entries = [
-                (row.name, say("listed_run", row=row, with_accuracy=status in named))
+                (row.name, text_of("listed_run", row=row, with_accuracy=status in named))
                 for row in rows
             ]
             groups.append({"heading": f"{heading} ({len(rows)})", "entries": entries})

@@ -1,7 +1,5 @@
 """The content of report.json: every number under its public name."""
 
-from collections.abc import Mapping
-from math import isfinite
 from typing import Any
 
 from rcjax.report.findings import Finding, Findings
@@ -28,7 +26,7 @@ _WITH_INTERVAL = (
 def published(analysis: Analysis, findings: Findings) -> dict[str, Any]:
     """The statistics as JSON can hold them: "networks", "pooled", "listed", "runs", "versions"."""
     study, networks = analysis.study, analysis.networks
-    content: dict[str, Any] = {
+    return {
         "networks": {
             name: _network(found, findings.networks[name]) for name, found in networks.items()
         },
@@ -49,7 +47,6 @@ def published(analysis: Analysis, findings: Findings) -> dict[str, Any]:
         "runs": [_run(row) for row in study.rows],
         "versions": [{**versions, "runs": runs} for versions, runs in study.versions],
     }
-    return {name: plain(part) for name, part in content.items()}
 
 
 def _network(network: NetworkStatistics, said: Finding) -> dict[str, Any]:
@@ -123,19 +120,3 @@ def _pooled(found: PooledStatistics) -> dict[str, Any]:
 def _run(row: Row) -> dict[str, Any]:
     entry = {n: v for n, v in vars(row).items() if n not in ("history", "versions", "halves")}
     return entry | {"test_error": row.test_error, names.COUNT: row.measures.get(names.COUNT)}
-
-
-def plain(value: Any) -> Any:
-    """The same value as JSON can hold it: None for NaN and infinities, lists for tuples."""
-    if value is None or type(value) in (str, bool, int):  # most values, and quickly told
-        return value
-    if isinstance(value, Mapping):
-        return {str(name): plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
-    if isinstance(value, str):
-        return value
-    number = float(value)
-    if not isfinite(number):
-        return None
-    return value if isinstance(value, int | float) else number

@@ -4,10 +4,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from rcjax.report.charts import Chart, Hints, Panel
-from rcjax.report.drawing import Points, draw_scatter
+from rcjax.report.drawing import ScatterPoints, draw_scatter
 from rcjax.report.palette import Palette
 from rcjax.report.tables import MOST_RUNS
-from rcjax.report.texts import say, say_lines
+from rcjax.report.texts import lines_of, text_of
 from rcjax.statistics import Analysis, NetworkStatistics, names
 
 
@@ -24,7 +24,7 @@ def _chart(network: NetworkStatistics, palette: Palette, confidence: float) -> C
     settings = network.runs.with_numbers
     runs = [row for setting in settings for row in setting.rows]
     dots = runs if len(runs) <= MOST_RUNS else []
-    points = Points(
+    points = ScatterPoints(
         x=np.array([setting.mean(names.COUNT) for setting in settings]),
         y=np.array([setting.mean(names.GAP) for setting in settings]),
         x_spread=np.array([setting.spread(names.COUNT) for setting in settings]),
@@ -37,9 +37,9 @@ def _chart(network: NetworkStatistics, palette: Palette, confidence: float) -> C
     )
 
     def draw(axes: Axes) -> Hints:
-        hints: Hints = {"runs": [say_lines("run_hint", row=row) for row in dots]}
+        hints: Hints = {"runs": [lines_of("run_hint", row=row) for row in dots]}
         for name, drawn in draw_scatter(axes, points, network.line).items():
-            hints[name] = [say_lines("setting_hint", setting=settings[place]) for place in drawn]
+            hints[name] = [lines_of("setting_hint", setting=settings[place]) for place in drawn]
         return hints
 
     shared = {
@@ -47,7 +47,7 @@ def _chart(network: NetworkStatistics, palette: Palette, confidence: float) -> C
         "settings": len(settings),
         "pearson": network.count.pearson,
     }
-    caption = say(
+    caption = text_of(
         "scatter_caption",
         runs=len(runs),
         dots=bool(dots),
@@ -56,6 +56,6 @@ def _chart(network: NetworkStatistics, palette: Palette, confidence: float) -> C
         confidence=confidence,
         **shared,
     )
-    description = say("scatter_description", x=points.x, y=points.y, **shared)
+    description = text_of("scatter_description", x=points.x, y=points.y, **shared)
     panel = Panel(network.name, description, draw)
     return Chart("scatter", network.name, caption, (panel,), palette.legends(), height=2.7)

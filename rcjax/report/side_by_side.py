@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from rcjax.plotting import QUIET, REGIONS, TRIVIAL
 from rcjax.report.charts import Chart, Hints, Panel
 from rcjax.report.drawing import Mark, draw_measures
-from rcjax.report.texts import say
+from rcjax.report.texts import text_of
 from rcjax.report.words import measure_name
 from rcjax.statistics import Analysis, Estimate, NetworkStatistics, names
 
@@ -30,8 +30,8 @@ def network_charts(analysis: Analysis) -> list[Chart]:
         draw_measures(axes, marks, None, x_label="Pearson r of count and gap")
         return {}
 
-    caption = say("networks_caption", networks=len(marks))
-    description = say("networks_description", marks=marks)
+    caption = text_of("networks_caption", networks=len(marks))
+    description = text_of("networks_description", marks=marks)
     height = max(1.3, 0.75 + 0.19 * len(marks))
     return [Chart("networks", "", caption, (Panel("", description, draw),), height=height)]
 
@@ -48,14 +48,14 @@ def _chart(network: NetworkStatistics, confidence: float) -> Chart | None:
         draw_measures(axes, marks, chance, x_label="Pearson r with the gap")
         return {}
 
-    caption = say(
+    caption = text_of(
         "measures_caption",
         network=network.name,
         predictors=len(marks),
         chance=chance,
         confidence=confidence,
     )
-    description = say("measures_description", network=network.name, marks=marks)
+    description = text_of("measures_description", network=network.name, marks=marks)
     height = max(1.3, 0.75 + 0.19 * len(marks))
     panel = Panel(network.name, description, draw)
     return Chart("measures", network.name, caption, (panel,), height=height)

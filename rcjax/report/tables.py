@@ -8,7 +8,7 @@ from typing import Any
 from rcjax.report import words
 from rcjax.report.ablations import groups_of
 from rcjax.report.definition import About
-from rcjax.report.texts import say
+from rcjax.report.texts import text_of
 from rcjax.statistics import (
     Analysis,
     Axis,
@@ -72,7 +72,7 @@ MOST_RUNS = 2000  # in the table of the page; runs.csv has all
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """A cell of a table.
 
     Attributes:
@@ -93,7 +93,7 @@ class TableRow:
     """A row with its heading; `kind` is its class in the page: "own", "reference" or ""."""
 
     label: str
-    cells: tuple[Cell, ...]
+    cells: tuple[TableCell, ...]
     kind: str = ""
 
 
@@ -145,12 +145,12 @@ def headline(analysis: Analysis) -> Table:
         chance = count.pearson.chance
         cells = (
             estimate_cell("pearson", count.pearson),
-            Cell(words.interval(chance.interval) if chance else words.DASH),
+            TableCell(words.interval(chance.interval) if chance else words.DASH),
             estimate_cell("pearson", network.gap.trivial.pearson),
             estimate_cell("pearson", count.partial_correlation),
             estimate_cell("pearson", count.partial_correlation_within_cells),
-            Cell(str(count.settings)),
-            Cell(str(count.runs)),
+            TableCell(str(count.settings)),
+            TableCell(str(count.runs)),
         )
         rows.append(TableRow(name, cells))
     headings = (
@@ -162,7 +162,7 @@ def headline(analysis: Analysis) -> Table:
         "Settings",
         "Runs",
     )
-    caption = say("headline_caption", confidence=analysis.options.confidence)
+    caption = text_of("headline_caption", confidence=analysis.options.confidence)
     return Table(caption, "Network", headings, tuple(rows))
 
 
@@ -194,7 +194,7 @@ def pooled_tables(analysis: Analysis) -> list[Table]:
                 (
                     estimate_cell("pearson", found.pearson),
                     estimate_cell("spearman", found.spearman),
-                    Cell(str(found.settings)),
+                    TableCell(str(found.settings)),
                 ),
                 "own" if name == names.COUNT else "",
             )
@@ -253,11 +253,13 @@ def runs_table(analysis: Analysis) -> Table:
         )
         for row in study.rows[:MOST_RUNS]
     ]
-    caption = say("runs_caption", runs=len(study.rows), shown=len(rows), fixed=fixed)
+    caption = text_of("runs_caption", runs=len(study.rows), shown=len(rows), fixed=fixed)
     return Table(caption, "Run", tuple(headings), tuple(rows))
 
 
-def _run_cells(row: Row, networks: bool, axes: tuple[Axis, ...], status: str) -> tuple[Cell, ...]:
+def _run_cells(
+    row: Row, networks: bool, axes: tuple[Axis, ...], status: str
+) -> tuple[TableCell, ...]:
     numbers = (
         row.train_accuracy,
         row.test_accuracy,
@@ -266,23 +268,23 @@ def _run_cells(row: Row, networks: bool, axes: tuple[Axis, ...], status: str) ->
         row.standard_error,
     )
     return (
-        *([Cell(row.network, numeric=False)] if networks else []),
+        *([TableCell(row.network, numeric=False)] if networks else []),
         *(_setting_cell(row.settings.get(axis.name)) for axis in axes),
-        Cell(words.DASH if row.seed is None else str(row.seed)),
-        *(Cell(words.decimal(value), "", value) for value in numbers),
-        Cell(status, numeric=False),
+        TableCell(words.DASH if row.seed is None else str(row.seed)),
+        *(TableCell(words.decimal(value), "", value) for value in numbers),
+        TableCell(status, numeric=False),
     )
 
 
-def estimate_cell(name: str, estimate: Estimate) -> Cell:
+def estimate_cell(name: str, estimate: Estimate) -> TableCell:
     """A statistic with its interval; a dash where it is undefined."""
     if estimate.value is None:
-        return Cell(words.DASH)
+        return TableCell(words.DASH)
     digits = 1 if name == "conditional_mutual_information" else 3
     below = words.interval(estimate.interval, digits)
     if estimate.chance and (not below or name == "partial_correlation_flexible"):
         below = f"p = {words.p_value(estimate.chance.p)}"
-    return Cell(words.decimal(estimate.value, digits), below, estimate.value)
+    return TableCell(words.decimal(estimate.value, digits), below, estimate.value)
 
 
 def _table(caption: str, head: str, rows: list[TableRow]) -> Table:
@@ -314,6 +316,6 @@ def _granulated(network: NetworkStatistics) -> Table:
     return Table(caption, "Predictor", headings, tuple(rows))
 
 
-def _setting_cell(value: Any) -> Cell:
+def _setting_cell(value: Any) -> TableCell:
     sort = float(value) if is_number(value) and isfinite(value) else None
-    return Cell(words.DASH if value is None else words.setting_value(value), "", sort)
+    return TableCell(words.DASH if value is None else words.setting_value(value), "", sort)

@@ -1,6 +1,5 @@
 """The report of a study: report.html, report.json and figures for a paper."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ from rcjax.report.effects import effect_charts
 from rcjax.report.findings import findings_of
 from rcjax.report.page import MOST_DRAWN, render
 from rcjax.report.palette import Palette
-from rcjax.report.published import plain, published
+from rcjax.report.published import published
 from rcjax.report.runs_csv import runs_csv
 from rcjax.report.scatter import scatter_charts
 from rcjax.report.side_by_side import measure_charts, network_charts
-from rcjax.runtime import read_json, write_json
+from rcjax.runtime import finite, read_json, write_json, written_whole
 from rcjax.statistics import Analysis
 
 
@@ -41,13 +40,19 @@ def write_report(analysis: Analysis, about: About, folder: Path) -> dict[str, An
     drawn = [chart for group in charts.values() for chart in group]
     for chart in drawn:
         chart.write(figures)
-    _write_text(folder / "runs.csv", runs_csv(analysis.study))
-    _write_text(folder / "report.html", render(analysis, about, findings, charts))
-    content = {
-        **published(analysis, findings),
-        **plain(about.published()),
-        "figures": [chart.name for chart in drawn],
-    }
+    for name, text in (
+        ("runs.csv", runs_csv(analysis.study)),
+        ("report.html", render(analysis, about, findings, charts)),
+    ):
+        with written_whole(folder / name) as file:
+            file.write(text.encode())
+    content: dict[str, Any] = finite(
+        {
+            **published(analysis, findings),
+            **about.published(),
+            "figures": [chart.name for chart in drawn],
+        }
+    )
     _remove_figures(figures, _earlier_figures(folder), content["figures"])
     write_json(folder / "report.json", content)
     return content
@@ -96,13 +101,3 @@ def _remove_figures(figures: Path, earlier: Sequence[str], present: Sequence[str
         if name.lower() not in kept:
             for suffix in ("pdf", "png"):
                 (figures / f"{name}.{suffix}").unlink(missing_ok=True)
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Writes a file so that a reader never meets half of it."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -10,7 +10,14 @@ from rcjax.runtime.devices import (
     replicated,
     require_devices,
 )
-from rcjax.runtime.files import finite, is_finite_number, json_line, read_json, write_json
+from rcjax.runtime.files import (
+    finite,
+    is_finite_number,
+    json_line,
+    read_json,
+    write_json,
+    written_whole,
+)
 from rcjax.runtime.interruption import Interrupted, StopRequest, stop_requests
 from rcjax.runtime.set_aside import set_aside
 from rcjax.runtime.storage import check_readable, local_folder
@@ -42,4 +49,5 @@ __all__ = [
     "stop_requests",
     "versions",
     "write_json",
+    "written_whole",
 ]

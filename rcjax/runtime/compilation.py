@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import os
 import platform
 import re
 import warnings
@@ -14,6 +13,7 @@ from typing import Any
 import jax
 from jax.experimental.compilation_cache import compilation_cache
 
+from rcjax.runtime.versions import cpuinfo
 from rcjax.terminal import say_error
 
 # JAX keeps only what took long to compile, unless told otherwise.
@@ -112,9 +112,6 @@ def _is_whole(entry: bytes) -> bool:
 
 def _processor() -> str:
     """A short name of the kind of processor: programs for one may not run on another."""
-    description = platform.machine() + platform.processor()
-    if os.path.exists("/proc/cpuinfo"):
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            kind = {line for line in file if line.startswith(("model name", "flags", "Features"))}
-        description += "".join(sorted(kind))
+    kind = {line for line in cpuinfo() if line.startswith(("model name", "flags", "Features"))}
+    description = platform.machine() + platform.processor() + "".join(sorted(kind))
     return f"{platform.machine()}-{hashlib.sha256(description.encode()).hexdigest()[:8]}"

@@ -1,14 +1,35 @@
-"""JSON files that are either whole or not there."""
+"""Files that are either whole or not there; JSON."""
 
+import contextlib
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, BinaryIO, TypeGuard
+
+import numpy as np
 
 from rcjax.errors import DamagedError, UserError
 from rcjax.outside import open_regular
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file for writing that appears whole or not at all; an earlier one stays until then.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with open(partial, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -21,15 +42,9 @@ def write_json(path: Path, content: Any) -> None:
     Raises:
         OSError: it cannot be written; the earlier file stays.
     """
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with open(partial, "w", encoding="utf-8") as file:
-            file.write(json.dumps(finite(content), indent=2, allow_nan=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    text = json.dumps(finite(content), indent=2, allow_nan=False) + "\n"
+    with written_whole(path) as file:
+        file.write(text.encode())
 
 
 def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
@@ -74,7 +89,11 @@ def json_line(content: Any) -> str:
 
 
 def finite(content: Any) -> Any:
-    """Returns content with None in place of numbers that JSON lacks: infinities and NaN."""
+    """Returns content as JSON can hold it: None for infinities and NaN, Python's numbers."""
+    if content is None or type(content) in (str, bool, int):  # most values, and quickly told
+        return content
+    if isinstance(content, np.generic):
+        content = content.item()
     if isinstance(content, float):
         return content if math.isfinite(content) else None
     if isinstance(content, Mapping):

@@ -35,12 +35,14 @@ def versions() -> dict[str, Any]:
 
 def processor_model() -> str:
     """Returns the system's name of the processor, or the kind of machine if it has none."""
-    if os.path.exists("/proc/cpuinfo"):
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in cpuinfo() if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine()
+
+
+def cpuinfo() -> list[str]:
+    """Returns what Linux says of its processors, line by line; nothing elsewhere."""
+    path = Path("/proc/cpuinfo")
+    return path.read_text("utf-8", "replace").splitlines(True) if path.exists() else []
 
 
 @functools.cache

@@ -32,15 +32,7 @@ _WITHOUT_EFFECT = frozenset(
 )
 
 
-def _no_fault(record: Mapping[str, Any]) -> str:
-    return ""
-
-
-def _no_data() -> str:
-    return ""
-
-
-def _no_summary(record: dict[str, Any], path: Path) -> str:
+def _nothing(*_: Any) -> str:
     return ""
 
 
@@ -55,8 +47,8 @@ class RecordRules:
             there as its default.
     """
 
-    fault_of: Callable[[Mapping[str, Any]], str] = _no_fault
-    summarize: Callable[[dict[str, Any], Path], str] = _no_summary
+    fault_of: Callable[[Mapping[str, Any]], str] = _nothing
+    summarize: Callable[[dict[str, Any], Path], str] = _nothing
     fields: Mapping[str, Field] = dataclasses.field(default_factory=dict)
 
 
@@ -75,7 +67,7 @@ class Workdir:
         path: str | os.PathLike,
         config: dict[str, Any],
         rules: RecordRules = RecordRules(),
-        fingerprint: Callable[[], str] = _no_data,
+        fingerprint: Callable[[], str] = _nothing,
     ):
         self._rules = rules
         self._fingerprint = fingerprint

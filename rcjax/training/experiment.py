@@ -17,7 +17,7 @@ from rcjax.runtime import local_mesh, replicate
 from rcjax.training.counting import count_with, sample_slices
 from rcjax.training.epoch import EpochMetrics, EpochSettings, make_epoch
 from rcjax.training.evaluation import Scores, compile_evaluation
-from rcjax.training.initial_weights import Network, read_network
+from rcjax.training.initial_weights import NetworkArrays, read_network
 from rcjax.training.inputs import input_settings_of
 from rcjax.training.optimizer import optimizer_of
 from rcjax.training.schedules import schedule_of
@@ -132,7 +132,7 @@ class Experiment:
         """
         state = self.random_state()
         if path := self._config.checkpoint:
-            like = Network(state["parameters"], state["model_state"])
+            like = NetworkArrays(state["parameters"], state["model_state"])
             network = read_network(path, self._config.network, self._network_shape, like)
             state["parameters"], state["model_state"] = network
         return replicate(self._mesh, state)

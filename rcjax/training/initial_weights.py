@@ -14,17 +14,17 @@ from rcjax.errors import UserError
 from rcjax.outside import expanded, open_regular
 from rcjax.training.checkpoints import arrays_by_name, newest_network
 
-_SHOWN = 5  # tensors named in an error message, for each kind of error
 
-
-class Network(NamedTuple):
+class NetworkArrays(NamedTuple):
     """Parameters and model state, nested dicts of arrays."""
 
     parameters: Any
     model_state: Any
 
 
-def read_network(path: str, name: str, shape: Mapping[str, Any], like: Network) -> Network:
+def read_network(
+    path: str, name: str, shape: Mapping[str, Any], like: NetworkArrays
+) -> NetworkArrays:
     """Reads a network's weights and running statistics.
 
     Args:
@@ -48,12 +48,12 @@ def read_network(path: str, name: str, shape: Mapping[str, Any], like: Network) 
         model = models.create(name, **shape)
         models.load_torch_checkpoint(model, place)
         # Random words of dropout are not in the file.
-        return _like(like, arrays_by_name(Network(*models.arrays_of(model))), path)
+        return _like(like, arrays_by_name(NetworkArrays(*models.arrays_of(model))), path)
     arrays, _ = newest_network(place)
     return _like(like, arrays, path)
 
 
-def fingerprint(path: str) -> str:
+def checkpoint_hash(path: str) -> str:
     """SHA-256 of a file, or of the arrays that a folder's newest checkpoint would give a network.
 
     Errors as in `read_network`.
@@ -80,7 +80,7 @@ def check_unchanged(path: str, noted: Mapping[str, Any] | None, workdir: Path) -
     Raises:
         UserError: another checkpoint is there now. That there is none any more is no error.
     """
-    if noted and os.path.exists(_place(path)) and fingerprint(path) != noted["sha256"]:
+    if noted and os.path.exists(_place(path)) and checkpoint_hash(path) != noted["sha256"]:
         raise UserError(
             f"the checkpoint {path} is not the one any more that workdir {workdir} began with (its "
             "sha256 differs); choose another workdir"
@@ -99,31 +99,14 @@ def _check_exists(path: str) -> None:
         )
 
 
-def _like(like: Network, arrays: Mapping[str, Any], path: str) -> Network:
+def _like(like: NetworkArrays, arrays: Mapping[str, Any], path: str) -> NetworkArrays:
     """The arrays in the structure of `like`, or an error that names what is different."""
     expected = arrays_by_name(like)
-    problems = [
-        _listed("missing", expected.keys() - arrays.keys()),
-        _listed("unexpected", arrays.keys() - expected.keys()),
-        _listed(
-            "mis-shaped",
-            (
-                f"{name} {list(np.shape(arrays[name]))} instead of {list(expected[name].shape)}"
-                for name in expected.keys() & arrays.keys()
-                if np.shape(arrays[name]) != expected[name].shape
-            ),
-        ),
-    ]
-    if any(problems):
+    shapes = [{name: np.shape(array) for name, array in own.items()} for own in (expected, arrays)]
+    if problems := models.differences(*shapes):
         raise UserError(
-            f"the checkpoint {path} does not fit this network: {'; '.join(filter(None, problems))};"
+            f"the checkpoint {path} does not fit this network: {'; '.join(problems)};"
             " check the network's name, width and data set"
         )
     leaves = [jax.numpy.asarray(arrays[name], leaf.dtype) for name, leaf in expected.items()]
     return jax.tree.unflatten(jax.tree.structure(like), leaves)
-
-
-def _listed(what: str, items: Any) -> str:
-    items = sorted(items)
-    more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
-    return f"{what} {', '.join(items[:_SHOWN])}{more}" if items else ""

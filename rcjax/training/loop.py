@@ -25,7 +25,7 @@ from rcjax.training.checkpoints import Checkpoints
 from rcjax.training.classical import is_classical, run_classical
 from rcjax.training.experiment import Experiment, Position
 from rcjax.training.figures import draw_figures
-from rcjax.training.initial_weights import check_unchanged, fingerprint
+from rcjax.training.initial_weights import check_unchanged, checkpoint_hash
 from rcjax.training.metrics import MetricsWriter
 from rcjax.training.progress import ProgressDisplay
 from rcjax.training.record import closing_table, run_workdir, trained_record
@@ -162,7 +162,7 @@ class OngoingRun:
         if restored is None:
             self.state = experiment.initial_state()
             if path := config.checkpoint:
-                self._source = {"path": path, "sha256": fingerprint(path)}
+                self._source = {"path": path, "sha256": checkpoint_hash(path)}
         else:
             # What it began with is not read again, and need not be there any more.
             self._source = restored.progress.get("source")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from rcjax.terminal import Bar
-from rcjax.training.record import mean_and_error
+from rcjax.training.record import count_text
 
 
 class ProgressDisplay:
@@ -38,5 +38,5 @@ class ProgressDisplay:
         self.message(
             f"after {entry['epoch']} epochs: train {entry['train_accuracy']:.2f} %, "
             f"test {entry['test_accuracy']:.2f} %, gap {entry['generalization_gap']:.2f}, "
-            f"regions {mean_and_error(regions)}"
+            f"regions {count_text(regions)}"
         )

@@ -236,7 +236,7 @@ def closing_table(record: dict[str, Any], workdir: Any) -> str:
             ("generalization gap", f"{record['generalization_gap']:.2f} points"),
             (
                 "region count",
-                f"{mean_and_error(regions)} "
+                f"{count_text(regions)} "
                 f"(mean and standard error of {len(regions['counts'])} slices)",
             ),
         ]
@@ -249,7 +249,7 @@ def closing_table(record: dict[str, Any], workdir: Any) -> str:
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 
 
-def mean_and_error(regions: Mapping[str, Any]) -> str:
+def count_text(regions: Mapping[str, Any]) -> str:
     """A count as text, such as "4.21 ± 0.13"; the mean alone where there is no error."""
     error = regions["standard_error"]
     if error is None or math.isnan(error):  # of a single slice

@@ -131,7 +131,7 @@ def _train_group(members: Sequence[_Member], stop_requested: StopRequest) -> Non
         member.run.begin()
     display = ProgressDisplay(epochs, first.run.completed, examples * len(members))
     display.message(f"{len(members)} runs together, from epoch {first.run.completed} on")
-    group = _Group([member.experiment for member in members], [m.run.state for m in members])
+    group = _StackedRuns([member.experiment for member in members], [m.run.state for m in members])
     try:
         for epoch in range(first.run.completed, epochs):
             if all(member.run.finished for member in members):
@@ -152,7 +152,7 @@ def _train_group(members: Sequence[_Member], stop_requested: StopRequest) -> Non
         member.run.end()
 
 
-def _interrupt(members: Sequence[_Member], group: "_Group", epoch: int) -> None:
+def _interrupt(members: Sequence[_Member], group: "_StackedRuns", epoch: int) -> None:
     for number, member in enumerate(members):
         if not member.run.finished:
             member.run.state = group.state(number)
@@ -166,7 +166,7 @@ def _mean_entry(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-class _Group:
+class _StackedRuns:
     """The states of runs, stacked, and the program that trains all of them for an epoch."""
 
     def __init__(self, experiments: Sequence[Experiment], states: Sequence[Any]):

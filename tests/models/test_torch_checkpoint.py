@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 from rcjax.errors import UserError
 from rcjax.models import create, load_torch_checkpoint
 from rcjax.models.torch_checkpoint import read_torch_checkpoint
-from rcjax.models.torch_pickle import LEGACY_MAGIC, LEGACY_PROTOCOL
+from rcjax.models.torch_file import LEGACY_MAGIC, LEGACY_PROTOCOL
 from rcjax.models.torch_state_dict import load_torch_state_dict, torch_state_dict_of
 
 from ..recipe import recipe_state_dict

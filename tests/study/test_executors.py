@@ -136,7 +136,7 @@ class Mortal:
 
 @pytest.mark.parametrize(("deaths", "status"), [(0, "completed"), (2, "completed"), (3, "failed")])
 def test_a_run_is_tried_again_so_many_times(deaths, status):
-    pool = processes._Pool([], [], retries=2, stop=StopRequest())
+    pool = processes._WorkerPool([], [], retries=2, stop=StopRequest())
     outcome = pool._attempt(Mortal(deaths), Job("one", RunConfig(), "."))
     assert outcome.status == status
     if status == "failed":

@@ -9,7 +9,6 @@ import jax
 import numpy as np
 import pytest
 
-import rcjax.training.loop as loop
 from rcjax.config import run_config
 from rcjax.data import load
 from rcjax.errors import UserError
@@ -73,52 +72,32 @@ def test_record_and_files(finished):
     assert list((workdir / "tensorboard").iterdir())
 
 
-@pytest.mark.parametrize("epoch", [0, 1, 2, 3])
-def test_resumed_run_ends_the_same(finished, tmp_path, monkeypatch, epoch):
-    run_epoch = Experiment.run_epoch
+def cut_off_at(epoch, workdir):
+    """Trains until the power fails: as an epoch begins, or, after all four, in the figures."""
 
-    def fail_after(self, state, number):
-        if number == epoch:
+    class Failing(Experiment):
+        def run_epoch(self, state, number):
+            if number == epoch:
+                raise RuntimeError("power cut")
+            return super().run_epoch(state, number)
+
+        def logits(self, state, points):
             raise RuntimeError("power cut")
-        return run_epoch(self, state, number)
 
-    monkeypatch.setattr(Experiment, "run_epoch", fail_after)
     with pytest.raises(RuntimeError, match="power cut"):
-        train(small_config(), tmp_path)
+        train(small_config(), workdir, make=Failing)
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 2, 3, 4])
+def test_resumed_run_ends_the_same(finished, tmp_path, epoch):
+    cut_off_at(epoch, tmp_path)
     assert not (tmp_path / "record.json").exists()
-    monkeypatch.undo()
     train(small_config(), tmp_path)
     assert_same_outcome(tmp_path, finished[0])
 
 
-def test_killed_between_last_checkpoint_and_record(finished, tmp_path, monkeypatch):
-    def fail(*arguments):
-        raise RuntimeError("power cut")
-
-    monkeypatch.setattr(loop, "draw_figures", fail)
-    with pytest.raises(RuntimeError, match="power cut"):
-        train(small_config(), tmp_path)
-    monkeypatch.undo()
-    train(small_config(), tmp_path)
-    assert_same_outcome(tmp_path, finished[0])
-
-
-def stop_before_last_epoch(workdir, monkeypatch):
-    run_epoch = Experiment.run_epoch
-
-    def fail_at_last(self, state, number):
-        if number == 3:
-            raise RuntimeError("power cut")
-        return run_epoch(self, state, number)
-
-    monkeypatch.setattr(Experiment, "run_epoch", fail_at_last)
-    with pytest.raises(RuntimeError, match="power cut"):
-        train(small_config(), workdir)
-    monkeypatch.undo()
-
-
-def test_damaged_newest_checkpoint_falls_back(finished, tmp_path, monkeypatch, capsys):
-    stop_before_last_epoch(tmp_path, monkeypatch)
+def test_damaged_newest_checkpoint_falls_back(finished, tmp_path, capsys):
+    cut_off_at(3, tmp_path)
     damage(tmp_path / "checkpoints" / "3")
     capsys.readouterr()
     train(small_config(), tmp_path)
@@ -190,16 +169,16 @@ def test_checkpoint_that_cannot_be_read_now_stays(two_checkpoints, monkeypatch):
     assert {path.name for path in folder.iterdir()} == {"1", "2"}
 
 
-def test_empty_newest_checkpoint_falls_back(finished, tmp_path, monkeypatch, capsys):
-    stop_before_last_epoch(tmp_path, monkeypatch)
+def test_empty_newest_checkpoint_falls_back(finished, tmp_path, capsys):
+    cut_off_at(3, tmp_path)
     (tmp_path / "checkpoints" / "4").mkdir()
     train(small_config(), tmp_path)
     assert "going back to checkpoint 3" in capsys.readouterr().out
     assert_same_outcome(tmp_path, finished[0])
 
 
-def test_all_checkpoints_damaged_are_set_aside(finished, tmp_path, monkeypatch, capsys):
-    stop_before_last_epoch(tmp_path, monkeypatch)
+def test_all_checkpoints_damaged_are_set_aside(finished, tmp_path, capsys):
+    cut_off_at(3, tmp_path)
     for checkpoint in (tmp_path / "checkpoints").iterdir():
         damage(checkpoint)
     train(small_config(), tmp_path)
@@ -218,12 +197,12 @@ def test_other_config_is_refused_naming_the_fields(finished, capsys):
     assert before == {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()}
 
 
-def test_finished_run_prints_its_record(finished, capsys, monkeypatch):
-    monkeypatch.setattr(loop, "Experiment", None)  # nothing is computed
-    outcome = launch(capsys, small_arguments(finished[0]))
-    assert outcome.code == 0
-    assert "completed" in outcome.out
-    assert "region count" in outcome.out
+def test_finished_run_prints_its_record(finished, capsys):
+    record = train(small_config(), finished[0], make=None)  # nothing is computed
+    assert record["history"] == finished[1]["history"]
+    out = capsys.readouterr().out
+    assert "completed" in out
+    assert "region count" in out
 
 
 def test_second_process_is_refused(tmp_path):

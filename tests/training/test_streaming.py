@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from rcjax.data.streamed.image_stream import batches
 from rcjax.errors import UserError
 from rcjax.training import Interrupted, train
 from rcjax.training.counting import sample_slices
+from rcjax.training.streaming import StreamedExperiment
 from rcjax.training.vmapped_runs import group_key
 
 from ..data.tiny_imagenet import make_folder
@@ -92,68 +94,55 @@ def test_only_the_images_of_slices_are_decoded(folder: Path) -> None:
     assert len(asked) == len(set(asked)) <= 6
 
 
-def test_interrupted_within_an_epoch_it_ends_the_same(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def noting(seen: list[tuple[int, int]], disturb: Callable[[int, int], None]) -> type:
+    """An experiment that calls `disturb(epoch, step)`, and then notes both, before each step."""
+
+    class Noting(StreamedExperiment):
+        def _batches_of(self, epoch: int, first: int) -> Iterator[Any]:
+            for step, batch in enumerate(super()._batches_of(epoch, first), first):
+                disturb(epoch, step)
+                seen.append((epoch, step))
+                yield batch
+
+    return Noting
+
+
+def test_interrupted_within_an_epoch_it_ends_the_same(folder: Path, tmp_path: Path) -> None:
     config = small_config(**fields(folder, mixup=0.2))
     train(config, tmp_path / "whole")
     whole = record_of(tmp_path / "whole")
     assert len(whole["epochs"]) == 3
     assert whole["train_accuracy"] > 60
 
-    # Broken off at the fourth step of the second epoch, without warning: a picture is damaged.
-    from rcjax.training import streaming
-
     class Broken(Exception):
         pass
 
-    original = streaming.batches
+    def broken(epoch: int, step: int) -> None:
+        if (epoch, step) == (1, 3):  # without warning: a picture is damaged
+            raise Broken
 
-    def breaking(split, order, batch_size, *, cropping=None, **choices):
-        source = original(split, order, batch_size, cropping=cropping, **choices)
-        for number, batch in enumerate(source, choices.get("first", 0)):
-            if cropping is not None and (cropping.epoch, number) == (1, 3):
-                raise Broken
-            yield batch
-
-    with monkeypatch.context() as patch:
-        patch.setattr(streaming, "batches", breaking)
-        with pytest.raises(Broken):
-            train(config, tmp_path / "broken")
+    with pytest.raises(Broken):
+        train(config, tmp_path / "broken", make=noting([], broken))
     assert "7" in os.listdir(tmp_path / "broken" / "checkpoints")  # 5 steps and 2
-    begun = []
-
-    def noting(split, order, batch_size, *, cropping=None, **choices):
-        if cropping is not None:
-            begun.append((cropping.epoch, choices["first"]))
-        return original(split, order, batch_size, cropping=cropping, **choices)
-
-    monkeypatch.setattr(streaming, "batches", noting)
-    train(config, tmp_path / "broken")
-    assert begun == [(1, 2), (2, 0)]
+    steps: list[tuple[int, int]] = []
+    train(config, tmp_path / "broken", make=noting(steps, lambda epoch, step: None))
+    assert steps == [(1, 2), (1, 3), (1, 4), *((2, step) for step in range(5))]
     assert record_of(tmp_path / "broken") == whole
 
 
 def test_ctrl_c_stops_after_the_step(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    from rcjax.training import streaming
-
     assert threading.current_thread() is threading.main_thread()
-    original = streaming._RunningSums.add
-    steps = []
+    steps: list[tuple[int, int]] = []
 
-    def add(self, examples, metrics):
-        steps.append(examples)
-        if len(steps) == 1:
+    def press_control_c(epoch: int, step: int) -> None:
+        if step == 0:
             os.kill(os.getpid(), signal.SIGINT)
-        original(self, examples, metrics)
 
     config = small_config(**fields(folder, **{"streaming.checkpoint_steps": 0}))
-    with monkeypatch.context() as patch:
-        patch.setattr(streaming._RunningSums, "add", add)
-        with pytest.raises(Interrupted, match=r"after 0 epochs and [1-4] steps, all saved"):
-            train(config, tmp_path)
+    with pytest.raises(Interrupted, match=r"after 0 epochs and [1-4] steps, all saved"):
+        train(config, tmp_path, make=noting(steps, press_control_c))
     assert len(steps) < 5
     train(config, tmp_path)
     assert f"resuming after 0 epochs and {len(steps)} steps" in capsys.readouterr().out

@@ -11,7 +11,7 @@ import numpy as np
 from rcjax.data.decoding import Box, decode
 from rcjax.data.randomness import Purpose, generator
 from rcjax.data.streamed.crops import middle, random_part
-from rcjax.data.streamed.read_ahead import Readable, Readers, chunks_of, read_in_background
+from rcjax.data.streamed.read_ahead import Readable, Readers, batch_chunks, read_in_background
 
 
 class EncodedPicture(NamedTuple):
@@ -178,7 +178,7 @@ def batches(
     Raises:
         UserError: while it yields: a picture cannot be decoded.
     """
-    bounds = chunks_of(len(order), batch_size, first)
+    bounds = batch_chunks(len(order), batch_size, first)
     chunks = _Chunks(split, order, tuple(bounds), cropping or Cropping())
     held: list[Batch] = []
     read = read_in_background(chunks, readers or Readers())

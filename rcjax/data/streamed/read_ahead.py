@@ -23,7 +23,7 @@ class Readers:
     threads: int = 0
 
 
-def chunks_of(examples: int, batch_size: int, first: int) -> list[tuple[int, int]]:
+def batch_chunks(examples: int, batch_size: int, first: int) -> list[tuple[int, int]]:
     """Divides batches into chunks, none of which reaches into two batches.
 
     Args:
@@ -31,7 +31,7 @@ def chunks_of(examples: int, batch_size: int, first: int) -> list[tuple[int, int
         batch_size: examples in a batch, but for the last.
         first: the batch to begin with.
 
-    >>> chunks_of(100, 40, 1)
+    >>> batch_chunks(100, 40, 1)
     [(40, 72), (72, 80), (80, 100)]
     """
     return [

@@ -34,11 +34,11 @@ def execute(
     Raises:
         UserError: fewer GPUs than asked for.
     """
-    pool = _Pool(jobs, worker_resources(settings)[: len(jobs)], settings.retries, stop)
+    pool = _WorkerPool(jobs, worker_resources(settings)[: len(jobs)], settings.retries, stop)
     pool.work(on_outcome)
 
 
-class _Pool:
+class _WorkerPool:
     """One thread for each worker process, which does nothing but wait for it."""
 
     def __init__(
