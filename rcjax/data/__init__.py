@@ -11,19 +11,7 @@ from rcjax.data.resident import NAMES, load
 from rcjax.data.streamed import ImageStream, open_stream
 
 __all__ = [
-    "NAMES",
-    "AnyDataset",
-    "Dataset",
-    "ImageStream",
-    "Purpose",
-    "augment",
-    "check_name",
-    "check_spread",
-    "fingerprint",
-    "generator",
-    "is_streamed",
-    "load",
-    "load_or_open",
-    "normalize",
-    "open_stream",
-]
+    "NAMES", "AnyDataset", "Dataset", "ImageStream", "Purpose", "augment", "check_name",
+    "check_spread", "fingerprint", "generator", "is_streamed", "load", "load_or_open",
+    "normalize", "open_stream",
+]  # fmt: skip

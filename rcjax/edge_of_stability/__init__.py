@@ -2,6 +2,4 @@
 
 from rcjax.edge_of_stability.loop import run_edge_of_stability
 
-__all__ = [
-    "run_edge_of_stability",
-]
+__all__ = ["run_edge_of_stability"]

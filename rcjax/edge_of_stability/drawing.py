@@ -80,10 +80,7 @@ def _bars(axes: Axes, rates: np.ndarray, outcomes: dict[str, np.ndarray]) -> Non
 
 @own_settings()
 def plot_sharpness(
-    steps: np.ndarray,
-    panels: Sequence[tuple[str, float, np.ndarray]],
-    path: Path,
-    columns: int = 3,
+    steps: np.ndarray, panels: Sequence[tuple[str, float, np.ndarray]], path: Path
 ) -> None:
     """Draws sharpness against the step, a panel for each learning rate, a line for each run.
 
@@ -91,9 +88,8 @@ def plot_sharpness(
         steps: of the measurements.
         panels: (title, learning rate, sharpness [measurements, runs]); NaN ends a line.
         path: of the picture.
-        columns: of panels.
     """
-    rows = -(-len(panels) // columns)
+    columns, rows = 3, -(-len(panels) // 3)
     figure = Figure(figsize=(3.2 * columns, 2.4 * rows + 0.3), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes, (title, rate, sharpness) in zip(grid.flat, panels, strict=False):
@@ -193,7 +189,6 @@ def plot_boundaries(
     points: np.ndarray,
     labels: np.ndarray,
     path: Path,
-    columns: int = 4,
 ) -> None:
     """Draws decision boundaries in the plane, a panel for each learning rate.
 
@@ -204,9 +199,8 @@ def plot_boundaries(
         points: [points, 2].
         labels: [points].
         path: of the picture.
-        columns: of panels.
     """
-    rows = -(-len(panels) // columns)
+    columns, rows = 4, -(-len(panels) // 4)
     figure = Figure(figsize=(2.7 * columns, 2.8 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes, (title, outputs) in zip(grid.flat, panels, strict=False):

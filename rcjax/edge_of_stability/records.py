@@ -124,9 +124,7 @@ def _bound(config: Any, experiment: Experiment, rows: list[dict[str, Any]]) -> d
         "count_bound": [
             {"learning_rate": rate, "regions": float(count)}
             for rate, count in zip(
-                rates,
-                bounds.count_bound(rates, x, start, end, config.bound.margin),
-                strict=True,
+                rates, bounds.count_bound(rates, x, start, end, config.bound.margin), strict=True
             )
         ],
         "violations": sum(row["violates_bound"] for row in finished),

@@ -9,20 +9,7 @@ from rcjax.models.torch_checkpoint import load_torch_checkpoint
 from rcjax.models.torch_state_dict import differences, load_torch_state_dict
 
 __all__ = [
-    "CLASSICAL_NAMES",
-    "NAMES",
-    "BatchNorm",
-    "Convolution",
-    "Linear",
-    "arrays_of",
-    "classifier_error",
-    "convolution",
-    "create",
-    "create_classical",
-    "differences",
-    "functional",
-    "load_torch_checkpoint",
-    "load_torch_state_dict",
-    "observing",
-    "predictor",
-]
+    "CLASSICAL_NAMES", "NAMES", "BatchNorm", "Convolution", "Linear", "arrays_of",
+    "classifier_error", "convolution", "create", "create_classical", "differences",
+    "functional", "load_torch_checkpoint", "load_torch_state_dict", "observing", "predictor",
+]  # fmt: skip

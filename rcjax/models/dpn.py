@@ -20,12 +20,7 @@ PUBLISHED_WIDTH = 64
 GROUPS = 32
 # (channels inside a block, residual channels, dense channels added by a block, blocks, stride of
 # the first block) of each stage.
-STAGES = (
-    (96, 256, 16, 3, 1),
-    (192, 512, 32, 4, 2),
-    (384, 1024, 24, 20, 2),
-    (768, 2048, 128, 3, 2),
-)
+STAGES = ((96, 256, 16, 3, 1), (192, 512, 32, 4, 2), (384, 1024, 24, 20, 2), (768, 2048, 128, 3, 2))
 
 
 class Block(Bottleneck):
@@ -46,13 +41,7 @@ class Block(Bottleneck):
         first: bool,
     ) -> None:
         super().__init__(
-            builder,
-            inputs,
-            residual + dense,
-            stride,
-            inside=inside,
-            groups=GROUPS,
-            projects=first,
+            builder, inputs, residual + dense, stride, inside=inside, groups=GROUPS, projects=first
         )
         self.added = residual
 

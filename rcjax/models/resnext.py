@@ -3,15 +3,7 @@
 import jax
 
 from rcjax.models.builder import Builder
-from rcjax.models.layers import (
-    BatchNorm,
-    Convolution,
-    Linear,
-    Network,
-    Sequence,
-    global_mean,
-    relu,
-)
+from rcjax.models.layers import BatchNorm, Convolution, Linear, Network, Sequence, global_mean, relu
 from rcjax.models.resnet import Bottleneck
 
 GROUPS = 2

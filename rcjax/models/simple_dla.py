@@ -5,15 +5,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from rcjax.models.builder import Builder
-from rcjax.models.layers import (
-    BatchNorm,
-    Convolution,
-    Linear,
-    Network,
-    Sequence,
-    global_mean,
-    relu,
-)
+from rcjax.models.layers import BatchNorm, Convolution, Linear, Network, Sequence, global_mean, relu
 from rcjax.models.resnet import BasicBlock
 
 

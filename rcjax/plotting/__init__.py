@@ -19,19 +19,6 @@ from rcjax.plotting.settings import own_settings
 from rcjax.plotting.slices import draw_slice
 
 __all__ = [
-    "FAINT",
-    "INK",
-    "QUIET",
-    "REGIONS",
-    "TRIVIAL",
-    "Key",
-    "Legend",
-    "add_legends",
-    "colour_of",
-    "draw_slice",
-    "own_settings",
-    "panels",
-    "save_figure",
-    "style",
-    "to_svg",
-]
+    "FAINT", "INK", "QUIET", "REGIONS", "TRIVIAL", "Key", "Legend", "add_legends", "colour_of",
+    "draw_slice", "own_settings", "panels", "save_figure", "style", "to_svg",
+]  # fmt: skip

@@ -85,7 +85,6 @@ class Key:
     label: str
     colour: str
     marker: str = "o"  # "" for a line
-    dashed: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def _handle(key: Key) -> Line2D:
         [],
         color=key.colour,
         marker=key.marker or None,
-        linestyle=("--" if key.dashed else "-") if not key.marker else "none",
+        linestyle="none" if key.marker else "-",
         markersize=5,
         markeredgewidth=0,
         label=key.label,
@@ -154,10 +153,7 @@ def save_figure(figure: Figure, folder: Path, name: str) -> None:
 
 
 def to_svg(
-    figure: Figure,
-    identifier: str,
-    description: str,
-    hints: dict[str, Sequence[str]] | None = None,
+    figure: Figure, identifier: str, description: str, hints: dict[str, Sequence[str]] | None = None
 ) -> str:
     """The figure as an SVG element that can stand inside an HTML page.
 

@@ -151,11 +151,7 @@ def draw_segment(axes: Any, values: SliceValues, names: Sequence[str]) -> None:
     """Draws the logits along a segment over its regions, coloured by label."""
     edges = np.flatnonzero(values.labels[1:] != values.labels[:-1])
     borders = np.concatenate(
-        [
-            values.axis[:1],
-            (values.axis[edges] + values.axis[edges + 1]) / 2,
-            values.axis[-1:],
-        ]
+        [values.axis[:1], (values.axis[edges] + values.axis[edges + 1]) / 2, values.axis[-1:]]
     )
     regions = values.labels[np.concatenate([edges, [len(values.labels) - 1]])]
     for label, start, end in zip(regions, borders[:-1], borders[1:], strict=True):

@@ -4,9 +4,4 @@ from rcjax.report.definition import VARIED, About
 from rcjax.report.notes import why_no_correlation
 from rcjax.report.writing import write_report
 
-__all__ = [
-    "VARIED",
-    "About",
-    "why_no_correlation",
-    "write_report",
-]
+__all__ = ["VARIED", "About", "why_no_correlation", "write_report"]

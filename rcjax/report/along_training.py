@@ -11,13 +11,7 @@ from rcjax.report.charts import Chart, Hints, Panel
 from rcjax.report.drawing import Curve, draw_curves
 from rcjax.report.palette import Palette
 from rcjax.report.texts import text_of
-from rcjax.statistics import (
-    Analysis,
-    EpochCorrelation,
-    NetworkStatistics,
-    Row,
-    counts_by_epoch,
-)
+from rcjax.statistics import Analysis, EpochCorrelation, NetworkStatistics, Row, counts_by_epoch
 
 _EPOCHS = "epochs trained"
 _TITLES = ("With the final gap", "With the gap at that epoch")
@@ -103,9 +97,7 @@ def prediction_charts(analysis: Analysis, palette: Palette) -> list[Chart]:
 
 
 def _prediction_panel(
-    title: str,
-    points: Mapping[str, Sequence[EpochCorrelation]],
-    colour: Callable[[str], str],
+    title: str, points: Mapping[str, Sequence[EpochCorrelation]], colour: Callable[[str], str]
 ) -> Panel:
     # Bands of many networks hide each other.
     curves = [_curve(name, own, colour(name), len(points) == 1) for name, own in points.items()]

@@ -31,7 +31,6 @@ class Curve:
     colour: str
     low: np.ndarray | None = None
     high: np.ndarray | None = None
-    dashed: bool = False
     joined: bool = True  # False: marks only
 
 
@@ -139,7 +138,6 @@ def draw_curves(
     ticks: Sequence[tuple[float, str]] | None = None,
     integer: bool = False,
     bars: bool = False,
-    marks: bool = True,
 ) -> None:
     """Draws curves over a shared axis.
 
@@ -150,7 +148,6 @@ def draw_curves(
         ticks: (position, text) of all ticks of the horizontal axis; None: chosen.
         integer: whether chosen ticks are whole numbers.
         bars: draws intervals as bars instead of bands.
-        marks: draws a dot at every point.
     """
     for curve in curves:
         if curve.low is not None and curve.high is not None:
@@ -164,8 +161,8 @@ def draw_curves(
             curve.x,
             curve.y,
             color=curve.colour,
-            linestyle="none" if not curve.joined else "--" if curve.dashed else "-",
-            marker="o" if marks or not curve.joined else None,
+            linestyle="-" if curve.joined else "none",
+            marker="o",
             markersize=3,
         )
     axes.set_xlabel(x_label)

@@ -5,15 +5,7 @@ from dataclasses import dataclass
 
 from rcjax.report.notes import notes, why_no_correlation
 from rcjax.report.texts import text_of
-from rcjax.statistics import (
-    Analysis,
-    NetworkStatistics,
-    Options,
-    Sign,
-    detectable,
-    names,
-    verdict,
-)
+from rcjax.statistics import Analysis, NetworkStatistics, Options, Sign, detectable, names, verdict
 
 
 @dataclass(frozen=True)

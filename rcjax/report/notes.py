@@ -49,10 +49,7 @@ def _run_notes(network: NetworkStatistics, fitted_accuracy: float) -> Iterator[s
         yield text_of("note_collapsed", runs=facts.collapsed, completed=completed)
     if facts.not_fitted:
         yield text_of(
-            "note_not_fitted",
-            runs=facts.not_fitted,
-            completed=completed,
-            accuracy=fitted_accuracy,
+            "note_not_fitted", runs=facts.not_fitted, completed=completed, accuracy=fitted_accuracy
         )
     for name, runs in facts.lacking.items():
         yield text_of("note_lacking", name=name, runs=runs, completed=completed)

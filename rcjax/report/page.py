@@ -40,10 +40,7 @@ _SECTIONS = {
 
 
 def render(
-    analysis: Analysis,
-    about: About,
-    findings: Findings,
-    charts: Mapping[str, list[Chart]],
+    analysis: Analysis, about: About, findings: Findings, charts: Mapping[str, list[Chart]]
 ) -> str:
     """The whole page as text.
 

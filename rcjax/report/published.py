@@ -14,13 +14,7 @@ from rcjax.statistics import (
     names,
 )
 
-_WITH_INTERVAL = (
-    "pearson",
-    "spearman",
-    "kendall",
-    "partial_correlation",
-    "pearson_minus_trivial",
-)
+_WITH_INTERVAL = ("pearson", "spearman", "kendall", "partial_correlation", "pearson_minus_trivial")
 
 
 def published(analysis: Analysis, findings: Findings) -> dict[str, Any]:

@@ -42,11 +42,7 @@ def _chart(network: NetworkStatistics, palette: Palette, confidence: float) -> C
             hints[name] = [lines_of("setting_hint", setting=settings[place]) for place in drawn]
         return hints
 
-    shared = {
-        "network": network.name,
-        "settings": len(settings),
-        "pearson": network.count.pearson,
-    }
+    shared = {"network": network.name, "settings": len(settings), "pearson": network.count.pearson}
     caption = text_of(
         "scatter_caption",
         runs=len(runs),

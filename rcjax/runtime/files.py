@@ -73,6 +73,22 @@ def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
     return content
 
 
+def set_aside(path: Path) -> Path:
+    """Renames a file or folder to NAME.damaged1, or the next free number.
+
+    Args:
+        path: must exist.
+
+    Returns:
+        The new path.
+    """
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged{number}")).exists():
+        number += 1
+    path.rename(aside)
+    return aside
+
+
 def is_finite_number(value: Any) -> TypeGuard[float]:
     """Returns whether a value is a finite number, and no truth value.
 

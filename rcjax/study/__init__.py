@@ -3,7 +3,4 @@
 from rcjax.study.analyze import run_analysis
 from rcjax.study.loop import run_study
 
-__all__ = [
-    "run_analysis",
-    "run_study",
-]
+__all__ = ["run_analysis", "run_study"]

@@ -6,14 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from rcjax.config import (
-    RUN_FIELDS,
-    RunConfig,
-    flatten,
-    is_run_field,
-    run_kind,
-    unknown_axis,
-)
+from rcjax.config import RUN_FIELDS, RunConfig, flatten, is_run_field, run_kind, unknown_axis
 from rcjax.errors import UserError
 from rcjax.study.requested import Requested
 from rcjax.training import check_config

@@ -34,7 +34,6 @@ from rcjax.study.jobs import (
 )
 from rcjax.study.plan import StudyPlan, plan_study
 from rcjax.study.predicted_labels import PredictedLabels, with_disagreement
-from rcjax.study.progress import StudyDisplay
 from rcjax.study.reporting import about_study, report_rows
 from rcjax.study.run_folders import (
     COMPLETED,
@@ -49,7 +48,7 @@ from rcjax.study.run_folders import (
     version_messages,
 )
 from rcjax.study.tools import TOOLS, Tools
-from rcjax.terminal import say
+from rcjax.terminal import Bar, say
 
 
 def run_study(
@@ -210,15 +209,21 @@ class Study:
     def _execute(self, pending: Sequence[RunStatus], stop: StopRequest) -> None:
         executor = self._settings.executor
         execute = executor_of(executor.name, self._tools)
-        display = StudyDisplay(len(self._plan.runs), len(self._plan.runs) - len(pending))
+        done = len(self._plan.runs) - len(pending)
+        display = Bar(len(self._plan.runs), done, "run", keeps_texts=True)
         (self._path / "logs").mkdir(exist_ok=True)
 
         def report(outcome: Outcome) -> None:
-            if outcome.status in (FAILED, IN_USE):
-                self._failures[outcome.name] = outcome
+            nonlocal done
+            text = f"{outcome.name} {outcome.status}: {outcome.message}"
             if outcome.status in (INTERRUPTED, LOST):
                 self._stopped.append(outcome)
-            display.outcome(outcome)
+                display.message(text)
+                return
+            if outcome.status in (FAILED, IN_USE):
+                self._failures[outcome.name] = outcome
+            done += 1
+            display.update(done, text)
 
         jobs = [make_job(each.run, self._path) for each in pending]
         try:

@@ -15,11 +15,7 @@ from rcjax.terminal import say
 
 
 def report_rows(
-    rows: Sequence[Row],
-    about: About,
-    options: ReportSection,
-    folder: Path,
-    tools: Tools = TOOLS,
+    rows: Sequence[Row], about: About, options: ReportSection, folder: Path, tools: Tools = TOOLS
 ) -> dict[str, Any]:
     """Writes the report of any rows, and returns it as `report.json` holds it.
 

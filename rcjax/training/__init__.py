@@ -10,17 +10,7 @@ from rcjax.training.validation import check_config
 from rcjax.training.vmapped_runs import group_key, is_groupable, train_together
 
 __all__ = [
-    "FinishedRun",
-    "FittedClassifier",
-    "Interrupted",
-    "check_config",
-    "fit_classical",
-    "group_key",
-    "is_classical",
-    "is_groupable",
-    "load_finished_run",
-    "measures_key",
-    "run_workdir",
-    "train",
-    "train_together",
-]
+    "FinishedRun", "FittedClassifier", "Interrupted", "check_config", "fit_classical",
+    "group_key", "is_classical", "is_groupable", "load_finished_run", "measures_key",
+    "run_workdir", "train", "train_together",
+]  # fmt: skip

@@ -14,6 +14,7 @@ from rcjax.plotting import colour_of, own_settings
 
 _TRAIN, _TEST, _REGIONS = "#1f77b4", "#d95f02", "#4c4c9d"
 _DOTS_PER_INCH = 150
+_IMAGES = 9  # below a segment
 
 
 @own_settings()
@@ -147,10 +148,10 @@ def plot_segment(
     _save(figure, path)
 
 
-def _draw_images(axes: Axes, images: np.ndarray, count: int = 9) -> None:
-    """Shows `count` of the images, each centred at its position."""
-    half = 0.5 / count
-    for position in np.linspace(half, 1 - half, count):
+def _draw_images(axes: Axes, images: np.ndarray) -> None:
+    """Shows some of the images, each centred at its position."""
+    half = 0.5 / _IMAGES
+    for position in np.linspace(half, 1 - half, _IMAGES):
         image = images[round(position * (len(images) - 1))]
         inset = axes.inset_axes((position - half, 0.0, 2 * half, 1.0))
         inset.imshow(

@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 from rcjax.runtime import divide_batch, replicated
 from rcjax.training.inputs import InputSettings, epoch_keys, training_inputs
 from rcjax.training.optimizer import Optimizer
-from rcjax.training.state import TrainState
+from rcjax.training.state import TrainState, state_after
 from rcjax.training.step import Apply, Learned, StepMetrics, train_step
 
 
@@ -80,13 +80,6 @@ def epoch_function(
             learned, last = step(learned, (steps, order[in_full_batches:]))
             loss = loss + (examples - in_full_batches) * last.loss
             correct = correct + last.correct
-        new_state = TrainState(
-            parameters=learned.parameters,
-            model_state=learned.model_state,
-            optimizer_state=learned.optimizer_state,
-            key=state["key"],
-            epoch=state["epoch"] + 1,
-        )
-        return new_state, EpochMetrics(loss / examples, correct)
+        return state_after(state, learned, epochs=1), EpochMetrics(loss / examples, correct)
 
     return run_epoch

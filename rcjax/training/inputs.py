@@ -101,10 +101,7 @@ def training_inputs(
         Float images of the same shape, and their labels, mixed ones where images are.
     """
     moved = functools.partial(
-        augment,
-        keys.moving,
-        random_crop=settings.random_crop,
-        random_flip=settings.random_flip,
+        augment, keys.moving, random_crop=settings.random_crop, random_flip=settings.random_flip
     )
     constants = jnp.array(settings.mean), jnp.array(settings.std)
     if jnp.issubdtype(images.dtype, jnp.floating):

@@ -32,9 +32,7 @@ class TrainState(TypedDict):
 
 
 def create_state(
-    init: Callable[[jax.Array], tuple[Any, Any]],
-    optimizer: Optimizer,
-    seed: int | jax.Array,
+    init: Callable[[jax.Array], tuple[Any, Any]], optimizer: Optimizer, seed: int | jax.Array
 ) -> TrainState:
     """The state before the first epoch.
 
@@ -51,6 +49,17 @@ def create_state(
         optimizer_state=optimizer.init(parameters),
         key=jax.random.fold_in(root, _EPOCHS),
         epoch=jnp.zeros((), jnp.int32),
+    )
+
+
+def state_after(state: TrainState, learned: tuple[Any, Any, Any], epochs: int) -> TrainState:
+    """The state after steps that yielded `learned`, and so many epochs more."""
+    return TrainState(
+        parameters=learned[0],
+        model_state=learned[1],
+        optimizer_state=learned[2],
+        key=state["key"],
+        epoch=state["epoch"] + epochs,
     )
 
 

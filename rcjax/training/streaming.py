@@ -21,7 +21,7 @@ from rcjax.training.evaluation import Scores
 from rcjax.training.experiment import EpochPart, Experiment, Position
 from rcjax.training.inputs import epoch_keys, training_inputs
 from rcjax.training.optimizer import Optimizer
-from rcjax.training.state import TrainState
+from rcjax.training.state import TrainState, state_after
 from rcjax.training.step import Apply, Learned, train_step
 
 _EVALUATION_BATCH = 512
@@ -94,12 +94,12 @@ class StreamedExperiment(Experiment):
                 sums.add(len(batch.labels), metrics)
                 due = config.streaming.checkpoint_steps
                 if step < steps and ((due and step % due == 0) or stopping()):
-                    yield EpochPart(_with(state, learned, 0), sums.up_to_now(), None)
+                    yield EpochPart(state_after(state, learned, epochs=0), sums.up_to_now(), None)
         total, examples = sums.up_to_now(), self._stream.train_size
         entry = self.entry(
             epoch, EpochMetrics(jnp.asarray(total.loss / examples), jnp.asarray(total.correct))
         )
-        yield EpochPart(_with(state, learned, 1), None, entry)
+        yield EpochPart(state_after(state, learned, epochs=1), None, entry)
 
     def _batches_of(self, epoch: int, first: int) -> Any:
         config, split = self._config, self._stream.train
@@ -165,16 +165,6 @@ class _RunningSums:
 
 def _learned(state: TrainState) -> Learned:
     return Learned(state["parameters"], state["model_state"], state["optimizer_state"])
-
-
-def _with(state: TrainState, learned: Learned, epochs: int) -> TrainState:
-    return TrainState(
-        parameters=learned.parameters,
-        model_state=learned.model_state,
-        optimizer_state=learned.optimizer_state,
-        key=state["key"],
-        epoch=state["epoch"] + epochs,
-    )
 
 
 @functools.lru_cache(maxsize=8)

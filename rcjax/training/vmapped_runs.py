@@ -51,9 +51,7 @@ def is_groupable(config: RunConfig) -> bool:
 
 
 def train_together(
-    configs: Sequence[RunConfig],
-    workdirs: Sequence[str | os.PathLike],
-    stop_requested: StopRequest,
+    configs: Sequence[RunConfig], workdirs: Sequence[str | os.PathLike], stop_requested: StopRequest
 ) -> int:
     """Trains runs of one `group_key` side by side, each in its own folder.
 

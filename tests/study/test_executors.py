@@ -26,15 +26,15 @@ from .small_studies import REPOSITORY, small_study, write_config
 SETTINGS = ExecutorSection(retries=2)
 
 
-def test_cores_are_divided_among_workers(monkeypatch):
-    monkeypatch.setattr(resources, "usable_cores", lambda: [0, 2, 4, 5, 6])
-    assert [share.cores for share in worker_resources(SETTINGS)] == [(0,), (2,), (4,), (5,), (6,)]
-    two = [share.cores for share in worker_resources(replace(SETTINGS, workers=2))]
-    assert two == [(0, 2), (4, 5)]
-    assert [share.cores for share in worker_resources(replace(SETTINGS, cpus_per_run=2.0))] == two
-    seven = [share.cores for share in worker_resources(replace(SETTINGS, workers=7))]
-    assert seven[5:] == [(0,), (2,)]
-    assert len(worker_resources(replace(SETTINGS, cpus_per_run=64.0))) == 1
+def test_cores_are_divided_among_workers():
+    def cores(**settings):
+        found = worker_resources(replace(SETTINGS, **settings), [0, 2, 4, 5, 6])
+        return [share.cores for share in found]
+
+    assert cores() == [(0,), (2,), (4,), (5,), (6,)]
+    assert cores(workers=2) == cores(cpus_per_run=2.0) == [(0, 2), (4, 5)]
+    assert cores(workers=7)[5:] == [(0,), (2,)]
+    assert len(cores(cpus_per_run=64.0)) == 1
 
 
 def test_gpus_are_divided_among_workers(monkeypatch):
@@ -114,8 +114,7 @@ def test_one_node_must_have_room_for_a_run():
 def test_installed_packages_stay_behind_the_standard_library(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "/mine")
     assert environment.python_path() == {"PYTHONPATH": f"{REPOSITORY}{os.pathsep}/mine"}
-    monkeypatch.setattr(environment.rcjax, "__file__", "/lib/site-packages/rcjax/__init__.py")
-    assert environment.python_path() == {}
+    assert environment.python_path("/lib/site-packages/rcjax/__init__.py") == {}
 
 
 class Mortal:

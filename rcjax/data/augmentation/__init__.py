@@ -11,13 +11,6 @@ from rcjax.data.augmentation.erasing import erase
 from rcjax.data.augmentation.mixing import MixedLabels, cutmix, mixup
 
 __all__ = [
-    "PADDING",
-    "MixedLabels",
-    "Offsets",
-    "augment",
-    "crop_and_flip",
-    "cutmix",
-    "draw_offsets",
-    "erase",
-    "mixup",
-]
+    "PADDING", "MixedLabels", "Offsets", "augment", "crop_and_flip", "cutmix", "draw_offsets",
+    "erase", "mixup",
+]  # fmt: skip

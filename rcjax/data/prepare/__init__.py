@@ -16,11 +16,6 @@ from rcjax.data.prepare.tfds_folder import (
 )
 
 __all__ = [
-    "check_format",
-    "check_record_counts",
-    "is_prepared",
-    "load_prepared",
-    "main",
-    "prepare",
+    "check_format", "check_record_counts", "is_prepared", "load_prepared", "main", "prepare",
     "stock_builder",
-]
+]  # fmt: skip

@@ -11,13 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rcjax.data.prepare.archives import read_archives
-from rcjax.data.prepare.array_cache import (
-    Splits,
-    cache_path,
-    data_root,
-    read_cache,
-    write_cache,
-)
+from rcjax.data.prepare.array_cache import Splits, cache_path, data_root, read_cache, write_cache
 from rcjax.data.prepare.download import download, verify_checksum
 from rcjax.data.prepare.published_archives import ARCHIVES
 from rcjax.data.prepare.tfds_folder import (

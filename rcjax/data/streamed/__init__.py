@@ -12,12 +12,6 @@ from rcjax.data.streamed.opening import open_stream
 from rcjax.data.streamed.read_ahead import Readers
 
 __all__ = [
-    "Cropping",
-    "ImageStream",
-    "Readers",
-    "StreamedSplit",
-    "batches",
-    "decoded",
-    "epoch_order",
+    "Cropping", "ImageStream", "Readers", "StreamedSplit", "batches", "decoded", "epoch_order",
     "open_stream",
-]
+]  # fmt: skip

@@ -7,10 +7,4 @@ from rcjax.study.executors.choice import NAMES, executor_of
 from rcjax.study.executors.commands import batch_commands
 from rcjax.study.executors.executor import Executor, OnOutcome
 
-__all__ = [
-    "NAMES",
-    "Executor",
-    "OnOutcome",
-    "batch_commands",
-    "executor_of",
-]
+__all__ = ["NAMES", "Executor", "OnOutcome", "batch_commands", "executor_of"]

@@ -8,12 +8,15 @@ import rcjax
 _INSTALLED = ("site-packages", "dist-packages")
 
 
-def python_path() -> dict[str, str]:
+def python_path(file: str = rcjax.__file__) -> dict[str, str]:
     """PYTHONPATH by which a new process imports this rcjax; nothing where it does so anyway.
 
     What is on PYTHONPATH comes before the standard library, so installed packages must not be.
+
+    Args:
+        file: of rcjax, `rcjax/__init__.py`.
     """
-    package = Path(rcjax.__file__).resolve().parents[1]
+    package = Path(file).resolve().parents[1]
     if package.name in _INSTALLED:
         return {}
     paths = [str(package), *filter(None, [os.environ.get("PYTHONPATH")])]

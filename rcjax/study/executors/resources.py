@@ -3,6 +3,7 @@
 import itertools
 import os
 import subprocess
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from rcjax.config import ExecutorSection
@@ -21,7 +22,9 @@ class WorkerResources(NamedTuple):
     environment: dict[str, str]
 
 
-def worker_resources(settings: ExecutorSection) -> list[WorkerResources]:
+def worker_resources(
+    settings: ExecutorSection, cores: Sequence[int] | None = None
+) -> list[WorkerResources]:
     """Divides the machine: the resources of every worker.
 
     The division depends on the settings and the machine only, not on how many runs are left: the
@@ -30,11 +33,12 @@ def worker_resources(settings: ExecutorSection) -> list[WorkerResources]:
     Args:
         settings: the config's section `executor`: workers (0: as many as there is room for),
             cpus_per_run and gpus_per_run are read.
+        cores: their numbers; those that this process may use when None.
 
     Raises:
         UserError: fewer GPUs than asked for.
     """
-    cores, gpus = usable_cores(), visible_gpus()
+    cores, gpus = usable_cores() if cores is None else cores, visible_gpus()
     if settings.gpus_per_run == 0:
         note_idle_gpus(len(gpus))
     workers = settings.workers or _room(len(cores), gpus, settings)
@@ -105,10 +109,7 @@ def note_idle_gpus(count: int) -> None:
 def without_gpus() -> dict[str, str]:
     """Variables that hide the GPUs of a machine from a process."""
     # JAX fails where there is a driver but no GPU to be seen, unless told to do without.
-    return {
-        "CUDA_VISIBLE_DEVICES": "",
-        "JAX_PLATFORMS": os.environ.get("JAX_PLATFORMS") or "cpu",
-    }
+    return {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": os.environ.get("JAX_PLATFORMS") or "cpu"}
 
 
 def memory_share(gpus_per_run: float) -> dict[str, str]:
