@@ -42,7 +42,7 @@ FREE_SECTIONS = ("grid", "variants")  # of a study: their fields are those of a 
 
 
 def free_value(text: str) -> Any:
-    """What a text most likely means, for a field whose type is not known here.
+    """Reads a text as its most likely type, for a field whose type is not known here.
 
     >>> [free_value(text) for text in ("3", "0.5", "true", "none", "gini")]
     [3, 0.5, True, None, 'gini']
@@ -56,7 +56,7 @@ def free_value(text: str) -> Any:
 
 
 def field_kind(name: str) -> Any:
-    """The type of a field by its dotted name; None if no field is called that.
+    """Returns the type of a field by its dotted name; None if no field is called that.
 
     For hyperparameters of classical classifiers, it is `free_value`.
 
@@ -82,7 +82,7 @@ def is_run_field(name: str) -> bool:
 
 
 def run_kind(name: str) -> Any:
-    """The type of a field of a run by its dotted name; None if no field is called that."""
+    """Returns the type of a field of a run by its dotted name; None if no field is called that."""
     section, _, rest = name.partition(".")
     if section == CLASSIFIER_SECTION and rest:
         return free_value

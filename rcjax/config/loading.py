@@ -67,7 +67,7 @@ def load_config(argument: str) -> ConfigDict:
 
 
 def complete(config: ConfigDict) -> ConfigDict:
-    """A copy of a config with the defaults of all fields that it leaves out, locked.
+    """Returns a copy of a config with the defaults of all fields that it leaves out, locked.
 
     A config of an experiment other than a study is its own affair and comes back as it is.
     """
@@ -124,7 +124,7 @@ def _lookup(name: str, suffix: str = "") -> Path | None:
 
 
 def find_config(name: str) -> Path:
-    """The absolute path of a config file, looked up as `find_file` does.
+    """Returns the absolute path of a config file, looked up as `find_file` does.
 
     Raises:
         UserError: there is no such file; names those that are known.

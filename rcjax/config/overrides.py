@@ -40,7 +40,7 @@ def apply_overrides(config: ConfigDict, overrides: Mapping[str, str]) -> None:
 
 
 def _may_be_added(name: str, config: ConfigDict) -> bool:
-    """Whether a field that the config has not lies in a section whose fields are free."""
+    """Returns whether a field that the config has not lies in a section whose fields are free."""
     section = name.partition(".")[0]
     if section == CLASSIFIER_SECTION:
         free = config.get("experiment", None) in (None, "study")
@@ -62,7 +62,7 @@ def _update(config: ConfigDict, flat: Mapping[str, Any]) -> None:
 
 
 def unknown_axis(name: str) -> str:
-    """What to say of an axis `grid.NAME` when NAME is no field of a run."""
+    """Returns the message on an axis `grid.NAME` when NAME is no field of a run."""
     close = _closest(name, list(RUN_FIELDS))
     suggestion = f"; did you mean {' or '.join(f'grid.{field}' for field in close)}?"
     return (

@@ -20,7 +20,7 @@ CLASSIFIER_SECTION = "classifier"  # hyperparameters of classical classifiers, a
 
 @dataclass(frozen=True)
 class StreamingSection:
-    """How a data set that stays on the disk is read."""
+    """The reading of a data set that stays on the disk."""
 
     processes: int = 0
     checkpoint_steps: int = 1000
@@ -44,7 +44,7 @@ class RegionsSection:
     batch_size: int = 0
 
     def replaced(self, changes: Mapping[str, Any]) -> "RegionsSection":
-        """The section with some fields changed; errors as in `RunConfig.replaced`."""
+        """Returns the section with some fields changed; errors as in `RunConfig.replaced`."""
         return replaced(self, changes, "regions.")
 
 
@@ -107,11 +107,11 @@ class RunConfig:
         return values | ({CLASSIFIER_SECTION: dict(self.classifier)} if self.classifier else {})
 
     def fields(self) -> dict[str, Any]:
-        """The values by dotted name."""
+        """Returns the values by dotted name."""
         return flatten(self.to_dict())
 
     def data_choices(self) -> dict[str, Any]:
-        """What the run asks of its data set, as `rcjax.data.load` takes it beside the name."""
+        """Returns the choices of `rcjax.data.load` beside the name of the data set."""
         return {
             "data_dir": self.data_dir or None,
             "train_examples": self.train_examples,
@@ -123,7 +123,7 @@ class RunConfig:
         }
 
     def replaced(self, changes: Mapping[str, Any]) -> "RunConfig":
-        """The config with some fields changed.
+        """Returns the config with some fields changed.
 
         Args:
             changes: {dotted name: value}; NumPy's numbers and arrays, lists and ranges are welcome.
@@ -139,7 +139,7 @@ class RunConfig:
 
 
 def run_config(given: ConfigDict | Mapping[str, Any] | RunConfig) -> RunConfig:
-    """The typed config of a run.
+    """Returns the typed config of a run.
 
     Args:
         given: fields of a run, nested; those left out take their defaults.
@@ -162,7 +162,7 @@ _Fields = TypeVar("_Fields")  # a frozen dataclass
 
 
 def replaced(section: _Fields, changes: Mapping[str, Any], prefix: str = "") -> _Fields:
-    """A section of a config with some fields changed.
+    """Returns a section of a config with some fields changed.
 
     Args:
         section: the whole config, or a section of it.

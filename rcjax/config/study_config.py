@@ -62,7 +62,7 @@ class AnalysisConfig:
 
 
 def study_config(fields: Mapping[str, Any]) -> StudyConfig:
-    """The typed fields of a study.
+    """Returns the typed fields of a study.
 
     Args:
         fields: {dotted name: value}; those left out take their defaults.

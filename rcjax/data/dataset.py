@@ -1,4 +1,4 @@
-"""What every data set looks like once it is loaded: arrays, and the constants to normalise them."""
+"""A data set once it is loaded: arrays, and the constants to normalise them."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What tells two data sets of one's own apart: a hash of their content, wherever they lie."""
+"""A hash of the content of a data set of one's own, wherever it lies."""
 
 import functools
 import hashlib

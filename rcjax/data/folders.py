@@ -34,7 +34,7 @@ class PictureFiles(NamedTuple):
 
 
 class PictureFolder(NamedTuple):
-    """What is in the folder of a data set."""
+    """The content of the folder of a data set."""
 
     class_names: tuple[str, ...]
     train: PictureFiles

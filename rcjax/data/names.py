@@ -1,4 +1,4 @@
-"""Which names a data set can have."""
+"""The names that a data set can have."""
 
 from rcjax.errors import UserError
 
@@ -15,7 +15,7 @@ FOLDER, STREAM = "folder:", "stream:"
 
 
 def is_streamed(name: str) -> bool:
-    """Whether a data set stays on the disk while it is used."""
+    """Returns whether a data set stays on the disk while it is used."""
     return name == IMAGENET or name.startswith(STREAM)
 
 

@@ -39,7 +39,7 @@ def chosen_normalization(
     channels: int,
     otherwise: Callable[[], Normalization],
 ) -> Normalization:
-    """The constants that a caller gives; where one is empty, those of the data set.
+    """Returns the constants that a caller gives; where one is empty, those of the data set.
 
     Args:
         mean, std: empty, one number for all channels, or one for each; as in `Normalization`.

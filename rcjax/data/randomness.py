@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Purpose(enum.IntEnum):
-    """What random numbers are for.
+    """The purposes of random numbers.
 
     Values start at 1: NumPy pads seeds with zeros, so 0 would equal a missing entry.
     """

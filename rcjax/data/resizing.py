@@ -4,7 +4,7 @@ import numpy as np
 
 
 def centre_square(width: int, height: int) -> tuple[float, float, float, float]:
-    """The largest square in the middle of an image: left, top, right, bottom, in pixels."""
+    """Returns the largest square in the middle of an image: left, top, right, bottom, in pixels."""
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
     return left, top, left + side, top + side

@@ -13,7 +13,7 @@ import numpy as np
 
 
 def weight(x: Any, points: Any) -> np.ndarray:
-    """The weight g(x) = min(g-(x), g+(x)) that the data give to the slope's variation at x.
+    """Returns the weight g(x) = min(g-(x), g+(x)) that the data give to the slope's variation at x.
 
     With X uniform on the points, g-(x) = P(X < x)^2 * E[x - X | X < x] * sqrt(1 + E[X | X < x]^2),
     and g+ is the same for -x and -X. Zero outside the range of the points.
@@ -41,7 +41,7 @@ def _left_weight(x: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def least_weight(start: float, end: float, points: Any) -> float:
-    """The infimum of the weight over an interval; exact.
+    """Returns the infimum of the weight over an interval; exact.
 
     Between neighbouring points g- rises and g+ falls, both linearly, and at the points they jump:
     so the infimum is taken at the ends of the pieces, approached from within.
@@ -113,7 +113,7 @@ def residual_curvature(
 
 
 def center(points: Any, share: float) -> tuple[float, float]:
-    """The central interval that takes `share` of the range of the points."""
+    """Returns the central interval that takes `share` of the range of the points."""
     low, high = float(np.min(points)), float(np.max(points))
     margin = (1 - share) / 2 * (high - low)
     return low + margin, high - margin

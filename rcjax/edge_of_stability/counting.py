@@ -32,7 +32,7 @@ def curves(
     start: float,
     end: float,
 ) -> Curves:
-    """The functions output_bias + sum_k output_weight[k] * relu(slope[k] * t + offset[k]).
+    """Returns the functions output_bias + sum_k output_weight[k] * relu(slope[k] * t + offset[k]).
 
     Args:
         slopes, offsets: [..., width], of each unit's input along the line.

@@ -1,4 +1,4 @@
-"""Prepares what the pictures show; rcjax.plotting draws them."""
+"""Prepares the data of the pictures; `rcjax.edge_of_stability.drawing` draws them."""
 
 from collections.abc import Sequence
 from pathlib import Path

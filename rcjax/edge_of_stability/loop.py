@@ -1,4 +1,4 @@
-"""The order in which the experiment does things."""
+"""Runs the experiment: train, measure, checkpoint, write the record, draw the figures."""
 
 import os
 from typing import Any

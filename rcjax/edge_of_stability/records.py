@@ -139,7 +139,7 @@ def _bound(config: Any, experiment: Experiment, rows: list[dict[str, Any]]) -> d
 
 
 def _violations_along_training(experiment: Experiment, state: RunsState) -> dict[str, int]:
-    """How many measurements of runs under way are above the bound, and what explains them.
+    """Counts the measurements of runs under way above the bound, by what explains them.
 
     Above the bound, either the sharpness is above 2 / learning rate or the residuals' curvature is
     not zero: the inequality that holds for every network leaves no third case.
@@ -167,7 +167,7 @@ def _violations_along_training(experiment: Experiment, state: RunsState) -> dict
 
 
 def closing_table(record: dict[str, Any], workdir: Any) -> str:
-    """The outcome as lines of text, for a record as `record.json` holds it."""
+    """Returns the outcome as lines of text, for a record as `record.json` holds it."""
     lines = [
         "batch  learning rate  fitted  step limit  diverged  regions        sharpness * rate / 2"
     ]

@@ -1,4 +1,4 @@
-"""Where all runs are, and its checkpoint: one file, replaced as a whole."""
+"""The state of all runs and its checkpoint: one file, replaced as a whole."""
 
 import dataclasses
 import json
@@ -48,7 +48,7 @@ def save(state: RunsState, path: Path) -> None:
 
 
 def load(path: Path) -> RunsState | None:
-    """The state that was saved, or None where nothing was.
+    """Returns the state that was saved, or None where nothing was.
 
     Raises:
         UserError: the file is damaged.

@@ -164,5 +164,5 @@ def batch_sizes(text: str, points: int) -> list[int]:
 
 
 def learning_rates(section: Any) -> np.ndarray:
-    """The geometric ladder: float32 [count]; the smallest alone when count is 1."""
+    """Returns the geometric ladder: float32 [count]; the smallest alone when count is 1."""
     return np.geomspace(section.smallest, section.largest, section.count).astype(np.float32)

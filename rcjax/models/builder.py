@@ -1,4 +1,4 @@
-"""What the layers of a network share while the network is being made.
+"""The settings and initial values that the layers of a network share while it is being made.
 
 All uniform numbers of a network come from one vector, drawn at once and handed out slice by slice:
 one random operation compiles in a fraction of a second, one for every layer takes many seconds.
@@ -76,7 +76,7 @@ class Builder:
         return math.sqrt(2) * jax.lax.erf_inv(jnp.maximum(uniform, smallest))
 
     def constant(self, shape: tuple[int, ...], value: float) -> jax.Array | np.ndarray:
-        """An array of one value, of the parameter type."""
+        """Returns an array of one value, of the parameter type."""
         make = np if self._numbers is None else jnp
         return make.full(shape, value, self.settings.parameter_dtype)
 

@@ -102,6 +102,6 @@ def _check_values(name: str, hyperparameters: str) -> None:
 
 
 def classifier_error(name: str, error: Exception) -> UserError:
-    """What scikit-learn objects to, as one line."""
+    """Returns an objection of scikit-learn as one line for the user."""
     reason = " ".join(str(error).split())
     return UserError(f"{name} refuses its hyperparameters (config section classifier): {reason}")

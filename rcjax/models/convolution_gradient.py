@@ -94,7 +94,7 @@ def _product(
 
 
 def _is_product(pixels: tuple[int, ...], weight: jax.Array) -> bool:
-    """Whether a convolution to so many rows and columns is quicker as a matrix product."""
+    """Returns whether a convolution to so many rows and columns is quicker as a matrix product."""
     kernel, _, channels, _ = weight.shape
     return kernel > 1 and channels >= _MANY_CHANNELS and math.prod(pixels) <= _FEW_PIXELS
 

@@ -193,7 +193,7 @@ def _settings(compute_dtype: Any, convolution_gradient: ConvolutionGradient) -> 
 
 @functools.cache
 def _definition(shape: Shape, settings: NetworkSettings) -> tuple[nnx.GraphDef, Init]:
-    """The structure of a network, which holds no arrays, and its compiled init."""
+    """Returns the structure of a network, which holds no arrays, and its compiled init."""
     counter = Builder(settings)
     definition, *_ = nnx.split(shape.build(counter), nnx.Param, ...)
 

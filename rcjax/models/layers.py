@@ -230,11 +230,11 @@ class Network(nnx.Module):
         return logits.astype(self.settings.parameter_dtype)
 
     def logits(self, images: jax.Array) -> jax.Array:
-        """The network itself, in the computation's dtype; every network brings its own."""
+        """Returns the network itself, in the computation's dtype; every network brings its own."""
         raise TypeError(f"{type(self).__name__} must define logits(images)")
 
     def torch_key(self, key: str) -> str:
-        """The key in a PyTorch `state_dict` of the parameter whose path here is `key`."""
+        """Returns the key in a PyTorch `state_dict` of the parameter whose path here is `key`."""
         return key
 
     def require_size(self, images: jax.Array, size: int) -> None:

@@ -26,7 +26,7 @@ from rcjax.models.vit import VisionTransformer
 
 @dataclass(frozen=True)
 class Entry:
-    """How to make one network.
+    """The recipe of one network.
 
     Attributes:
         make: called with a builder, num_classes, width, channels, image_size (where `fixed_size`
@@ -75,7 +75,7 @@ NAMES = tuple(ENTRIES)
 
 @dataclass(frozen=True)
 class Shape:
-    """Which network, for which images; checked on creation."""
+    """A network's name and sizes; checked on creation."""
 
     name: str
     num_classes: int
@@ -90,7 +90,7 @@ class Shape:
                 raise UserError(f"{what} must be a positive integer, but is {value!r}")
 
     def build(self, builder: Builder) -> Network:
-        """The network, in training mode, with initial values from `builder`."""
+        """Returns the network, in training mode, with initial values from `builder`."""
         entry = ENTRIES[self.name]
         size = {"image_size": self.image_size} if entry.fixed_size else {}
         return entry.make(
@@ -104,7 +104,7 @@ class Shape:
 
 
 def published_width(name: str) -> int:
-    """The width of the published network; refuses unknown names."""
+    """Returns the width of the published network; refuses unknown names."""
     if name not in ENTRIES:
         raise UserError(f"unknown network {name!r}: choose one of {', '.join(NAMES)}")
     return ENTRIES[name].width

@@ -43,8 +43,9 @@ class BasicBlock(nnx.Module):
 class Bottleneck(nnx.Module):
     """1x1, 3x3 (in `groups`) and 1x1 convolutions beside a shortcut.
 
-    inside: channels of the 3x3 convolution; None: a quarter of the outputs.
-    projects: whether the shortcut is a 1x1 convolution; None: where shapes differ.
+    Args:
+        inside: channels of the 3x3 convolution; None: a quarter of the outputs.
+        projects: whether the shortcut is a 1x1 convolution; None: where shapes differ.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Bottleneck(nnx.Module):
         return relu(self.residual(images) + self.shortcut(images))
 
     def residual(self, images: jax.Array) -> jax.Array:
-        """What is to be joined to the shortcut."""
+        """Returns the summand of the shortcut."""
         hidden = relu(self.bn1(self.conv1(images)))
         hidden = relu(self.bn2(self.conv2(hidden)))
         return self.bn3(self.conv3(hidden))
@@ -83,8 +84,11 @@ class Bottleneck(nnx.Module):
 class ResNet(Network):
     """Stages of blocks with width, 2, 4 and 8 times width channels, times the block's expansion.
 
-    block: made with a builder, inputs, outputs and stride. expansion: outputs of a block over the
-        width of its stage. blocks: of each stage. imagenet: whether it has the stem for ImageNet.
+    Args:
+        block: made with a builder, inputs, outputs and stride.
+        expansion: outputs of a block over the width of its stage.
+        blocks: of each stage.
+        imagenet: whether it has the stem for ImageNet.
     """
 
     layer1: Sequence
@@ -135,7 +139,7 @@ class ResNet(Network):
 
 
 def projection(builder: Builder, inputs: int, outputs: int, stride: int) -> Sequence:
-    """The shortcut of a block whose input and output differ in shape."""
+    """Returns the shortcut of a block whose input and output differ in shape."""
     return Sequence(
         Convolution(builder, inputs, outputs, 1, stride=stride), BatchNorm(builder, outputs)
     )

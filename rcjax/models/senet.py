@@ -41,7 +41,8 @@ class PreActivationBlock(nnx.Module):
 class SENet(ResNet):
     """Four stages of two blocks with width, 2, 4 and 8 times width channels.
 
-    imagenet: whether it has the 7x7 stem and the max-pooling of the networks for ImageNet.
+    Args:
+        imagenet: whether it has the 7x7 stem and the max-pooling of the networks for ImageNet.
     """
 
     def __init__(
@@ -64,5 +65,5 @@ class SENet(ResNet):
         )
 
     def torch_key(self, key: str) -> str:
-        """The same names for both stems; torchvision has no such network."""
+        """Returns the same names for both stems; torchvision has no such network."""
         return key

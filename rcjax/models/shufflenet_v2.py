@@ -95,5 +95,5 @@ class ShuffleNetV2(Network):
 
 
 def _shuffle(left: jax.Array, right: jax.Array) -> jax.Array:
-    """The channels of both, taken from each in turn."""
+    """Returns the channels of both, taken from each in turn."""
     return jnp.stack([left, right], -1).reshape(*left.shape[:-1], -1)

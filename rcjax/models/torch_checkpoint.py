@@ -112,7 +112,7 @@ def _safetensors_array(key: str, tensor: dict[str, Any], path: Path) -> np.ndarr
 
 
 def _unwrapped(content: Any, path: Path) -> Mapping[str, np.ndarray]:
-    """The dictionary of tensors, which may lie within another dictionary.
+    """Returns the dictionary of tensors, which may lie within another dictionary.
 
     That is looked for first: beside it there may be further tensors, such as an accuracy.
     """

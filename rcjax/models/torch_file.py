@@ -50,7 +50,7 @@ def read_torch_file(path: Path) -> Any:
 
 
 def _read_zip(file: IO[bytes], size: int) -> Any:
-    """The format since PyTorch 1.6: data.pkl beside one entry for every storage."""
+    """Reads the format since PyTorch 1.6: data.pkl beside one entry for every storage."""
     with zipfile.ZipFile(file) as archive:
         pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
         if len(pickles) != 1:
@@ -81,7 +81,7 @@ class _Entries:
         self._left = size
 
     def read(self, name: str) -> bytes:
-        """The bytes of an entry, stored as PyTorch stores it."""
+        """Returns the bytes of an entry, stored as PyTorch stores it."""
         entry = self._archive.getinfo(name)
         if entry.compress_type != zipfile.ZIP_STORED:
             raise UserError(
@@ -95,7 +95,7 @@ class _Entries:
 
 
 def _read_legacy(file: IO[bytes], size: int) -> Any:
-    """The format before PyTorch 1.6: pickles one after the other, then all storages."""
+    """Reads the format before PyTorch 1.6: pickles one after the other, then all storages."""
     parts = Bounded(file, size)
     start = Unpickler(parts).load(), Unpickler(parts).load()
     if not all(isinstance(part, int) for part in start) or start != (LEGACY_MAGIC, LEGACY_PROTOCOL):

@@ -77,7 +77,7 @@ def _check_fit(
 def differences(
     expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]
 ) -> list[str]:
-    """What keeps tensors from fitting a network, in words that name a few of each kind.
+    """Says why tensors do not fit a network, naming a few of each kind.
 
     Args:
         expected: {name: shape} of the network.
@@ -112,7 +112,7 @@ def _remedy(expected: Set[str], given: Set[str], of_a_type: str, too_large: str)
 
 
 def _prefixes(expected: Set[str], given: Iterable[str]) -> list[str]:
-    """What stands before the keys of the network, where all of them are given behind it.
+    """Returns the prefixes behind which all keys of the network are given.
 
     >>> _prefixes({"a.bias", "a.weight"}, ["m.a.bias", "m.a.weight", "m.b", "loss.a.weight"])
     ['m.']
@@ -186,7 +186,7 @@ def _from_torch(key: str, array: np.ndarray) -> np.ndarray:
 
 
 def _to_torch(key: str, array: np.ndarray) -> np.ndarray:
-    """The inverse of `_from_torch`."""
+    """Returns the inverse of `_from_torch`."""
     if not _is_weight(key, array.ndim):
         return array
     return array.transpose(3, 2, 0, 1) if array.ndim == 4 else array.T

@@ -32,7 +32,7 @@ def colour_of(label: int) -> str:
 def names_of(
     labels: np.ndarray, class_names: ClassNames | None, own_names: Mapping[int, Any] | None
 ) -> list[str]:
-    """What a picture calls its classes.
+    """Returns the names of the classes in a picture.
 
     Args:
         labels: int `[classes]`, those in the picture.

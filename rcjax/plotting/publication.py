@@ -61,7 +61,7 @@ def style() -> Iterator[None]:
 
 
 def panels(count: int, *, height: float = 2.5, columns: int = 2) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` panels: a column wide for one, as wide as the text for more.
+    """Returns a figure of `count` panels: a column wide for one, as wide as the text for more.
 
     Args:
         count: of panels, at least 1.
@@ -155,7 +155,7 @@ def save_figure(figure: Figure, folder: Path, name: str) -> None:
 def to_svg(
     figure: Figure, identifier: str, description: str, hints: dict[str, Sequence[str]] | None = None
 ) -> str:
-    """The figure as an SVG element that can stand inside an HTML page.
+    """Returns the figure as an SVG element that can stand inside an HTML page.
 
     Args:
         figure: to be drawn.

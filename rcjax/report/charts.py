@@ -1,4 +1,4 @@
-"""What a figure is before it is drawn: panels, legends, a caption made from the data."""
+"""Figures before they are drawn: panels, legends, a caption made from the data."""
 
 import re
 from collections.abc import Callable, Sequence

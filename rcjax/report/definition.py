@@ -1,4 +1,4 @@
-"""What a report says of the study itself; the definition of the count, in words."""
+"""The study itself in the report: its config, and the definition of the count in words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ _ORDER = (
 
 @dataclass(frozen=True)
 class About:
-    """What is known of a study besides its rows.
+    """A study without its rows.
 
     Attributes:
         config: of the experiment, nested; may be empty.
@@ -48,13 +48,13 @@ class About:
         return str(self.config.get("dataset", "")).rstrip("/").rpartition("/")[2]
 
     def published(self) -> dict[str, Any]:
-        """The same as report.json holds it."""
+        """Returns the study as report.json holds it."""
         variants = {name: {"regions": changes} for name, changes in self.variants.items()}
         return {"definition": self.definition, "variants": variants, "config": self.config}
 
 
 def sentences(definition: Mapping[str, Any]) -> list[str]:
-    """A paragraph for readers who do not know the config's fields."""
+    """Returns a paragraph for readers who do not know the config's fields."""
     found = [
         "A region is a largest connected set of points of a slice of input space that the network "
         "gives the same label. The region count of a network is the mean number of regions over "

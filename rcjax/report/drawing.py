@@ -1,4 +1,4 @@
-"""What the panels of a study show: scatter, curves, and measures side by side."""
+"""Draws the panels of a study: scatter, curves, and measures side by side."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,12 +70,12 @@ class Mark:
 
 
 def network_colour(position: int) -> str:
-    """The colour of the network at a position of the list of all networks."""
+    """Returns the colour of the network at a position of the list of all networks."""
     return _NETWORK_COLOURS[position % len(_NETWORK_COLOURS)]
 
 
 def ordered_colour(share: float) -> str:
-    """A colour for a place in an order, from 0 (lowest) to 1 (highest)."""
+    """Returns a colour for a place in an order, from 0 (lowest) to 1 (highest)."""
     return matplotlib.colors.to_hex(_ORDERED(0.05 + 0.8 * share))
 
 

@@ -1,4 +1,4 @@
-"""What every hyperparameter does to count, gap and test accuracy, side by side."""
+"""The effect of every hyperparameter on count, gap and test accuracy, side by side."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class _Line:
 
 
 def effect_charts(study: StudyRows, palette: Palette) -> list[Chart]:
-    """A chart for each axis of the grid, with three panels."""
+    """Returns a chart for each axis of the grid, with three panels."""
     return [_chart(study, axis, palette) for axis in study.axes_with_numbers]
 
 
@@ -64,7 +64,7 @@ def _chart(study: StudyRows, axis: Axis, palette: Palette) -> Chart:
 
 
 def _groups(study: StudyRows, axis: Axis, palette: Palette) -> tuple[list[LineGroup], str]:
-    """The lines of a chart, and what distinguishes them."""
+    """Returns the lines of a chart, and what distinguishes them."""
     networks = [network for network in study.networks if network.with_numbers]
     if len(networks) > 1:
         return [

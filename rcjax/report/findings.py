@@ -1,4 +1,4 @@
-"""What a study shows, in sentences made from its numbers."""
+"""The findings of a study, in sentences made from its numbers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from rcjax.statistics import Analysis, NetworkStatistics, Options, Sign, detecta
 
 @dataclass(frozen=True)
 class Finding:
-    """What is said of one network.
+    """The sentences on one network.
 
     Attributes:
         network: its name.
@@ -27,7 +27,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Findings:
-    """What is said of a study: of all networks together, empty for one, and of every one."""
+    """The sentences on a study: on all networks together, empty for one, and on every one."""
 
     overview: str
     networks: Mapping[str, Finding]

@@ -1,4 +1,4 @@
-"""What a reader of the numbers of one network must know."""
+"""The notes that a reader of one network's numbers must know."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ def notes(network: NetworkStatistics, fitted_accuracy: float) -> list[str]:
 
 
 def why_no_correlation(network: NetworkStatistics) -> list[str]:
-    """The reasons why there is no correlation of the count and the gap."""
+    """Returns the reasons why there is no correlation of the count and the gap."""
     facts, completed = network.facts, len(network.runs.completed)
     lines = [
         text_of("note_without_numbers", status=status, runs=runs, all=len(network.runs.rows))

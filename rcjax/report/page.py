@@ -42,7 +42,7 @@ _SECTIONS = {
 def render(
     analysis: Analysis, about: About, findings: Findings, charts: Mapping[str, list[Chart]]
 ) -> str:
-    """The whole page as text.
+    """Returns the whole page as text.
 
     Args:
         analysis: of the rows.
@@ -100,7 +100,7 @@ def _subtitle(analysis: Analysis, about: About) -> str:
 
 
 def _remarks(analysis: Analysis, statuses: Mapping[str, int]) -> list[str]:
-    """What a reader must know before believing the numbers."""
+    """Returns the remarks that a reader must know before believing the numbers."""
     left_out = {status: statuses[status] for status in names.WITHOUT_NUMBERS}
     remarks = (
         text_of("left_out", runs=len(analysis.study.rows), by_status=left_out),

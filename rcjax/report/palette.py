@@ -30,26 +30,26 @@ class Palette:
         self._networks = [network.name for network in study.networks if network.with_numbers]
 
     def colour(self, settings: Mapping[str, Any]) -> str:
-        """The colour of a setting."""
+        """Returns the colour of a setting."""
         if self.colour_axis is None:
             return ordered_colour(0.25)
         return self.level_colours[self.colour_axis.place(settings)]
 
     def marker(self, settings: Mapping[str, Any]) -> str:
-        """The symbol of a setting."""
+        """Returns the symbol of a setting."""
         return MARKERS[self.marker_axis.place(settings) if self.marker_axis else 0]
 
     def network_colour(self, network: str) -> str:
-        """The colour of a network with numbers."""
+        """Returns the colour of a network with numbers."""
         return network_colour(self._networks.index(network))
 
     def network_legend(self, networks: Sequence[str], marker: str = "o") -> tuple[Legend, ...]:
-        """The legend of several networks; none for a single one."""
+        """Returns the legend of several networks; none for a single one."""
         keys = tuple(Key(name, self.network_colour(name), marker) for name in networks)
         return (Legend("network", keys),) if len(networks) > 1 else ()
 
     def legends(self, *, marker: str = "o", symbols: bool = True) -> tuple[Legend, ...]:
-        """The legends of a scatter plot; `marker` "" for the legend of curves."""
+        """Returns the legends of a scatter plot; `marker` "" for the legend of curves."""
         found = []
         if self.colour_axis is not None:
             levels = self.colour_axis.levels
@@ -78,7 +78,7 @@ def _level_colours(axis: Axis) -> list[str]:
 
 
 def scale(values: Sequence[Any]) -> tuple[list[float], list[tuple[float, str]]]:
-    """Where the values of an axis lie, and the ticks that name them.
+    """Returns the places of an axis's values, and the ticks that name them.
 
     Positive numbers spanning a factor of 5 lie on a logarithmic scale, other numbers on a linear
     one, anything else at equal distances.

@@ -12,7 +12,7 @@ _FIXED = ("name", "network", "seed", *names.ACCURACIES, names.GAP)
 
 
 def runs_csv(study: StudyRows) -> str:
-    """A header line and a line for each run; unknown values are empty."""
+    """Returns a header line and a line for each run; unknown values are empty."""
     settings = list(dict.fromkeys(name for row in study.rows for name in row.settings))
     measures = list(dict.fromkeys(name for row in study.rows for name in row.measures))
     file = io.StringIO()

@@ -12,7 +12,7 @@ from rcjax.statistics import Analysis, NetworkStatistics, names
 
 
 def scatter_charts(analysis: Analysis, palette: Palette) -> list[Chart]:
-    """A chart for each network that has a run with numbers."""
+    """Returns a chart for each network that has a run with numbers."""
     return [
         _chart(network, palette, analysis.options.confidence)
         for network in analysis.networks.values()

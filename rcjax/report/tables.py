@@ -277,7 +277,7 @@ def _run_cells(
 
 
 def estimate_cell(name: str, estimate: Estimate) -> TableCell:
-    """A statistic with its interval; a dash where it is undefined."""
+    """Returns a statistic with its interval; a dash where it is undefined."""
     if estimate.value is None:
         return TableCell(words.DASH)
     digits = 1 if name == "conditional_mutual_information" else 3

@@ -10,12 +10,12 @@ from rcjax.statistics import COLLAPSED_BELOW, FEWEST_FOR_FLEXIBLE, Sign, Undefin
 
 
 def text_of(text: str, /, **values: Any) -> str:
-    """A text of texts.jinja on one line; empty where it has nothing to say."""
+    """Returns a text of texts.jinja on one line; empty where it has nothing to say."""
     return " ".join(_fill(text, values).split())
 
 
 def lines_of(text: str, /, **values: Any) -> str:
-    """A text of texts.jinja with its lines."""
+    """Returns a text of texts.jinja with its lines."""
     lines = (" ".join(line.split()) for line in _fill(text, values).splitlines())
     return "\n".join(line for line in lines if line)
 

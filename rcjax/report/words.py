@@ -23,7 +23,7 @@ _MEASURES = {names.TRIVIAL: TRIVIAL_NAME, names.NULL: "random predictors"}
 
 
 def correlation(value: float | None) -> str:
-    """As many decimals as `interval` has, so that none seems to lie outside its own."""
+    """Formats a correlation with the decimals of its interval."""
     return decimal(value, _DECIMALS)
 
 
@@ -33,7 +33,7 @@ def interval(ends: Interval | None, digits: int = _DECIMALS) -> str:
 
 
 def estimate(found: Estimate) -> str:
-    """A correlation with its interval.
+    """Returns a correlation with its interval.
 
     >>> estimate(Estimate(0.5, Interval(0.25, 0.75)))
     '0.500 [0.250, 0.750]'
@@ -69,7 +69,7 @@ def percent(share: float) -> str:
 
 
 def setting_value(value: Any) -> str:
-    """The value of a setting as one writes it."""
+    """Returns the value of a setting as one writes it."""
     if value is None:
         return "unknown"
     if isinstance(value, bool):
@@ -87,7 +87,7 @@ def field_name(name: str) -> str:
 
 
 def measure_name(measure: str) -> str:
-    """The name of a predictor as a person reads it."""
+    """Returns the name of a predictor as a person reads it."""
     return _MEASURES.get(measure) or field_name(measure)
 
 
@@ -111,11 +111,11 @@ def listing(parts: Sequence[str]) -> str:
 
 
 def some(parts: Sequence[str], most: int = 6) -> str:
-    """The first of many names, and how many more there are."""
+    """Returns the first of many names, and how many more there are."""
     shown = ", ".join(parts[:most])
     return shown if len(parts) <= most else f"{shown} and {len(parts) - most} more"
 
 
 def level(value: Any) -> str:
-    """The value of an axis that has many, in two digits."""
+    """Returns the value of an axis that has many, in two digits."""
     return f"{value:.2g}" if isinstance(value, float) else setting_value(value)

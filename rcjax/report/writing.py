@@ -82,7 +82,7 @@ def charts_of(analysis: Analysis, about: About) -> dict[str, list[Chart]]:
 
 
 def _earlier_figures(folder: Path) -> list[str]:
-    """The names of the figures that the folder's present report.json says it made."""
+    """Returns the names of the figures that the folder's present report.json says it made."""
     try:
         names = read_json(folder / "report.json", remedy="it is written anew").get("figures")
     except UserError:  # there is none yet, or a damaged one

@@ -1,4 +1,4 @@
-"""What every long command needs: its folder, files, devices, signals and compilations."""
+"""The needs of every long command: its folder, files, devices, signals and compilations."""
 
 from rcjax.runtime.compilation import mended_compilation_cache, shared_compilations
 from rcjax.runtime.devices import (

@@ -100,7 +100,7 @@ def _mend(deed: str, program: str, reason: str) -> None:
 
 
 def _is_whole(entry: bytes) -> bool:
-    """Whether an entry can be unpacked; one that is packed in an unknown way passes."""
+    """Returns whether an entry can be unpacked; one that is packed in an unknown way passes."""
     if entry.startswith(_ZSTANDARD):
         return True
     try:
@@ -111,7 +111,7 @@ def _is_whole(entry: bytes) -> bool:
 
 
 def _processor() -> str:
-    """A short name of the kind of processor: programs for one may not run on another."""
+    """Returns a short name of the kind of processor: programs for one may not run on another."""
     kind = {line for line in cpuinfo() if line.startswith(("model name", "flags", "Features"))}
     description = platform.machine() + platform.processor() + "".join(sorted(kind))
     return f"{platform.machine()}-{hashlib.sha256(description.encode()).hexdigest()[:8]}"

@@ -35,7 +35,7 @@ class StopRequest:
         self._set = True
 
     def is_set(self) -> bool:
-        """Whether somebody has asked."""
+        """Returns whether somebody has asked."""
         return self._set
 
     def wait(self, timeout: float) -> bool:

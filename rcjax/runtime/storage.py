@@ -1,4 +1,4 @@
-"""What the file system refuses a run, as one line for the user."""
+"""Refusals of the file system, as one line for the user."""
 
 import contextlib
 import errno
@@ -94,7 +94,7 @@ def check_readable(error: BaseException, folder: Path) -> None:
 
 
 def _refusal(error: BaseException, folder: Path) -> OSError | None:
-    """What the file system refused, if an error or one of its causes comes from that."""
+    """Returns the refusal of the file system behind an error or its causes, if there is one."""
     waiting, seen = [error], set[int]()
     while waiting:
         current = waiting.pop(0)
@@ -124,7 +124,7 @@ def _concerns(error: OSError, folder: Path) -> bool:
 
 
 def _number_in(text: str) -> int | None:
-    """The error number in the text of a library whose errors are no OSErrors."""
+    """Returns the error number in the text of a library whose errors are no OSErrors."""
     if found := _NUMBER.search(text):
         return int(found[1] or found[2])
     return next((number for words, number in _WORDS.items() if words in text), None)

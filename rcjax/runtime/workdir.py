@@ -38,7 +38,7 @@ def _nothing(*_: Any) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class RecordRules:
-    """How the records of one kind of experiment are checked.
+    """The checks of the records of one kind of experiment.
 
     Args:
         fault_of: says in words what is wrong with a record; "" where it is sound.
@@ -82,12 +82,12 @@ class Workdir:
 
     @functools.cached_property
     def data(self) -> dict[str, Any]:
-        """What config and record note of the run's data: {"data": {"sha256": ...}}, or nothing."""
+        """The note of the run's data in its files: {"data": {"sha256": ...}}, or nothing."""
         found = self._fingerprint()
         return {"data": {"sha256": found}} if found else {}
 
     def finished_record(self) -> dict[str, Any] | None:
-        """The record of a run that is over, or None. Creates nothing.
+        """Returns the record of a run that is over, or None. Creates nothing.
 
         Raises:
             UserError: the folder belongs to a run with another config or on other data, or to no
@@ -112,7 +112,7 @@ class Workdir:
         return record
 
     def _fault_of(self, record: dict[str, Any]) -> str:
-        """What is wrong with a record, in words; empty where nothing is."""
+        """Says what is wrong with a record; empty where nothing is."""
         if record.get("status") not in STATUSES:
             return f"its status is none of {', '.join(STATUSES)}"
         if fault := self._rules.fault_of(record):
@@ -178,7 +178,7 @@ class Workdir:
 def config_differences(
     theirs: dict[str, Any], ours: dict[str, Any], fields: Mapping[str, Field]
 ) -> dict[str, tuple[Any, Any]]:
-    """The fields in which two configs ask for different results.
+    """Returns the fields in which two configs ask for different results.
 
     Args:
         theirs, ours: nested; fields that say only where and how the run is made are not compared.

@@ -1,4 +1,4 @@
-"""What is computed of a trained network after its run: competing measures, further region counts.
+"""The measurements after a run's training: competing measures and further region counts.
 
 Each has a file beside the run's record, so that it can be computed anew without training again.
 """
@@ -38,7 +38,7 @@ class Measurements:
         self._settings = {"examples": requested.examples}
 
     def measures(self) -> dict[str, float | None]:
-        """Those requested that are known with the same settings; None where one is undefined."""
+        """Returns the requested measures known for these settings; None where one is undefined."""
         found = self._known_measures()
         return {name: found[name] for name in self._requested.measures if name in found}
 
@@ -48,7 +48,7 @@ class Measurements:
         return content["measures"] if content.get("settings") == self._settings else {}
 
     def variants(self) -> dict[str, float]:
-        """Mean counts of the variants requested that are known with the same definition."""
+        """Returns mean counts of the requested variants known for the same definition."""
         content = _read(self._variants_file, _check_variants)
         return {
             name: content[name]["mean"]
@@ -67,7 +67,7 @@ class Measurements:
         return SEED_DISAGREEMENT in self._requested.measures and self.labels() is None
 
     def complete(self) -> bool:
-        """Whether nothing is left to compute."""
+        """Returns whether nothing is left to compute."""
         requested = self._requested
         return (
             self.measures().keys() >= set(requested.computed)
@@ -165,7 +165,7 @@ _Check = Callable[[dict[str, Any]], str]  # what is wrong with a file's content,
 
 
 def _read(file: Path, check: _Check) -> dict[str, Any]:
-    """The content of a file of measurements; empty if there is none or it is damaged."""
+    """Returns the content of a file of measurements; empty if there is none or it is damaged."""
     try:
         return _read_checked(file, check) if file.exists() else {}
     except DamagedError:

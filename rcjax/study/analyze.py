@@ -44,7 +44,7 @@ def run_analysis(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
 
 
 def _columns_read(rows: Sequence[Row]) -> str:
-    """What the columns were taken for: a hyperparameter read as a measure would go unnoticed."""
+    """Says how columns were read: a hyperparameter read as a measure would go unnoticed."""
     # All rows of a table have the same columns.
     hyperparameters, measures = (", ".join(names) for names in (rows[0].settings, rows[0].measures))
     return f"read as hyperparameters: {hyperparameters or 'none'}; as measures: {measures}"

@@ -21,11 +21,12 @@ _FIRST, _LAST = ("network", "learning_rate", "batch_size", "weight_decay"), ("se
 class PlannedRun(NamedTuple):
     """One run of a study.
 
-    number: position in the grid, from 0.
-    name: folder below runs/, such as `network=mlp,learning_rate=0.1,seed=0`; says all axes.
-    axes: {field: value}, what the grid sets.
-    config: of the run.
-    requested: what is computed of its network after training.
+    Attributes:
+        number: position in the grid, from 0.
+        name: folder below runs/, such as `network=mlp,learning_rate=0.1,seed=0`; says all axes.
+        axes: {field: value}, what the grid sets.
+        config: of the run.
+        requested: what is computed of its network after training.
     """
 
     number: int
@@ -147,7 +148,7 @@ def _check_names(runs: Sequence[PlannedRun]) -> None:
 
 
 def find(runs: Sequence[PlannedRun], wanted: str) -> PlannedRun:
-    """The run of a number or a name.
+    """Returns the run of a number or a name.
 
     Raises:
         UserError: there is none.

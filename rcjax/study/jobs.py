@@ -24,12 +24,13 @@ COMPLETED, DIVERGED, FAILED, IN_USE, INTERRUPTED, LOST = (
 
 
 class Job(NamedTuple):
-    """What a worker needs to know.
+    """A run, with everything that a worker needs to do it.
 
-    name: of the run.
-    config: of the run.
-    workdir: folder of the study.
-    requested: what is computed of its network after training.
+    Attributes:
+        name: of the run.
+        config: of the run.
+        workdir: folder of the study.
+        requested: what is computed of its network after training.
     """
 
     name: str
@@ -38,13 +39,13 @@ class Job(NamedTuple):
     requested: Requested = Requested()
 
     def to_json(self) -> str:
-        """The job as a line of JSON, without its end."""
+        """Returns the job as a line of JSON, without its end."""
         typed = {"config": self.config.to_dict(), "requested": self.requested.to_dict()}
         return json.dumps(self._asdict() | typed)
 
     @classmethod
     def from_json(cls, line: str) -> "Job":
-        """The job that `to_json` wrote."""
+        """Returns the job that `to_json` wrote."""
         values = json.loads(line)
         requested = Requested.from_dict(values["requested"])
         return cls(values["name"], run_config(values["config"]), values["workdir"], requested)
@@ -56,17 +57,18 @@ class Job(NamedTuple):
 
     @property
     def log(self) -> Path:
-        """What the run prints."""
+        """The file of everything that the run prints."""
         return Path(self.workdir) / "logs" / f"{self.name}.txt"
 
 
 class Outcome(NamedTuple):
-    """How a run ended; JSON can hold it.
+    """The end of a run; JSON can hold it.
 
-    name: of the run.
-    status: "completed", "diverged", "failed", "in use" (by another process), "interrupted" (on
-        request, all saved) or "lost" (its worker ended before it had saved, on request).
-    message: one line; why it failed, or what it found.
+    Attributes:
+        name: of the run.
+        status: "completed", "diverged", "failed", "in use" (by another process), "interrupted" (on
+            request, all saved) or "lost" (its worker ended before it had saved, on request).
+        message: one line; why it failed, or what it found.
     """
 
     name: str
@@ -80,7 +82,7 @@ def run_folder(workdir: str | Path, name: str) -> Path:
 
 
 def make_job(run: PlannedRun, workdir: str | Path) -> Job:
-    """The job of a run of the study in `workdir`."""
+    """Returns the job of a run of the study in `workdir`."""
     return Job(run.name, run.config, str(Path(workdir).absolute()), run.requested)
 
 

@@ -121,7 +121,7 @@ def _print_commands(plan: StudyPlan, path: Path, command: Sequence[str]) -> dict
 
 
 def damaged_runs(found: Sequence[RunStatus], means: str = "") -> list[str]:
-    """A line that says how many runs are damaged and how to make them again; none for none.
+    """Returns a line that says how many runs are damaged and how to make them again; none for none.
 
     Args:
         found: all runs.
@@ -173,11 +173,11 @@ class Study:
         return read_runs(self._plan.runs, self._path)
 
     def _interruption(self) -> str:
-        """What became of the runs when the user asked to stop."""
+        """Says how far the runs came until the user asked to stop."""
         done = sum(each.status != MISSING for each in self._read())
         text = f"interrupted with {done} of {len(self._plan.runs)} runs done"
         if saved := sum(outcome.status == INTERRUPTED for outcome in self._stopped):
-            text += f", {saved} stopped with all saved"
+            text += f", {saved} stopped, checkpoint saved"
         for outcome in self._stopped:
             if outcome.status == LOST:
                 text += f"; {outcome.name} goes on from an earlier checkpoint ({outcome.message})"

@@ -38,11 +38,12 @@ _REPORT_RANGES: dict[str, tuple[float, float]] = {
 
 
 class StudyPlan(NamedTuple):
-    """What a study is to do.
+    """A checked study.
 
-    settings: its fields beside those of its runs.
-    runs: of the grid, in order, with what is asked of each.
-    config: as it was given, nested; the report publishes it.
+    Attributes:
+        settings: its fields beside those of its runs.
+        runs: of the grid, in order, with what is asked of each.
+        config: as it was given, nested; the report publishes it.
     """
 
     settings: StudyConfig

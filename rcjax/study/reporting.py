@@ -35,7 +35,7 @@ def report_rows(
 
 
 def about_study(plan: StudyPlan) -> About:
-    """What the report says of a study besides its rows."""
+    """Returns everything that the report says of a study besides its rows."""
     regions = dict.fromkeys(run.config.regions for run in plan.runs)
     return About(plan.config, definition(list(regions)), plan.config["variants"])
 

@@ -1,4 +1,4 @@
-"""What a study asks to compute of a run's trained network: measures, and further region counts."""
+"""The requests of a study for each trained network: measures and further region counts."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _NAMES = (*measures.NAMES, TRAIN_LOSS, SEED_DISAGREEMENT)
 
 @dataclass(frozen=True)
 class Requested:
-    """What is asked of one run.
+    """The measurements that a study asks of one run.
 
     Attributes:
         measures: names of the competing measures, the training loss, the disagreement of seeds.
@@ -36,12 +36,12 @@ class Requested:
         return tuple(name for name in self.measures if name in measures.NAMES)
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as JSON can hold it."""
+        """Returns the same as JSON can hold it."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Requested":
-        """What `to_dict` gave, after a way through JSON."""
+        """Reads the result of `to_dict` after a way through JSON."""
         variants = {
             name: RegionsSection().replaced(fields) for name, fields in values["variants"].items()
         }
@@ -49,7 +49,7 @@ class Requested:
 
 
 def measure_names(text: str) -> tuple[str, ...]:
-    """The measures that the field `measures.names` asks for.
+    """Returns the measures that the field `measures.names` asks for.
 
     Raises:
         UserError: a name is unknown or given twice.
@@ -96,7 +96,7 @@ def check_measurable(run: str, config: RunConfig) -> None:
 def variants_of(
     run: str, config: RunConfig, variants: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, RegionsSection]:
-    """The section `regions` of every variant of a run's count, checked.
+    """Returns the section `regions` of every variant of a run's count, checked.
 
     Args:
         run: its name.

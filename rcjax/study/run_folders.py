@@ -1,4 +1,4 @@
-"""What the folders of a study's runs hold: which runs are over, damaged, or still to be made."""
+"""Reads the folders of a study's runs: which are over, damaged, or still to be made."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,10 +22,11 @@ COMPLETED, MISSING, DAMAGED = names.COMPLETED, names.MISSING, names.DAMAGED
 class RunStatus(NamedTuple):
     """A run and what its folder holds.
 
-    run: of the grid.
-    status: "completed", "diverged", "missing" or "damaged".
-    record: of a run that is over.
-    message: why it is damaged or missing; may be empty.
+    Attributes:
+        run: of the grid.
+        status: "completed", "diverged", "missing" or "damaged".
+        record: of a run that is over.
+        message: why it is damaged or missing; may be empty.
     """
 
     run: PlannedRun
@@ -69,7 +70,7 @@ def set_damaged_aside(found: RunStatus, workdir: Path) -> str:
 
 
 def is_pending(found: RunStatus, workdir: Path) -> bool:
-    """Whether a run is still to be trained, or something to be computed of its network."""
+    """Returns whether a run is still to be trained, or something to be computed of its network."""
     if found.status == COMPLETED:
         return not _measurements(found.run, workdir).complete()
     return found.status == MISSING
@@ -80,7 +81,7 @@ def _measurements(run: PlannedRun, workdir: Path) -> Measurements:
 
 
 def make_row(found: RunStatus, workdir: Path) -> Row:
-    """The row of a run for statistics and report.
+    """Returns the row of a run for statistics and report.
 
     Args:
         found: the run.

@@ -1,4 +1,4 @@
-"""What does the long work of a study; a test hands in quicker tools."""
+"""The functions that do the long work of a study; a test hands in quicker ones."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ Note = Callable[[str, float, float | None], None]
 
 
 def read_back(config: RunConfig, folder: Path) -> FinishedRun | FittedClassifier:
-    """The trained network of a finished run; a classical classifier is fitted again.
+    """Returns the trained network of a finished run; a classical classifier is fitted again.
 
     Raises:
         UserError: the network cannot be read.

@@ -31,7 +31,7 @@ _BYTES_OF_NOTES = 2**20
 
 
 class _DiffersError(Exception):
-    """What was read is not what was saved."""
+    """The content that was read differs from the content that was saved."""
 
 
 class Restored(NamedTuple):
@@ -214,12 +214,12 @@ def _read_network(checkpoint: Path) -> tuple[dict[str, np.ndarray], str]:
 
 
 def _network(state: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a state is the network, with a structure that orbax gives back."""
+    """Returns the network's part of a state, in a structure that orbax gives back."""
     return arrays_by_name({name: state[name] for name in ("parameters", "model_state")})
 
 
 def arrays_by_name(tree: Any) -> dict[str, Any]:
-    """The arrays of nested dicts (or tuples with names) by their dotted names."""
+    """Returns the arrays of nested dicts (or tuples with names) by their dotted names."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
@@ -267,7 +267,7 @@ def _abstract(leaf: jax.Array) -> jax.ShapeDtypeStruct:
 
 
 def _reason(error: BaseException) -> str:
-    """What is wrong with a checkpoint, for the user; libraries answer in words of their own."""
+    """Says why a checkpoint cannot be read, in place of the words of the libraries."""
     if isinstance(error, _DiffersError):
         return str(error)
     # What the file system or tensorstore said, and not what orbax made of it.

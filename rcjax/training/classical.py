@@ -34,12 +34,12 @@ _PART = 1000  # images
 
 
 def is_classical(config: RunConfig) -> bool:
-    """Whether a run fits a classical classifier."""
+    """Returns whether a run fits a classical classifier."""
     return config.network in CLASSICAL_NAMES
 
 
 def is_read(field: str) -> bool:
-    """Whether runs of classical classifiers read a field, given by its dotted name."""
+    """Returns whether runs of classical classifiers read a field, given by its dotted name."""
     if field.startswith(("regions.", "classifier.")):
         return field not in _NOT_READ_OF_REGIONS
     return field in _READ

@@ -44,7 +44,7 @@ def sample_slices(dataset: AnyDataset, regions: RegionsSection, seed: int) -> np
 
 
 def _normalized(dataset: AnyDataset, split: str, numbers: np.ndarray) -> np.ndarray:
-    """The images of a split with some numbers, normalised: float32."""
+    """Returns the images of a split with some numbers, normalised: float32."""
     if isinstance(dataset, ImageStream):
         images = decoded(dataset.train if split == "train" else dataset.test, numbers)
     else:

@@ -16,7 +16,7 @@ from rcjax.training.step import Apply, Learned, StepMetrics, train_step
 
 
 class EpochSettings(NamedTuple):
-    """What is fixed when an epoch is compiled."""
+    """The choices that are compiled into an epoch."""
 
     batch_size: int
     inputs: InputSettings

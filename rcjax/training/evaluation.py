@@ -19,7 +19,7 @@ Array = jax.Array | np.ndarray
 
 
 class Scores(NamedTuple):
-    """Of a set of images, in evaluation mode."""
+    """Loss and accuracy on a set of images, in evaluation mode."""
 
     loss: float  # mean cross-entropy
     accuracy: float  # in percent

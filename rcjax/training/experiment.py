@@ -33,7 +33,7 @@ class Position(NamedTuple):
 
 
 class EpochPart(NamedTuple):
-    """What an epoch has come to: a position at which it pauses, or its entry when it is over."""
+    """A part of an epoch: up to a position at which it pauses, or to its end, with its entry."""
 
     state: TrainState
     position: Position | None
@@ -46,7 +46,7 @@ class EpochPart(NamedTuple):
 
 
 class Experiment:
-    """What a run does, without the order in which it does it.
+    """The deeds of a run, without their order.
 
     Training computes in the config's precision. Evaluation and region counts are in float32
     whatever that is: rounding logits to bfloat16 moves the borders of regions.
@@ -119,13 +119,13 @@ class Experiment:
         }
 
     def _functions(self, compute_dtype: Any) -> tuple[Any, Any]:
-        """The network's init and apply."""
+        """Returns the network's init and apply."""
         return models.functional(
             self._config.network, **self._network_shape, compute_dtype=compute_dtype
         )
 
     def initial_state(self) -> TrainState:
-        """The state before the first epoch, on all devices.
+        """Returns the state before the first epoch, on all devices.
 
         Raises:
             UserError: the config's checkpoint cannot be read, or is of another network.
@@ -138,7 +138,7 @@ class Experiment:
         return replicate(self._mesh, state)
 
     def random_state(self) -> TrainState:
-        """The same with random weights, whatever the config's checkpoint; reads no file."""
+        """Returns the same with random weights, whatever the config's checkpoint; reads no file."""
         create = jax.jit(functools.partial(create_state, self._init, self._optimizer))
         return replicate(self._mesh, create(np.uint32(self._config.seed)))
 
@@ -158,11 +158,11 @@ class Experiment:
         return replicate(self._mesh, {name: np.float32(value) for name, value in values.items()})
 
     def hyperparameters(self, epoch: int) -> dict[str, float]:
-        """The numbers of the next epoch once `epoch` epochs are completed, by name."""
+        """Returns the numbers of the next epoch once `epoch` epochs are completed, by name."""
         return {"learning_rate": self.learning_rate(epoch), **self._numbers}
 
     def learning_rate(self, epoch: int) -> float:
-        """The learning rate once `epoch` epochs are completed."""
+        """Returns the learning rate once `epoch` epochs are completed."""
         return self._schedule.rate(epoch)
 
     def run_epoch(self, state: TrainState, epoch: int) -> tuple[TrainState, dict[str, Any]]:

@@ -100,7 +100,7 @@ def _check_exists(path: str) -> None:
 
 
 def _like(like: NetworkArrays, arrays: Mapping[str, Any], path: str) -> NetworkArrays:
-    """The arrays in the structure of `like`, or an error that names what is different."""
+    """Returns the arrays in the structure of `like`; an error names what is different."""
     expected = arrays_by_name(like)
     shapes = [{name: np.shape(array) for name, array in own.items()} for own in (expected, arrays)]
     if problems := models.differences(*shapes):

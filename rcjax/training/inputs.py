@@ -1,4 +1,4 @@
-"""What a step is shown: augmented, normalised images of a batch, and their labels."""
+"""The inputs of a step: augmented, normalised images of a batch, and their labels."""
 
 import functools
 from typing import NamedTuple
@@ -17,7 +17,7 @@ _MIXING = {"mixup": mixup, "cutmix": cutmix}
 
 
 class InputSettings(NamedTuple):
-    """Which augmentations are compiled into an epoch; their strengths are arguments of a step.
+    """The augmentations that are compiled into an epoch; their strengths are arguments of a step.
 
     Attributes:
         mean, std: of pixel / 255, for each channel.
@@ -45,12 +45,12 @@ class InputKeys(NamedTuple):
     others: jax.Array
 
     def of_step(self, number: jax.Array | int) -> "InputKeys":
-        """The keys of a step of the epoch by its number."""
+        """Returns the keys of a step of the epoch by its number."""
         return InputKeys(*(jax.random.fold_in(key, number) for key in self))
 
 
 def epoch_keys(state: TrainState) -> InputKeys:
-    """The keys of the epoch that a state stands at, or in. Another key gives the order."""
+    """Returns the keys of the epoch that a state stands at, or in. Another key gives the order."""
     epoch_key = jax.random.fold_in(state["key"], state["epoch"])
     _, moving_key = jax.random.split(epoch_key)
     return InputKeys(moving_key, jax.random.fold_in(epoch_key, 2))  # the split has 0 and 1
@@ -59,7 +59,7 @@ def epoch_keys(state: TrainState) -> InputKeys:
 def input_settings_of(
     config: RunConfig, dataset: AnyDataset
 ) -> tuple[InputSettings, dict[str, float]]:
-    """What a config says about inputs: what is fixed, and the numbers of `hyperparameters`."""
+    """Returns a config's choices of inputs: the compiled ones, and the `hyperparameters`."""
     strengths = {
         "random_erasing": config.random_erasing,
         "mixup": config.mixup,

@@ -88,7 +88,7 @@ class Optimizer:
     def ascended(
         self, gradients: Any, parameters: Any, hyperparameters: Hyperparameters
     ) -> Any | None:
-        """Where a second gradient is to be taken, or None for optimizers that need but one."""
+        """Returns the point of a second gradient, or None for optimizers that need one gradient."""
         if self.name != "sam":
             return None
         norm = optax.tree.norm(gradients)
@@ -133,7 +133,7 @@ class Optimizer:
 
 
 def optimizer_of(config: RunConfig) -> tuple[Optimizer, dict[str, float]]:
-    """The optimizer that a config names, and its numbers but for the learning rate.
+    """Returns the optimizer that a config names, and its numbers but for the learning rate.
 
     A field `epsilon` or `decay_rate` of 0 stands for PyTorch's default of that optimizer.
     """

@@ -1,4 +1,4 @@
-"""What the user sees while a run goes on."""
+"""The display of a run while it goes on."""
 
 from typing import Any
 

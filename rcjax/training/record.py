@@ -74,7 +74,7 @@ def fitted_record(
     fitted_with: Mapping[str, Any],
     data: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The record of a classical classifier, which is fitted at once and evaluated once.
+    """Returns the record of a classical classifier, which is fitted at once and evaluated once.
 
     Args:
         config: of the run, nested, without fields that nothing read.
@@ -98,7 +98,7 @@ def fitted_record(
 
 
 def fault_of(record: Mapping[str, Any]) -> str:
-    """What is wrong with the content of a run's record, in words; empty where it is sound.
+    """Says what is wrong with the content of a run's record; empty where it is sound.
 
     A diverged run has null in place of its numbers. What is not there at all is not looked at.
 
@@ -134,7 +134,7 @@ def _fault_of_entry(entry: Any) -> str:
 
 
 def _fault_of_numbers(content: Mapping[str, Any]) -> str:
-    """Of accuracies, gap and count, which the record and every entry of its history hold."""
+    """Checks accuracies, gap and count, which the record and every entry of its history hold."""
     count = content.get("region_count", {})
     for name, value, low, high in (
         ("train_accuracy", content.get("train_accuracy"), 0, 100),
@@ -150,7 +150,7 @@ def _fault_of_numbers(content: Mapping[str, Any]) -> str:
 
 
 def _fault_of_epochs(record: Mapping[str, Any]) -> str:
-    """Of the list of epochs: one entry for each that was trained, with its numbers."""
+    """Checks the list of epochs: one entry for each that was trained, with its numbers."""
     for number, entry in enumerate(record.get("epochs", ()), 1):
         where = f"entry {number} of epochs"
         if not isinstance(entry, dict):
@@ -167,7 +167,7 @@ def _fault_of_epochs(record: Mapping[str, Any]) -> str:
 
 
 def _fault_of_counts(record: Mapping[str, Any]) -> str:
-    """Of the counts of the slices, against their mean."""
+    """Checks the counts of the slices against their mean."""
     regions = record.get("region_count", {})
     counts, mean = regions.get("counts"), regions.get("mean")
     if counts is None:
@@ -184,7 +184,7 @@ def _fault_of_counts(record: Mapping[str, Any]) -> str:
 
 
 def _fault_of_status(record: Mapping[str, Any]) -> str:
-    """Of the numbers and the lengths of lists, against the status and the config."""
+    """Checks which numbers are there against the status."""
     regions, completed = record.get("region_count", {}), record.get("status") == "completed"
     numbers = {name: record[name] for name in _ACCURACIES if name in record}
     numbers |= {f"region_count.{name}": regions[name] for name in _COUNTED if name in regions}
@@ -195,7 +195,7 @@ def _fault_of_status(record: Mapping[str, Any]) -> str:
 
 
 def _fault_of_lengths(record: Mapping[str, Any]) -> str:
-    """Of the lists of epochs and of counts, which are as long as the config asks."""
+    """Checks that the lists of epochs and of counts are as long as the config asks."""
     config = record.get("config")
     wanted = flatten(config) if isinstance(config, dict) else {}
     for name, found, field in (
@@ -223,7 +223,7 @@ def _shown(value: Any) -> str:
 
 
 def closing_table(record: dict[str, Any], workdir: Any) -> str:
-    """The outcome of a run as lines of text, for a record as `record.json` holds it."""
+    """Returns the outcome of a run as lines of text, for a record as `record.json` holds it."""
     regions, config = record["region_count"], record["config"]
     rows = [
         ("status", record["status"]),
@@ -250,7 +250,7 @@ def closing_table(record: dict[str, Any], workdir: Any) -> str:
 
 
 def count_text(regions: Mapping[str, Any]) -> str:
-    """A count as text, such as "4.21 ± 0.13"; the mean alone where there is no error."""
+    """Returns a count as text, such as "4.21 ± 0.13"; the mean alone where there is no error."""
     error = regions["standard_error"]
     if error is None or math.isnan(error):  # of a single slice
         return f"{regions['mean']:.2f}"
@@ -261,6 +261,6 @@ RUN_RECORDS = RecordRules(fault_of, closing_table, RUN_FIELDS)
 
 
 def run_workdir(path: str | os.PathLike, config: RunConfig) -> Workdir:
-    """The folder of a run."""
+    """Returns the folder of a run."""
     find = functools.partial(fingerprint, config.dataset)
     return Workdir(path, config.to_dict(), RUN_RECORDS, find)

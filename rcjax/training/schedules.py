@@ -78,7 +78,7 @@ class Schedule(NamedTuple):
 
 
 def schedule_of(config: RunConfig) -> Schedule:
-    """The schedule that a config names. A `schedule_factor` of 0 stands for 0.1."""
+    """Returns the schedule that a config names. A `schedule_factor` of 0 stands for 0.1."""
     return Schedule(
         name=config.schedule,
         base=config.learning_rate,

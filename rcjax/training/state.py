@@ -1,4 +1,4 @@
-"""What training carries from one epoch to the next; all of it goes into a checkpoint."""
+"""The state that training carries from one epoch to the next; a checkpoint holds all of it."""
 
 from collections.abc import Callable
 from typing import Any, TypedDict
@@ -17,11 +17,12 @@ _INITIALISATION, _EPOCHS, _SLICES, _MEASURES = 0, 1, 2, 3
 class TrainState(TypedDict):
     """A pytree of arrays.
 
-    parameters: nested dict of trained arrays.
-    model_state: nested dict of arrays that the network updates itself (batch statistics).
-    optimizer_state: the optimizer's arrays (momentum).
-    key: jax.random key of the data order and augmentation; constant, epochs fold in their number.
-    epoch: int32 scalar, epochs completed: the position in schedule and data order.
+    Attributes:
+        parameters: nested dict of trained arrays.
+        model_state: nested dict of arrays that the network updates itself (batch statistics).
+        optimizer_state: the optimizer's arrays (momentum).
+        key: jax.random key of the data order and augmentation; epochs fold in their number.
+        epoch: int32 scalar, epochs completed: the position in schedule and data order.
     """
 
     parameters: Any
@@ -34,7 +35,7 @@ class TrainState(TypedDict):
 def create_state(
     init: Callable[[jax.Array], tuple[Any, Any]], optimizer: Optimizer, seed: int | jax.Array
 ) -> TrainState:
-    """The state before the first epoch.
+    """Returns the state before the first epoch.
 
     Args:
         init: `key -> (parameters, model_state)`.
@@ -53,7 +54,7 @@ def create_state(
 
 
 def state_after(state: TrainState, learned: tuple[Any, Any, Any], epochs: int) -> TrainState:
-    """The state after steps that yielded `learned`, and so many epochs more."""
+    """Returns the state after steps that yielded `learned`, and so many epochs more."""
     return TrainState(
         parameters=learned[0],
         model_state=learned[1],
@@ -64,7 +65,7 @@ def state_after(state: TrainState, learned: tuple[Any, Any, Any], epochs: int) -
 
 
 def slices_key(seed: int) -> jax.Array:
-    """The key from which a run draws its slices; depends on the seed alone."""
+    """Returns the key from which a run draws its slices; depends on the seed alone."""
     return jax.random.fold_in(jax.random.key(seed), _SLICES)
 
 

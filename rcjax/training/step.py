@@ -24,7 +24,7 @@ class Learned(NamedTuple):
 
 
 class StepMetrics(NamedTuple):
-    """What a step reports: the mean loss of its batch, and how many it classified correctly."""
+    """The report of a step: the mean loss of its batch, and the number classified correctly."""
 
     loss: jax.Array  # float scalar
     correct: jax.Array  # int32 scalar, or float where images are mixed
@@ -89,5 +89,5 @@ def batch_metrics(logits: jax.Array, labels: Labels) -> tuple[jax.Array, jax.Arr
 
 
 def count_correct(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """How many rows of `logits [n, classes]` have their maximum at the label: int32 scalar."""
+    """Counts the rows of `logits [n, classes]` with their maximum at the label: int32 scalar."""
     return jnp.sum(jnp.argmax(logits, axis=-1) == labels, dtype=jnp.int32)

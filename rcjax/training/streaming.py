@@ -29,7 +29,7 @@ _STEPS_AHEAD = 2  # begun before the results of an earlier one are fetched
 
 
 def make_experiment(config: RunConfig, dataset: AnyDataset) -> Experiment:
-    """The experiment of a run, for data sets in memory and for those that are streamed."""
+    """Returns the experiment of a run, for data sets in memory and for those that are streamed."""
     if isinstance(dataset, ImageStream):
         return StreamedExperiment(config, dataset)
     return Experiment(config, dataset)
@@ -54,7 +54,7 @@ class StreamedExperiment(Experiment):
         self.checkpoints_per_epoch = -(-dataset.train_size // self._config.batch_size)
 
     def lower(self, state: TrainState) -> jax.stages.Lowered:
-        """The program of a step with a full batch."""
+        """Returns the program of a step with a full batch."""
         size = self._config.batch_size
         images = np.zeros((size, *self._stream.image_shape), np.uint8)
         batch = place_batch(self._mesh, (images, np.zeros(size, np.int32)))

@@ -46,7 +46,7 @@ def group_key(config: RunConfig) -> str:
 
 
 def is_groupable(config: RunConfig) -> bool:
-    """Whether a run can be trained together with others: whether it trains a network."""
+    """Returns whether a run can be trained together with others: whether it trains a network."""
     return not is_classical(config)
 
 
@@ -189,7 +189,7 @@ class _StackedRuns:
         ]
 
     def state(self, number: int) -> Any:
-        """The state of one run, copied out of the stack."""
+        """Returns the state of one run, copied out of the stack."""
         return jax.tree.map(lambda leaf: leaf[number], self._states)
 
 
@@ -199,7 +199,7 @@ def _stack(trees: Sequence[Any]) -> Any:
 
 @functools.lru_cache(maxsize=8)
 def _group_program(apply: Any, optimizer: Any, settings: Any, mesh: Any, shared: bool) -> Any:
-    """An epoch of many runs: states and numbers are stacked, data too unless `shared`."""
+    """Compiles an epoch of many runs: states and numbers are stacked, data too unless `shared`."""
     data_axis = None if shared else 0
     mapped = jax.vmap(
         epoch_function(apply, optimizer, settings, mesh), in_axes=(0, data_axis, data_axis, 0)

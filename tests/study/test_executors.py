@@ -345,7 +345,7 @@ def test_a_job_that_is_asked_to_stop_saves_all_checkpoints(tmp_path, executor, t
         os.kill(pid, signal.SIGTERM)
     output, _ = driver.communicate()
     assert driver.returncode == 130, output
-    assert "interrupted with 0 of 4 runs done, 2 stopped with all saved; to resume: " in output
+    assert "interrupted with 0 of 4 runs done, 2 stopped, checkpoint saved; to resume: " in output
     for name in FIRST_TWO:
         (epochs,) = re.findall(rf"{name} interrupted: interrupted after (\d+) epochs", output)
         assert (tmp_path / "study" / "runs" / name / "checkpoints" / epochs).is_dir()

@@ -320,7 +320,7 @@ def test_interrupted_study_goes_on_where_it_was(tmp_path):
             raise Interrupted("interrupted after 1 epochs, all saved")
         return pretend_to_train(config, folder)
 
-    with pytest.raises(Interrupted, match="with 1 of 4 runs done, 1 stopped with all saved"):
+    with pytest.raises(Interrupted, match="with 1 of 4 runs done, 1 stopped, checkpoint saved"):
         run_quick(small_study(), tmp_path, train=train)
     assert not (tmp_path / "report.json").exists()
     assert run_quick(small_study(), tmp_path)["status"] == "completed"
@@ -360,7 +360,7 @@ def test_measures_are_left_for_later_when_asked_to_stop(tmp_path):
         return pretend_to_train(config, folder)
 
     study = small_study(**{"measures.names": "parameter_norm"})
-    with pytest.raises(Interrupted, match="with 1 of 4 runs done, 1 stopped with all saved"):
+    with pytest.raises(Interrupted, match="with 1 of 4 runs done, 1 stopped, checkpoint saved"):
         run_quick(study, tmp_path, train=train)
 
 

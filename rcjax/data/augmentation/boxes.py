@@ -7,7 +7,7 @@ import jax.numpy as jnp
 def inside(
     top: jax.Array, bottom: jax.Array, left: jax.Array, right: jax.Array, height: int, width: int
 ) -> jax.Array:
-    """Which pixels lie in a box.
+    """Returns the pixels of a box as a mask.
 
     Args:
         top, bottom: int32 `[...]`, first row of the box and the first one after it.

@@ -9,7 +9,7 @@ PADDING = 4  # pixels of zeros on every side before the crop
 
 
 class Offsets(NamedTuple):
-    """What happens to each image of a batch.
+    """The crop and the mirroring of each image of a batch.
 
     Attributes:
         rows: int32 `[images]`, first row of the crop in the padded image, 0 .. 2 * PADDING.

@@ -79,6 +79,6 @@ def draw_boxes(
 
 
 def _place(uniform: jax.Array, largest: jax.Array) -> jax.Array:
-    """An integer 0 .. largest, each as probable, from a number in 0 .. 1."""
+    """Returns an integer 0 .. largest, each as probable, from a number in 0 .. 1."""
     # Rounding may take the product up to the integer above.
     return jnp.minimum((uniform * (largest + 1)).astype(jnp.int32), largest)

@@ -24,7 +24,7 @@ class MixedLabels(NamedTuple):
 def mixup(
     key: jax.Array, images: jax.Array, labels: jax.Array, alpha: jax.Array | float
 ) -> tuple[jax.Array, MixedLabels]:
-    """Weighted means of each image and another one of the batch.
+    """Returns weighted means of each image and another one of the batch.
 
     The weight of the images themselves, one for the batch, is drawn from Beta(alpha, alpha); the
     others are the batch in a random order, so that an image may meet itself.
@@ -58,7 +58,7 @@ def mixup(
 def cutmix(
     key: jax.Array, images: jax.Array, labels: jax.Array, alpha: jax.Array | float
 ) -> tuple[jax.Array, MixedLabels]:
-    """A box of each image is replaced by the same box of another one of the batch.
+    """Replaces a box of each image by the same box of another one of the batch.
 
     One box for the batch: its sides are those of the image times the root of a share drawn from
     Beta(alpha, alpha), rounded down; its centre is uniform over the pixels, and what stands out of

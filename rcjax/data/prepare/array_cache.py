@@ -16,12 +16,12 @@ Splits = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def data_root(data_dir: str | os.PathLike[str] | None) -> Path:
-    """The root directory of data sets; None or "" is the default of tensorflow-datasets."""
+    """Returns the root directory of data sets; None or "" is the default of tensorflow-datasets."""
     return expanded(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
 
 
 def cache_path(name: str, root: Path) -> Path:
-    """Where the arrays of a data set are kept, beside the versions of tensorflow-datasets."""
+    """Returns the path of a data set's arrays, beside the versions of tensorflow-datasets."""
     return root / name / _FILE_NAME
 
 

@@ -1,4 +1,4 @@
-"""Where the original archives of the downloadable data sets are, and what is in them."""
+"""The original archives of the downloadable data sets: their places and their contents."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Archive:
 
 @dataclass(frozen=True)
 class CifarLayout:
-    """How a CIFAR archive stores its images: records of label bytes and then 3 x 32 x 32 pixels.
+    """The layout of a CIFAR archive: records of label bytes and then 3 x 32 x 32 pixels.
 
     Attributes:
         train_files, test_files: the record files of a split, in order.

@@ -100,7 +100,7 @@ def _read_records(builder: Any, split: str) -> list[dict[str, Any]]:
 
 
 def _decoded(record: dict[str, Any]) -> np.ndarray:
-    """The image of an example: uint8 `[height, width, channels]`."""
+    """Returns the image of an example: uint8 `[height, width, channels]`."""
     from PIL import Image, UnidentifiedImageError
 
     try:

@@ -1,4 +1,4 @@
-"""Which part of a picture becomes an image: for training at random, for evaluation the middle."""
+"""The part of a picture that becomes an image: random for training, the middle for evaluation."""
 
 import math
 
@@ -15,7 +15,7 @@ _ATTEMPTS = 10
 
 
 def middle(width: int, height: int) -> Box:
-    """The part on which a network is evaluated: a square of 7/8 of the shorter side.
+    """Returns the part on which a network is evaluated: a square of 7/8 of the shorter side.
 
     >>> middle(320, 160)
     (90.0, 10.0, 230.0, 150.0)

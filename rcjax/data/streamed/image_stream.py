@@ -55,7 +55,7 @@ class StreamedSplit:
 
 @dataclass(frozen=True)
 class Cropping:
-    """What is done to a picture besides resizing it; by itself, the middle is taken.
+    """The treatment of a picture besides resizing; by default, its middle is taken.
 
     Attributes:
         random_crop: take a random part of the picture, see `rcjax.data.streamed.crops.random_part`.
@@ -69,11 +69,11 @@ class Cropping:
     epoch: int = 0
 
     def random(self, number: int) -> np.random.Generator:
-        """The random numbers of an example in this epoch."""
+        """Returns the random numbers of an example in this epoch."""
         return generator(self.seed, Purpose.CROPS, self.epoch, number)
 
     def part(self, random: np.random.Generator, width: int, height: int) -> Box:
-        """The part of a picture that becomes the image."""
+        """Returns the part of a picture that becomes the image."""
         return random_part(random, width, height) if self.random_crop else middle(width, height)
 
 

@@ -11,7 +11,7 @@ NAMES = ("in_process", "processes", "ray", "commands")
 
 
 def executor_of(name: str, tools: Tools = TOOLS) -> Executor:
-    """The executor called `name`.
+    """Returns the executor called `name`.
 
     Args:
         name: one of `NAMES`.

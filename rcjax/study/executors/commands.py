@@ -50,7 +50,7 @@ def batch_commands(missing: Sequence[PlannedRun], total: int, argv: Sequence[str
 
 
 def with_absolute_paths(words: Sequence[str]) -> list[str]:
-    """The words with absolute paths of the launcher, the config file and the workdir.
+    """Returns the words with absolute paths of the launcher, the config file and the workdir.
 
     >>> with_absolute_paths(["/launch.py", "--workdir", "/runs", "--config.seed", "3"])
     ['/launch.py', '--workdir=/runs', '--config.seed', '3']
@@ -96,7 +96,7 @@ def ranges(numbers: Sequence[int]) -> str:
 
 
 def without_fields(argv: Sequence[str]) -> list[str]:
-    """The words without the fields that single runs are not to be given.
+    """Returns the words without the fields that single runs are not to be given.
 
     >>> without_fields(["launch.py", "--config=c.py", "--config.executor.name", "commands"])
     ['launch.py', '--config=c.py']

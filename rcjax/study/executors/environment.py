@@ -1,4 +1,4 @@
-"""What a new process must find in its environment to do runs as this one would."""
+"""The environment in which a new process does runs as this one would."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What an executor is: jobs in, outcomes out."""
+"""The interface of an executor: jobs in, outcomes out."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol

@@ -94,7 +94,7 @@ class _Tasks:
         self._waiting[self._start_task(job, os.getcwd())] = job
 
     def _end(self, reference: Any, job: Job) -> Outcome | None:
-        """How a task ended; None if it was cancelled before it began, or is submitted again."""
+        """Returns a task's outcome; None where it had not begun or is submitted anew."""
         outcome = self._outcome(reference, job)
         if outcome is None or outcome.status != INTERRUPTED or self._stop.is_set():
             return outcome
@@ -118,7 +118,7 @@ class _Tasks:
 
 
 def _do_job(job: Job, folder: str) -> Outcome:
-    """A task. Ray cancels it by the signal of Ctrl-C, at which the run saves a checkpoint.
+    """Does a job as a task. Ray cancels it by the signal of Ctrl-C: the run saves a checkpoint.
 
     Args:
         job: the run.

@@ -1,4 +1,4 @@
-"""How the cores and GPUs of a machine are divided among worker processes."""
+"""Divides the cores and GPUs of a machine among worker processes."""
 
 import itertools
 import os
@@ -12,10 +12,11 @@ from rcjax.terminal import say
 
 
 class WorkerResources(NamedTuple):
-    """What one worker may use.
+    """The cores and variables of one worker.
 
-    cores: their numbers; none where the system cannot bind a process to cores.
-    environment: variables that its process gets.
+    Attributes:
+        cores: their numbers; none where the system cannot bind a process to cores.
+        environment: variables that its process gets.
     """
 
     cores: tuple[int, ...]
