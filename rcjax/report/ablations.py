@@ -46,9 +46,11 @@ def groups_of(about: About) -> dict[tuple[str, ...], list[Variant]]:
             groups[("points",)] += [
                 Variant(one.name, one.label, ("limit", *one.values)) for one in groups.pop(fields)
             ]
+    stated = about.definition.stated() if about.definition else {}
     for fields, members in groups.items():
-        own = tuple(about.definition.get(field) for field in fields)
-        if None not in own and VARIED not in own and own not in [one.values for one in members]:
+        own = tuple(stated[field] for field in fields if field in stated)
+        known = len(own) == len(fields) and VARIED not in own
+        if known and own not in [one.values for one in members]:
             members.append(Variant(names.COUNT, _label(fields, own), own, main=True))
         members.sort(key=lambda one: [_order(value) for value in one.values])
     return groups

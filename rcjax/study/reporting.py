@@ -7,7 +7,7 @@ from typing import Any
 
 from rcjax.config import RegionsSection, ReportSection
 from rcjax.regions import check_connectivity
-from rcjax.report import VARIED, About, why_no_correlation
+from rcjax.report import VARIED, About, CountDefinition, why_no_correlation
 from rcjax.statistics import Row, analyze
 from rcjax.study.plan import StudyPlan
 from rcjax.study.tools import TOOLS, Tools
@@ -40,33 +40,31 @@ def about_study(plan: StudyPlan) -> About:
     return About(plan.config, definition(list(regions)), plan.config["variants"])
 
 
-def definition(sections: Sequence[RegionsSection]) -> dict[str, Any]:
-    """The definition of the count: the fields of the section `regions` that decide it, in full.
-
-    Args:
-        sections: of the runs. A field that differs between them is "varied".
+def definition(sections: Sequence[RegionsSection]) -> CountDefinition:
+    """Returns the definition of the count of runs with these sections `regions`.
 
     Example:
         >>> found = definition([RegionsSection(dim=2, points=9), RegionsSection(dim=3, points=9)])
-        >>> {name: found[name] for name in ("dim", "points", "connectivity")}
-        {'dim': 'varied', 'points': 9, 'connectivity': 'full'}
+        >>> found.dim, found.points, found.connectivity
+        ('varied', 9, 'full')
     """
-    found = [_complete(section) for section in sections]
-    names = dict.fromkeys(name for one in found for name in one)
-    by_name = {name: [one[name] for one in found if name in one] for name in names}
-    return {
-        name: values[0] if all(value == values[0] for value in values) else VARIED
-        for name, values in by_name.items()
-    }
+    found = [_definition(section).stated() for section in sections]
+    fields: dict[str, Any] = {"points": None}
+    for name in dict.fromkeys(name for one in found for name in one):
+        values = [one[name] for one in found if name in one]
+        fields[name] = values[0] if all(value == values[0] for value in values) else VARIED
+    return CountDefinition(**fields)
 
 
-def _complete(regions: RegionsSection) -> dict[str, Any]:
-    """The fields of a section with their defaults, without what does not change its count."""
-    unread = {"every", "batch_size"}  # when, and how many points at a time
-    if regions.method == "exact":
-        unread.add("points")
-    if regions.sampling != "random_directions":
-        unread.add("length")
-    connectivity = check_connectivity(regions.connectivity or None, regions.dim)
-    complete = dataclasses.asdict(regions) | {"connectivity": connectivity}
-    return {name: value for name, value in complete.items() if name not in unread}
+def _definition(regions: RegionsSection) -> CountDefinition:
+    return CountDefinition(
+        dim=regions.dim,
+        points=None if regions.method == "exact" else regions.points,
+        connectivity=check_connectivity(regions.connectivity or None, regions.dim),
+        anchors=regions.anchors,
+        sampling=regions.sampling,
+        extent=regions.extent,
+        slices=regions.slices,
+        method=regions.method,
+        length=regions.length if regions.sampling == "random_directions" else None,
+    )

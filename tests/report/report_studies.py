@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rcjax.report import About
+from rcjax.report import About, CountDefinition
 from rcjax.statistics import (
     Analysis,
     Chance,
@@ -111,16 +111,16 @@ def study(
     )
 
 
-DEFINITION = {
-    "dim": 1,
-    "points": 200,
-    "connectivity": "full",
-    "anchors": "train",
-    "sampling": "between_points",
-    "extent": [0.0, 1.0],
-    "slices": 100,
-    "method": "grid",
-}
+DEFINITION = CountDefinition(
+    dim=1,
+    points=200,
+    connectivity="full",
+    anchors="train",
+    sampling="between_points",
+    extent=(0.0, 1.0),
+    slices=100,
+    method="grid",
+)
 VARIANTS = {
     "dim_10": {"dim": 10},
     "dim_2": {"dim": 2},
