@@ -15,7 +15,7 @@ from rcjax.study.grid import PlannedRun
 from rcjax.study.requested import Requested
 from rcjax.study.tools import TOOLS, Tools
 from rcjax.terminal import say
-from rcjax.training import Interrupted
+from rcjax.training import Interrupted, RunResult, result_of
 
 # How a run may end in a worker.
 COMPLETED, DIVERGED, FAILED, IN_USE, INTERRUPTED, LOST = (
@@ -147,7 +147,7 @@ def do_job(job: Job, stop: StopRequest, lock_wait: LockWait, tools: Tools = TOOL
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with open(job.log, "a", encoding="utf-8") as log, contextlib.redirect_stdout(log):
         try:
-            return _summary(job, train_and_measure(job, stop, lock_wait, tools))
+            return _summary(job, result_of(train_and_measure(job, stop, lock_wait, tools)))
         except Interrupted as interrupted:
             return Outcome(job.name, INTERRUPTED, str(interrupted))
         except InUseError as error:
@@ -162,11 +162,11 @@ def do_job(job: Job, stop: StopRequest, lock_wait: LockWait, tools: Tools = TOOL
             return Outcome(job.name, FAILED, f"{type(error).__name__}: {text[0][:300]}")
 
 
-def _summary(job: Job, record: dict[str, Any]) -> Outcome:
-    if record["status"] != COMPLETED:
-        return Outcome(job.name, DIVERGED, f"diverged after {len(record['epochs'])} epochs")
+def _summary(job: Job, result: RunResult) -> Outcome:
+    if result.status != COMPLETED:
+        return Outcome(job.name, DIVERGED, f"diverged after {result.epochs} epochs")
     found = (
-        f"train {record['train_accuracy']:.2f} %, test {record['test_accuracy']:.2f} %, "
-        f"regions {record['region_count']['mean']:.2f}"
+        f"train {result.train_accuracy:.2f} %, test {result.test_accuracy:.2f} %, "
+        f"regions {result.mean_count:.2f}"
     )
     return Outcome(job.name, COMPLETED, found)

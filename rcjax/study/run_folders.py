@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from rcjax.study.grid import PlannedRun
 from rcjax.study.jobs import run_folder
 from rcjax.study.predicted_labels import PredictedLabels
 from rcjax.study.requested import TRAIN_LOSS
-from rcjax.training import is_classical, run_workdir
+from rcjax.training import RunResult, is_classical, result_of, run_workdir
 
 COMPLETED, MISSING, DAMAGED = names.COMPLETED, names.MISSING, names.DAMAGED
 
@@ -25,13 +25,13 @@ class RunStatus(NamedTuple):
     Attributes:
         run: of the grid.
         status: "completed", "diverged", "missing" or "damaged".
-        record: of a run that is over.
+        result: of a run that is over.
         message: why it is damaged or missing; may be empty.
     """
 
     run: PlannedRun
     status: str
-    record: dict[str, Any] | None = None
+    result: RunResult | None = None
     message: str = ""
 
 
@@ -49,7 +49,10 @@ def _read_run(run: PlannedRun, workdir: Path) -> RunStatus:
         record = run_workdir(run_folder(workdir, run.name), run.config).finished_record()
     except DamagedError as error:
         return RunStatus(run, DAMAGED, message=str(error).rpartition(";")[0])
-    return RunStatus(run, record["status"] if record else MISSING, record)
+    if record is None:
+        return RunStatus(run, MISSING)
+    result = result_of(record)
+    return RunStatus(run, result.status, result)
 
 
 def set_damaged_aside(found: RunStatus, workdir: Path) -> str:
@@ -87,32 +90,31 @@ def make_row(found: RunStatus, workdir: Path) -> Row:
         found: the run.
         workdir: folder of the study.
     """
-    config, record = found.run.config, found.record or {}
+    config, result = found.run.config, found.result or RunResult(found.status)
     axes = {name: value for name, value in found.run.axes.items() if name not in _NOT_SETTINGS}
     always = {} if is_classical(config) else {name: getattr(config, name) for name in _ALWAYS}
-    regions = record.get("region_count", {})
-    measures = {} if regions.get("mean") is None else {names.COUNT: regions["mean"]}
+    measures = {} if result.mean_count is None else {names.COUNT: result.mean_count}
     if found.status == COMPLETED:
         measurements = _measurements(found.run, workdir)
         competing = measurements.measures()
         variants = {variant_name(n): mean for n, mean in measurements.variants().items()}
         measures |= {n: v for n, v in {**competing, **variants}.items() if v is not None}
         if TRAIN_LOSS in found.run.requested.measures:
-            measures[TRAIN_LOSS] = record["history"][-1][TRAIN_LOSS]
+            measures[TRAIN_LOSS] = result.history[-1][TRAIN_LOSS]
     return Row(
         name=found.run.name,
         network=config.network,
         settings={**always, **axes},
         seed=config.seed,
         status=found.status,
-        train_accuracy=record.get("train_accuracy"),
-        test_accuracy=record.get("test_accuracy"),
-        generalization_gap=record.get("generalization_gap"),
+        train_accuracy=result.train_accuracy,
+        test_accuracy=result.test_accuracy,
+        generalization_gap=result.generalization_gap,
         measures=measures,
-        standard_error=regions.get("standard_error"),
-        halves=_halves(regions.get("counts") or [], labels_of(found, workdir)),
-        history=tuple(record.get("history", ())),
-        versions=record.get("versions", {}),
+        standard_error=result.standard_error,
+        halves=_halves(result.counts, labels_of(found, workdir)),
+        history=result.history,
+        versions=dict(result.versions),
         message=found.message,
     )
 

@@ -5,6 +5,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,37 @@ def fitted_record(
         "messages": list(messages),
         "versions": fitted_with,
     }
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The record of a run that is over, as other rooms read it; None where a number is missing."""
+
+    status: str
+    epochs: int = 0  # trained
+    train_accuracy: float | None = None
+    test_accuracy: float | None = None
+    generalization_gap: float | None = None
+    mean_count: float | None = None
+    standard_error: float | None = None
+    counts: tuple[int, ...] = ()
+    history: tuple[dict[str, Any], ...] = ()
+    versions: Mapping[str, Any] = field(default_factory=dict)
+
+
+def result_of(record: Mapping[str, Any]) -> RunResult:
+    """Returns the typed content of a sound record, which may be of an earlier version."""
+    regions = record.get("region_count", {})
+    return RunResult(
+        record["status"],
+        len(record.get("epochs", ())),
+        **{name: record.get(name) for name in _ACCURACIES},
+        mean_count=regions.get("mean"),
+        standard_error=regions.get("standard_error"),
+        counts=tuple(regions.get("counts") or ()),
+        history=tuple(record.get("history", ())),
+        versions=record.get("versions", {}),
+    )
 
 
 def fault_of(record: Mapping[str, Any]) -> str:
@@ -198,11 +230,11 @@ def _fault_of_lengths(record: Mapping[str, Any]) -> str:
     """Checks that the lists of epochs and of counts are as long as the config asks."""
     config = record.get("config")
     wanted = flatten(config) if isinstance(config, dict) else {}
-    for name, found, field in (
+    for name, found, asked_in in (
         ("epochs", record.get("epochs"), "epochs"),
         ("region_count.counts", record.get("region_count", {}).get("counts"), "regions.slices"),
     ):
-        asked = wanted.get(field)
+        asked = wanted.get(asked_in)
         if found is None or not isinstance(asked, int) or len(found) == asked:
             continue
         if len(found) > asked or record.get("status") == "completed":
