@@ -143,9 +143,9 @@ class Experiment:
         return replicate(self._mesh, create(np.uint32(self._config.seed)))
 
     def compile(self, state: TrainState) -> float:
-        """Compiles an epoch ahead of the first one; returns the seconds it took."""
+        """Compiles `lower(state)` ahead of the first epoch; returns the seconds it took."""
         start = time.monotonic()
-        self._run_epoch = self.lower(state).compile()
+        self._compiled = self.lower(state).compile()
         return time.monotonic() - start
 
     def lower(self, state: TrainState) -> jax.stages.Lowered:
@@ -172,7 +172,7 @@ class Experiment:
             The new state, and the epoch's entry in the record.
         """
         hyperparameters = self.hyperparameters(epoch)
-        new_state, metrics = self._run_epoch(
+        new_state, metrics = self._compiled(
             state, *self.train_arrays, self._on_devices(hyperparameters)
         )
         return new_state, self.entry(epoch, jax.device_get(EpochMetrics(*metrics)))

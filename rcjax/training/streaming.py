@@ -3,7 +3,6 @@
 import collections
 import contextlib
 import functools
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -61,22 +60,10 @@ class StreamedExperiment(Experiment):
         numbers = self._on_devices(self.hyperparameters(0))
         return self._step.lower(_learned(state), *batch, numbers, epoch_keys(state).of_step(0))
 
-    def compile(self, state: TrainState) -> float:
-        """Compiles a step ahead of the first one; returns the seconds it took."""
-        start = time.monotonic()
-        self._full_step = self.lower(state).compile()
-        return time.monotonic() - start
-
     def epoch_in_parts(
         self, state: TrainState, epoch: int, position: Position | None, stopping: Callable[[], bool]
     ) -> Iterator[EpochPart]:
-        """Trains one epoch, with pauses every `streaming.checkpoint_steps` steps.
-
-        Args:
-            state: at the beginning of the epoch or at `position`; it is used up.
-            epoch: epochs completed.
-            position: where in the epoch a checkpoint was saved.
-            stopping: asks for a pause as soon as there can be one.
+        """As `Experiment.epoch_in_parts`, with pauses every `streaming.checkpoint_steps` steps.
 
         Raises:
             UserError: a picture cannot be decoded; the line names it.
@@ -88,7 +75,7 @@ class StreamedExperiment(Experiment):
         with contextlib.closing(self._batches_of(epoch, sums.position.step)) as source:
             for step, batch in enumerate(source, sums.position.step + 1):
                 full = len(batch.labels) == config.batch_size
-                run_step = self._full_step if full else self._step
+                run_step = self._compiled if full else self._step
                 placed = place_batch(self._mesh, batch)
                 learned, metrics = run_step(learned, *placed, numbers, keys.of_step(step - 1))
                 sums.add(len(batch.labels), metrics)
