@@ -64,14 +64,14 @@ def nature_of(scores: np.ndarray) -> Nature:
 def in_steps(moved: Any, pairs: Any) -> Any:
     """Which segments have scores that stay the same between most of the points evaluated there.
 
-    A score that is the same on all of a segment hides nothing, unless all scores are.
+    A score that is the same on all of a segment hides nothing.
 
     Args:
         moved: int [slices, classes], pairs of neighbouring points between which a score differs.
         pairs: int [slices], pairs of neighbouring points.
     """
     shown = ((moved > 0) * pairs[:, None]).sum(axis=1)
-    return shown - moved.sum(axis=1) >= LARGEST_SHARE_STANDING * shown
+    return (shown > 0) & (shown - moved.sum(axis=1) >= LARGEST_SHARE_STANDING * shown)
 
 
 def moving(block: Any) -> np.ndarray:
