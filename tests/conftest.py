@@ -28,7 +28,7 @@ CHECKED_ROOMS = [
         f"rcjax.regions.{name}"
         for name in (
             "adaptive.points", "adaptive.pool", "adaptive.result", "adaptive.score_kind",
-            "components", "exact", "networks", "planes.doubt", "planes.mesh", "planes.polygons",
+            "components", "networks", "planes.doubt", "planes.mesh", "planes.polygons",
             "planes.scores", "planes.subdivision", "resolution", "simplex", "slice_draws",
             "statistics",
         )

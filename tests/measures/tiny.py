@@ -8,7 +8,7 @@ import numpy as np
 from flax import nnx
 
 from rcjax.measures import TrainedNetwork
-from rcjax.models.builder import Builder, Settings
+from rcjax.models.builder import Builder, NetworkSettings
 from rcjax.models.layers import BatchNorm, Convolution, Linear, Network, global_mean, relu
 
 SIZE, CHANNELS, CLASSES = 4, 2, 3
@@ -36,7 +36,7 @@ class TinyNetwork(Network):
 
 @functools.cache
 def definition():
-    return nnx.split(TinyNetwork(Builder(Settings())), nnx.Param, ...)
+    return nnx.split(TinyNetwork(Builder(NetworkSettings())), nnx.Param, ...)
 
 
 def apply(parameters, state, images, train):

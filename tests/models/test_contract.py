@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 
 from rcjax import count_regions, on_host
 from rcjax.models import NAMES, functional, load_torch_checkpoint, load_torch_state_dict, predictor
-from rcjax.models.builder import Builder, Settings
+from rcjax.models.builder import Builder, NetworkSettings
 from rcjax.models.layers import Network
 from rcjax.models.registry import Shape
 from rcjax.models.torch_state_dict import torch_state_dict_of
@@ -52,7 +52,7 @@ def images(name: str, count: int = BATCH, seed: int = 0) -> jax.Array:
 
 def blank(name: str) -> Network:
     """The network with zeros for weights, which takes no compilation."""
-    return Shape(name=name, channels=3, **options(name)).build(Builder(Settings()))
+    return Shape(name=name, channels=3, **options(name)).build(Builder(NetworkSettings()))
 
 
 @functools.cache

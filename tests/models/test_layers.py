@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rcjax.errors import UserError
-from rcjax.models.builder import Builder, Settings
+from rcjax.models.builder import Builder, NetworkSettings
 from rcjax.models.layers import (
     BatchNorm,
     Convolution,
@@ -21,10 +21,10 @@ from rcjax.models.layers import (
 NUMBERS = 200_000
 
 
-def builder(settings: Settings | None = None) -> Builder:
+def builder(settings: NetworkSettings | None = None) -> Builder:
     key = jax.random.key(0)
     numbers = jax.random.uniform(key, (NUMBERS,), minval=-1, maxval=1)
-    return Builder(settings or Settings(), numbers, key)
+    return Builder(settings or NetworkSettings(), numbers, key)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 from rcjax.report.findings import findings_of
 from rcjax.report.published import published
+from rcjax.runtime import finite
 
 
 def report_json(analysis):
-    return published(analysis, findings_of(analysis))
+    return finite(published(analysis, findings_of(analysis)))
