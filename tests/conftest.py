@@ -23,7 +23,13 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 # Rooms in which every call is held against the shapes and dtypes of its signature.
 CHECKED_ROOMS = [
     "rcjax.array_types",
-    "rcjax.measures",
+    *(
+        f"rcjax.measures.{name}"
+        for name in (
+            "gradient_noise", "lanczos", "margins", "norms", "objective", "pac_bayes", "path_norm",
+            "sharpness",
+        )
+    ),
     *(
         f"rcjax.regions.{name}"
         for name in (

@@ -19,6 +19,9 @@ _callers_mesh: contextvars.ContextVar[jax.sharding.Mesh | None] = contextvars.Co
 def own_surroundings() -> Iterator[None]:
     """Counting is free of a caller's mesh, transfer guard and disabled compilation.
 
+    Only what the caller has set is set anew: JAX traces a function again under other settings, so
+    a classifier that is compiled already would be compiled twice.
+
     Raises:
         ValueError: inside of `jax.jit` and its like.
     """
@@ -28,7 +31,12 @@ def own_surroundings() -> Iterator[None]:
         raise ValueError(INSIDE_JIT) from error
     token = _callers_mesh.set(mesh)
     try:
-        with jax.set_mesh(None), jax.transfer_guard("allow"), jax.disable_jit(False):
+        with contextlib.ExitStack() as settings:
+            settings.enter_context(jax.transfer_guard("allow"))
+            if not mesh.empty:
+                settings.enter_context(jax.set_mesh(None))
+            if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
+                settings.enter_context(jax.disable_jit(False))
             yield
     finally:
         _callers_mesh.reset(token)
