@@ -91,7 +91,7 @@ def join_intervals(
     the Topology and Geometry of Deep Networks".
     """
     ends = check_anchors(anchors)
-    if result.boundaries is None or result.region_labels is None or len(ends) != len(result):  # type: ignore[arg-type]
+    if result.boundaries is None or result.region_labels is None or ends.shape[0] != len(result):
         raise ValueError(
             "the result must hold the boundaries of these segments: count them with boundaries=True"
         )

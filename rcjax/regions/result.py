@@ -167,9 +167,9 @@ class RegionCounts(ResultFields):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RegionCounts):
             return NotImplemented
-        if jax.tree.structure(self) != jax.tree.structure(other):  # type: ignore[operator]
-            return False
-        return all(map(_same, jax.tree.leaves(self), jax.tree.leaves(other)))
+        # mypy does not see the comparison that jaxlib compiles into PyTreeDef.
+        same_fields = jax.tree.structure(self) == jax.tree.structure(other)  # type: ignore[operator]
+        return same_fields and all(map(_same, jax.tree.leaves(self), jax.tree.leaves(other)))
 
     def __hash__(self) -> int:
         return hash((self.method, self.dim, self.points, tuple(self.counts.tolist())))

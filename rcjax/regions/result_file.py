@@ -45,11 +45,13 @@ def write(path: str | os.PathLike[str], result: ResultFields) -> None:
             arrays[field.name] = np.asarray(value)
         elif value is not None:
             header[field.name] = value
+    arrays["header"] = np.array(json.dumps(header))
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
     try:
         with open(partial, "wb") as file:
-            np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)  # type: ignore[arg-type]
+            # To mypy, any of the arrays might be the option allow_pickle.
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
         os.replace(partial, path)
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error.strerror or error})") from error

@@ -9,7 +9,7 @@ import math
 import re
 import weakref
 from collections.abc import Callable, Hashable
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 import jax
 import jax.extend.core as jex
@@ -34,7 +34,13 @@ _MOST_PROGRAMS = 64
 _HIDING_COUNTS_AS = 16
 
 
-_compiled_functions: list[jax.stages.Wrapped] = []
+class _Clearable(Protocol):
+    """What `jax.jit` returns can forget its compilations; JAX's own types do not say so."""
+
+    def clear_cache(self) -> None: ...
+
+
+_compiled_functions: list[_Clearable] = []
 _programs: dict["Handle", int] = {}
 
 
@@ -48,8 +54,9 @@ def compiled(*static: str) -> Callable[[Function], Function]:
     """
 
     def decorate(function: Function) -> Function:
-        _compiled_functions.append(jax.jit(function, static_argnames=static))
-        return cast(Function, _compiled_functions[-1])
+        of_jax = jax.jit(function, static_argnames=static)
+        _compiled_functions.append(cast(_Clearable, of_jax))
+        return cast(Function, of_jax)
 
     return decorate
 
@@ -59,7 +66,7 @@ def remember(program: "Program") -> None:
     _programs[program.handle] = _HIDING_COUNTS_AS if program.hides_something else 1
     if sum(_programs.values()) > _MOST_PROGRAMS:
         for function in _compiled_functions:
-            function.clear_cache()  # type: ignore[attr-defined]  # JAX's types lack it
+            function.clear_cache()
         _programs.clear()
 
 

@@ -19,7 +19,7 @@ _callers_mesh: contextvars.ContextVar[jax.sharding.Mesh | None] = contextvars.Co
 def own_surroundings() -> Iterator[None]:
     """Counting is free of a caller's mesh, transfer guard and disabled compilation.
 
-    Only what the caller has set is set anew: JAX traces a function again under other settings, so
+    A mesh is set aside only where there is one: JAX traces a function again under another mesh, so
     a classifier that is compiled already would be compiled twice.
 
     Raises:
@@ -35,8 +35,7 @@ def own_surroundings() -> Iterator[None]:
             settings.enter_context(jax.transfer_guard("allow"))
             if not mesh.empty:
                 settings.enter_context(jax.set_mesh(None))
-            if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
-                settings.enter_context(jax.disable_jit(False))
+            settings.enter_context(jax.disable_jit(False))
             yield
     finally:
         _callers_mesh.reset(token)
