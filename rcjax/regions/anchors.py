@@ -89,7 +89,7 @@ def check_anchors(anchors: AnchorsLike) -> Anchors:
     in_blocks = isinstance(anchors, jax.Array) or (
         hasattr(anchors, "shape") and isinstance(getattr(anchors, "dtype", None), np.dtype)
     )
-    anchors = cast(Anchors, anchors) if in_blocks else np.asarray(anchors)
+    anchors = cast(Anchors, anchors) if in_blocks else as_array("anchors", anchors)
     refuse_masked("anchors", anchors)
     shape = tuple(anchors.shape)
     if len(shape) < 3:
@@ -110,8 +110,24 @@ def check_anchors(anchors: AnchorsLike) -> Anchors:
 
 def check_real(name: str, dtype: np.dtype, kinds: str) -> None:
     """Refuses values that are no real numbers: of none of the kinds, nor a float of JAX."""
-    if np.dtype(dtype).kind not in kinds and not jax.numpy.issubdtype(dtype, jax.numpy.floating):
-        raise ValueError(f"{name} must be real numbers, got dtype {dtype}")
+    kind = getattr(dtype, "kind", "?")  # a dtype of keys has none
+    if kind not in kinds and not jax.numpy.issubdtype(dtype, jax.numpy.floating):
+        remedy = "; if they are numbers, convert them: .astype('float32')" if kind == "O" else ""
+        raise ValueError(f"{name} must be real numbers, got dtype {dtype}{remedy}")
+
+
+def as_array(name: str, values: object) -> np.ndarray:
+    """One NumPy array of values of any kind."""
+    reason = ""
+    try:
+        array = np.asarray(values)
+    except Exception as error:  # of any library, such as a tensor that is part of a gradient
+        array = np.asarray(None)
+        reason = f", which NumPy cannot read ({' '.join(str(error).split())[:200]})"
+    if array.ndim == 0 and array.dtype.kind == "O":
+        reason = reason or ("; call its toarray()" if hasattr(values, "toarray") else "")
+        raise ValueError(f"{name} must be one array, got a {type(values).__name__}{reason}")
+    return array
 
 
 def refuse_masked(name: str, values: object) -> None:

@@ -129,6 +129,13 @@ def check_positive(name: str, value: int | None) -> int | None:
     return int(value)
 
 
+def check_flag(name: str, value: bool) -> bool:
+    """True or False."""
+    if not isinstance(value, bool | np.bool_ | int):
+        raise ValueError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
 def check_safety(safety: float | None) -> float:
     """The safety factor of the adaptive method; the default where None."""
     if safety is None:

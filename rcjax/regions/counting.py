@@ -11,6 +11,7 @@ from rcjax.regions.arguments import (
     check_connectivity,
     check_devices,
     check_extent,
+    check_flag,
     check_method,
     check_points,
     check_positive,
@@ -142,7 +143,8 @@ def count_regions(
         connectivity=check_connectivity(connectivity, dim, method),
         batch_size=check_positive("batch_size", batch_size),
         precision=check_precision(precision, predict, method),
-        boundaries=bool(boundaries or regions) and dim == 1,
+        boundaries=check_flag("boundaries", boundaries) | check_flag("regions", regions)
+        and dim == 1,
         regions=bool(regions),
         budget=check_budget(budget, dim, method),
         initial_intervals=check_positive("initial_intervals", initial_intervals),

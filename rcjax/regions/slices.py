@@ -21,7 +21,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from rcjax.array_types import ArrayLike, Int, Num
-from rcjax.regions.anchors import IndexedAnchors, LazyPoints, check_real, refuse_masked
+from rcjax.regions.anchors import (
+    IndexedAnchors,
+    LazyPoints,
+    as_array,
+    check_real,
+    refuse_masked,
+)
 from rcjax.regions.classifier import LabelNumbering, is_missing
 from rcjax.regions.slice_draws import draw_indices, random_words, uniform_integers
 from rcjax.regions.types import AnchorBlock, Points
@@ -38,6 +44,7 @@ __all__ = [
 MAXIMAL_DIM = 5
 _MOST_VALUES = 2**33  # 32 GiB of float32
 _MOST_SLICES = 2**31 - 1
+_LARGEST_LENGTH = 1e30  # float32 still holds the points
 
 
 # Points [n, *features]: an array, lists of numbers, or what makes them once they are drawn.
@@ -128,8 +135,9 @@ def random_directions(
     """
     _check_key(key)
     _check_sizes(count, dim)
-    if not (np.isfinite(length) and length > 0):
-        raise ValueError(f"length must be a positive number, got {length!r}")
+    number = isinstance(length, int | float | np.number) and not isinstance(length, bool)
+    if not number or not 0 < length <= _LARGEST_LENGTH:
+        raise ValueError(f"length must be a positive number up to 1e30, got {length!r}")
     points = _as_points(images)
     _check_fits(count, dim, points)
     eligible = _eligible_points(subset, points.shape[0])
@@ -204,8 +212,14 @@ def convex_combinations(key: jax.Array, pairs: Num[ArrayLike, "count 2 *features
 
 
 def _check_key(key: object) -> None:
-    if not (isinstance(key, jax.Array) and key.size in (1, 2)):
+    if not isinstance(key, jax.Array):
         raise ValueError(f"key must be a jax.random key, such as jax.random.key(0), got {key!r}")
+    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    if key.ndim != (0 if typed else 1) or not (typed or key.dtype == jnp.uint32):
+        raise ValueError(
+            "key must be one jax.random key, such as jax.random.key(0), got an array of shape "
+            f"{key.shape} of {key.dtype}; of several keys hand over one, keys[0]"
+        )
 
 
 def _check_fits(count: int, dim: int, images: Points | LazyPoints) -> None:
@@ -237,7 +251,7 @@ def _as_points(images: Images) -> Points | LazyPoints:
     refuse_masked("images", images)
     if isinstance(images, LazyPoints):
         return images
-    images = images if isinstance(images, jax.Array | np.ndarray) else np.asarray(images)
+    images = images if isinstance(images, jax.Array | np.ndarray) else as_array("images", images)
     check_real("images", images.dtype, "fiub")
     if images.ndim < 2:
         raise ValueError(
@@ -290,5 +304,10 @@ def _eligible_labels(
         raise ValueError(
             f"labels are missing for {missing} of {len(eligible)} points; leave them out by subset="
         )
-    codes = LabelNumbering().codes(labels[eligible])
+    labels = labels[eligible]
+    if labels.dtype.kind in "fc" and (fractions := labels != np.rint(labels.real)).any():
+        raise ValueError(
+            f"labels must be whole numbers or names, got {labels[fractions][0]} of {labels.dtype}"
+        )
+    codes = LabelNumbering().codes(labels)
     return np.unique(codes, return_inverse=True)[1]

@@ -1,9 +1,15 @@
 """What users get wrong when they count: each ends in one line that says what and how to mend it."""
 
+import collections
+import datetime
+import enum
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse
 from flax import linen
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
@@ -37,6 +43,12 @@ def of_one_size(x):
 
 def failing(x):
     raise KeyError("no such column\nhere")
+
+
+def single_precision(x):
+    if x.dtype != np.float32:
+        raise RuntimeError("mat1 and mat2 must have the same dtype, but got Double and Float")
+    return x
 
 
 def masked(array):
@@ -125,6 +137,38 @@ SITUATIONS = {
     "labels of one column": (host(lambda x: (x[:, :1] > 0).astype(int)), r"\(points\)\[:, 0\]"),
     "names of one column": (host(lambda x: x[:, :1].astype(str)), r"\(points\)\[:, 0\]"),
     "labels of one column in JAX": (count(lambda x: x[:, :1] > 0), r"\(points\)\[:, 0\]"),
+    "text beside NaN": (host(lambda x: ["a"] * len(x[1:]) + [np.nan]), "(?i)nan for"),
+    "text beside numbers": (host(lambda x: ["a"] * len(x[1:]) + [1]), "several kinds"),
+    "a generator": (host(lambda x: (1 for _ in x)), "returned a generator"),
+    "sparse scores": (host(lambda x: scipy.sparse.csr_matrix(x)), "returned a csr_matrix"),
+    "scores of 8 bits": (count(lambda x: x.astype(jnp.float8_e4m3fn)), "too coarse"),
+    "float64 points for a float32 network": (
+        lambda: count_regions(on_host(single_precision), np.asarray(SEGMENTS, np.float64)),
+        r"points.astype\('float32'\)",
+    ),
+    "ragged anchors": (count(anchors=[[[0.0], [1.0, 2.0]]]), "anchors must be one array"),
+    "anchors that are a generator": (count(anchors=iter([1])), "got a list_iterator"),
+    "sparse images": (
+        lambda: slices.between_points(KEY, scipy.sparse.csr_matrix(POINTS), 3),
+        r"call its toarray\(\)",
+    ),
+    "images of objects": (
+        lambda: slices.between_points(KEY, POINTS.astype(object), 3),
+        r"astype\('float32'\)",
+    ),
+    "keys as anchors": (count(anchors=jax.random.split(KEY, (2, 2, 4))), "real numbers"),
+    "keys for a key": (
+        lambda: slices.between_points(jax.random.split(KEY, 3), POINTS, 3),
+        r"keys\[0\]",
+    ),
+    "numbers for a key": (lambda: slices.between_points(jnp.ones(2), POINTS, 3), "float32"),
+    "length of text": (lambda: slices.random_directions(KEY, POINTS, 3, "a"), "positive number"),
+    "length beyond float32": (lambda: slices.random_directions(KEY, POINTS, 3, 1e39), "to 1e30"),
+    "labels that are fractions": (
+        lambda: slices.between_points(KEY, POINTS, 3, labels=POINTS[:, 0], classes="same"),
+        "labels must be whole numbers",
+    ),
+    "boundaries of text": (count(boundaries="no"), "must be True or False, got 'no'"),
     "a linen module without parameters": (count(linen.Dense(3)), r"Partial\(module.apply"),
     "a linen module without parameters on the host": (
         lambda: on_host(linen.Dense(3)),
@@ -140,3 +184,94 @@ def test_ends_in_one_line(situation):
         call()
     assert len(str(caught.value).splitlines()) == 1
     assert len(str(caught.value)) < 600
+
+
+Text = enum.Enum("Text", {"cat": "cat", "car": "car", "dog": "dog"}, type=str)
+Pair = collections.namedtuple("Pair", "a b")
+BUFFER = np.zeros((5_000, 3), np.float32)
+
+
+def chosen(*labels):
+    """Labels of any kind in a list, by number."""
+    return lambda numbers: [labels[number] for number in numbers]
+
+
+def objects(*labels):
+    array = np.empty(len(labels), object)
+    array[:] = labels
+    return lambda numbers: array[numbers]
+
+
+def in_one_memory(numbers):
+    scores = BUFFER[: len(numbers)]
+    scores[:] = np.eye(3)[numbers]
+    return scores
+
+
+LABEL_KINDS = {
+    "members of a str Enum": chosen(*Text),
+    "members of an Enum": chosen(*enum.Enum("Plain", "a b c")),
+    "a series": pd.Series,
+    "a series with an index of its own": lambda n: pd.Series(n, index=range(len(n), 0, -1)),
+    "a categorical": lambda n: pd.Categorical(n, categories=[2, 0, 1], ordered=True),
+    "nullable integers": lambda n: pd.array(n, dtype="Int64"),
+    "strings of pandas": lambda n: pd.array(n.astype(str), dtype="string"),
+    "times with a zone": lambda n: pd.to_datetime(n, unit="D", utc=True),
+    "sparse labels of pandas": pd.arrays.SparseArray,
+    "records": lambda n: np.rec.fromarrays([n, -n], names="a,b"),
+    "bytes": lambda n: np.asarray([b"a", b"b", b"c"])[n],
+    "texts that end in NUL": chosen("a", "a\0", "a\0\0"),
+    "texts of Python and of NumPy": chosen("a", np.str_("b"), "c"),
+    "texts that read as missing": chosen("nan", "None", ""),
+    "dates": chosen(*(datetime.date(2020, 1, day) for day in (1, 2, 3))),
+    "types": chosen(int, float, str),
+    "tuples": objects((0, 1), (1, 0), (1, 1)),
+    "named tuples": objects(Pair(0, 1), Pair(1, 0), Pair(1, 1)),
+    "sets of sets": objects(frozenset(), frozenset({1}), frozenset({1, 2})),
+    "integers beyond 64 bits": chosen(10**30, -(10**30), 7),
+    "integers that float64 cannot tell apart": lambda n: n + 2**62,
+    "the largest of uint64": lambda n: np.uint64(2**64 - 1) - n.astype(np.uint64),
+    "infinities": lambda n: np.asarray([0.0, np.inf, -np.inf])[n],
+    "half precision": lambda n: n.astype(np.float16),
+    "extended precision": lambda n: n.astype(np.longdouble),
+    "the other byte order": lambda n: n.astype(">i8"),
+    "a memoryview": memoryview,
+    "scores in the memory of the last call": in_one_memory,
+}
+
+ANCHOR_KINDS = {
+    "nested lists": lambda a: a.tolist(),
+    "a list of frames": lambda a: [pd.DataFrame(part) for part in a],
+    "columns first": np.asfortranarray,
+    "backwards": lambda a: a[::-1].copy()[::-1],
+    "every other of more": lambda a: np.repeat(a, 2, axis=0)[::2],
+    "extended precision": lambda a: a.astype(np.longdouble),
+    "the other byte order": lambda a: a.astype(">f4"),
+    "nothing masked": lambda a: np.ma.masked_array(a),
+    "read alone": lambda a: np.frombuffer(a.tobytes(), np.float32).reshape(a.shape),
+}
+
+
+def numbers_of(x):
+    return (x[:, 0] > 0) * 1 + (x[:, 1] > 0.3)
+
+
+def true_counts(anchors, points=200):
+    t = np.linspace(0, 1, points)[None, :, None]
+    on_lines = (1 - t) * anchors[:, :1] + t * anchors[:, 1:]
+    numbers = np.stack([numbers_of(line) for line in on_lines])
+    return 1 + (numbers[:, 1:] != numbers[:, :-1]).sum(axis=1)
+
+
+@pytest.mark.parametrize("kind", LABEL_KINDS)
+def test_labels_of_any_kind_are_told_apart(kind):
+    result = count_regions(on_host(lambda x: LABEL_KINDS[kind](numbers_of(x))), SEGMENTS)
+    np.testing.assert_array_equal(result.counts, true_counts(np.asarray(SEGMENTS, np.float64)))
+    assert result.counts.max() > 1
+
+
+@pytest.mark.parametrize("kind", ANCHOR_KINDS)
+def test_anchors_of_any_kind_are_read(kind):
+    anchors = ANCHOR_KINDS[kind](np.asarray(SEGMENTS))
+    result = count_regions(on_host(numbers_of), anchors)
+    np.testing.assert_array_equal(result.counts, true_counts(np.asarray(SEGMENTS, np.float64)))

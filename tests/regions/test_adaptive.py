@@ -192,8 +192,7 @@ def test_a_segment_does_not_depend_on_its_company(has_scores, monkeypatch):
     scores = random_walks(4, 90, 5, 15, smooth=False)
     evaluate = scores if has_scores else lambda index, x: scores(index, x).argmax(axis=1)
     together = count_adaptive(evaluate, 90, has_scores=has_scores)
-    monkeypatch.setattr("rcjax.regions.adaptive.counting.SLICES_IN_FIRST_GROUP", 7)
-    monkeypatch.setattr("rcjax.regions.adaptive.counting.SCORES_IN_A_GROUP", 1)
+    monkeypatch.setattr("rcjax.regions.adaptive.counting.SCORES_IN_A_GROUP", 80)
     grouped = count_adaptive(evaluate, 90, has_scores=has_scores)
     alone = count_adaptive(lambda index, x: evaluate(index + 33, x), 1, has_scores=has_scores)
     np.testing.assert_array_equal(together.counts, grouped.counts)
@@ -201,6 +200,19 @@ def test_a_segment_does_not_depend_on_its_company(has_scores, monkeypatch):
     np.testing.assert_array_equal(np.concatenate(together.labels), np.concatenate(grouped.labels))
     np.testing.assert_array_equal(together.boundaries[33], alone.boundaries[0])
     assert together.evaluations[33] == alone.evaluations[0]
+
+
+def test_many_classes_are_held_for_few_segments_at_a_time():
+    asked = []
+
+    def evaluate(index, x):
+        asked.append(len(index))
+        return np.zeros((len(index), 4_000)) + x
+
+    options = AdaptiveOptions(points=65, initial_intervals=64)
+    result = counting.count_adaptive(evaluate, 30, options, "steps", classes=4_000)
+    assert result.counts.tolist() == [1] * 30
+    assert max(asked) * 4_000 <= counting.SCORES_IN_A_GROUP < sum(asked) * 4_000
 
 
 def test_labels_alone_bisect_and_miss_what_both_ends_hide():

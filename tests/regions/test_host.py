@@ -98,6 +98,25 @@ def test_scikit_learn_estimators():
 
 
 @pytest.mark.torch
+def test_what_holds_a_pytorch_module_takes_points_of_its_precision():
+    import torch
+
+    class Model:
+        def __init__(self, dtype):
+            self.layer = torch.nn.Linear(6, 4).to(dtype).eval()
+
+        def predict(self, points):
+            return self.layer(torch.from_numpy(points)).argmax(axis=1)
+
+    anchors = np.random.default_rng(0).normal(size=(5, 2, 6))
+    for dtype in (torch.float32, torch.float64):
+        model = Model(dtype)
+        for given in (anchors, anchors.astype(np.float32)):
+            found = count_regions(on_host(model), given).counts
+            np.testing.assert_array_equal(found, count_regions(on_host(model.layer), given).counts)
+
+
+@pytest.mark.torch
 def test_pytorch_module():
     import torch
 

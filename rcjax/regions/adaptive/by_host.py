@@ -64,6 +64,7 @@ class HostCounter:
             len(chosen),
             self.options,
             kind,
+            self.evaluator.classes or 1,
         )
 
     def _probe(self, block: Block) -> ScoreKind:

@@ -160,7 +160,7 @@ class CompiledCounter:
         room = LARGEST_POOL // max(self.evaluator.classes or 0, 1)
         room_per_slice = min(max(ROOM_PER_SLICE, 2 * len(coarse)), len(self.grid))
         slices = min(self._at_most, SLICES_PER_BATCH * self._batch(), room // room_per_slice)
-        slices = max(slices, PROBED_SLICES)
+        slices = max(slices, PROBED_SLICES if self.start is None else 1)
         return coarse, slices, room_per_slice
 
     def weights_at(self, positions: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 2"]:

@@ -38,10 +38,8 @@ from rcjax.regions.types import Evaluate
 
 __all__ = ["AdaptiveResult", "count_adaptive"]
 
-# Scores held at a time (float32): more segments are counted in groups, one after the other.
+# Scores of the coarse grid held at a time (float32): more segments are counted in groups.
 SCORES_IN_A_GROUP = 4_000_000
-# The first group, before the number of classes is known.
-SLICES_IN_FIRST_GROUP = 2_000
 
 
 def count_adaptive(
@@ -49,6 +47,7 @@ def count_adaptive(
     num_slices: int,
     options: AdaptiveOptions,
     kind: ScoreKind,
+    classes: int = 1,
 ) -> AdaptiveResult:
     """Counts the regions of segments as the fine grid would, with few evaluations.
 
@@ -64,6 +63,7 @@ def count_adaptive(
             grid whose ends agree, nothing is seen, and of one whose ends differ, one change on each
             path of the bisection. The count is then a lower bound of the fine grid's, and its
             boundaries are always located.
+        classes: number of scores of a point, which decides how many segments are held at a time.
 
     Returns:
         An `AdaptiveResult`. What is found for a segment does not depend on which other segments
@@ -87,9 +87,9 @@ def count_adaptive(
     evaluator = PointEvaluator(evaluate, num_slices, options.points, has_scores)
     coarse = coarse_grid(options.points, options.intervals(kind))
     parts: list[AdaptiveResult] = []
-    done, group = 0, SLICES_IN_FIRST_GROUP
-    while done < num_slices:
-        slices = np.arange(done, min(done + group, num_slices))
+    group = max(1, SCORES_IN_A_GROUP // (len(coarse) * classes))
+    for start in range(0, num_slices, group):
+        slices = np.arange(start, min(start + group, num_slices))
         known, fresh = evaluator.first(slices, coarse), 1
         while fresh < known.used:
             left, position = (
@@ -101,6 +101,4 @@ def count_adaptive(
             if len(left):
                 evaluator.more(known, left, position)
         parts.append(summarize(known, slices, len(coarse), evaluator.grid))
-        done += len(slices)
-        group = max(64, SCORES_IN_A_GROUP // (len(coarse) * max(len(known.scores), 1)))
     return concatenate(parts)

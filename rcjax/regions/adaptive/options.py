@@ -32,7 +32,8 @@ class AdaptiveOptions:
 
     def intervals(self, kind: ScoreKind | None) -> int:
         """Intervals of the coarse grid for scores of a kind, None before it is known."""
-        return self.initial_intervals or INITIAL_INTERVALS[kind or "continuous"]
+        wanted = self.initial_intervals or INITIAL_INTERVALS[kind or "continuous"]
+        return min(wanted, self.points - 1)
 
 
 class BlindBetweenPoints(UserWarning):

@@ -42,6 +42,11 @@ def is_torch_module(value: object) -> bool:
     return _is_a(value, "torch.nn.modules.module.Module")
 
 
+def torch_modules(value: object) -> list[Any]:
+    """The PyTorch modules that a value holds."""
+    return [held for held in _held(value, _DEPTH, set()) if is_torch_module(held)]
+
+
 def _is_a(value: object, name: str) -> bool:
     return any(f"{kind.__module__}.{kind.__name__}" == name for kind in type(value).__mro__)
 

@@ -17,6 +17,7 @@ from rcjax.regions.classifier.held import (
     is_torch_module,
     refuse_training_mode,
     refuse_unbound,
+    torch_modules,
 )
 from rcjax.regions.classifier.labels import Label, LabelNumbering
 from rcjax.regions.classifier.outputs import check_output_shape, is_out_of_memory
@@ -73,7 +74,7 @@ class OnHost:
                     "output"
                 )
             wanted = np.float32 if output.dtype.itemsize <= 4 else np.float64
-            return output.astype(wanted, copy=False)
+            return output.astype(wanted)  # a copy, since a classifier may use its memory again
         return self._numbering.codes(output)
 
     def _answer(self, points: np.ndarray) -> object:
@@ -101,10 +102,12 @@ class OnHost:
     def _failure(self, error: Exception, points: np.ndarray) -> str:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}".rstrip(": ")
         shape = ", ".join(map(str, points.shape))
+        dtype = np.dtype(self.points_dtype or points.dtype)
+        narrow = "one that takes float32 alone casts them, points.astype('float32'); "
         return (
-            f"predict failed on {self.points_dtype or points.dtype} points [{shape}] ({reason}); "
-            "it must take any number of points of the shape that the anchors have; one that takes "
-            "batches of N alone gets them by on_host(predict, batch_size=N)"
+            f"predict failed on {dtype} points [{shape}] ({reason}); it must take any number of "
+            f"points of the shape that the anchors have; {narrow if dtype == np.float64 else ''}"
+            "one that takes batches of N alone gets them by on_host(predict, batch_size=N)"
         )
 
     def copy(self, batch_size: int | None) -> "OnHost":
@@ -244,6 +247,8 @@ def _fitted_dtype(estimator: object) -> DTypeLike | None:
     found = {
         array.dtype.itemsize for array in _arrays_in(estimator, depth=3) if array.dtype.kind == "f"
     }
+    # What holds a PyTorch module takes points of its dtype.
+    found |= {_floating_example(module).dtype.itemsize for module in torch_modules(estimator)}
     return np.float32 if found and max(found) <= 4 else np.float64
 
 
@@ -269,6 +274,9 @@ def _as_array(output: object) -> np.ndarray:
         output = _torch_array(output)
     try:
         array = np.asarray(output)
+        if array.dtype.kind in "SU" and isinstance(output, list | tuple):
+            # NumPy writes whatever stands beside text as text, and members of a str Enum cut off.
+            array = np.asarray(output, object)
     except (TypeError, ValueError) as error:
         array, reason = None, f" ({' '.join(str(error).split())[:100]})"
     if array is None or (array.ndim == 0 and array.dtype.kind == "O"):

@@ -70,7 +70,9 @@ class LabelNumbering:
 
 
 def _fits(labels: np.ndarray) -> bool:
-    return not labels.size or bool(labels.min() >= _SMALLEST and labels.max() <= _LARGEST)
+    # As Python's numbers: float16 would overflow in the comparison.
+    least, most = (labels.min().item(), labels.max().item()) if labels.size else (0, 0)
+    return bool(least >= _SMALLEST and most <= _LARGEST)
 
 
 def _known_labels(labels: np.ndarray) -> tuple[str, np.ndarray]:
@@ -130,7 +132,7 @@ def _is_float(value: object) -> bool:
 def _kind_of(value: object) -> str:
     if isinstance(value, bool | np.bool_ | int | np.integer | float | np.floating):
         return "numbers"
-    return type(value).__name__
+    return type(value).__name__.rstrip("_")  # NumPy's str_ is text like any other
 
 
 def is_missing(value: object) -> bool:

@@ -41,6 +41,11 @@ def check_output_dtype(dtype: np.dtype, rank: int) -> None:
             f"predict returned {dtype} values of shape [n, classes], which are no scores: scores "
             "are real numbers of a floating dtype, and labels have shape [n]"
         )
+    if rank == 2 and dtype.itemsize < 2:
+        raise ValueError(
+            f"predict returned scores of {dtype}, whose steps are too coarse to tell which is the "
+            "largest; return them in float32: scores.astype(jnp.float32)"
+        )
 
 
 def is_out_of_memory(error: Exception) -> bool:
