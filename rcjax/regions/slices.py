@@ -296,18 +296,18 @@ def _eligible_labels(
     if labels is None:
         raise ValueError(f"classes={classes!r} needs the labels of the points: pass labels=")
     refuse_masked("labels", labels)
-    labels = np.asarray(labels)
-    if labels.shape != (size,):
-        raise ValueError(f"labels must have shape ({size},) like the points, got {labels.shape}")
-    missing = int(sum(map(is_missing, labels[eligible].tolist())))
+    of_all = np.asarray(labels)
+    if of_all.shape != (size,):
+        raise ValueError(f"labels must have shape ({size},) like the points, got {of_all.shape}")
+    found = of_all[eligible]
+    missing = int(sum(map(is_missing, found.tolist())))
     if missing:
         raise ValueError(
             f"labels are missing for {missing} of {len(eligible)} points; leave them out by subset="
         )
-    labels = labels[eligible]
-    if labels.dtype.kind in "fc" and (fractions := labels != np.rint(labels.real)).any():
+    if found.dtype.kind in "fc" and (fractions := found != np.rint(found.real)).any():
         raise ValueError(
-            f"labels must be whole numbers or names, got {labels[fractions][0]} of {labels.dtype}"
+            f"labels must be whole numbers or names, got {found[fractions][0]} of {found.dtype}"
         )
-    codes = LabelNumbering().codes(labels)
+    codes = LabelNumbering().codes(found)
     return np.unique(codes, return_inverse=True)[1]
