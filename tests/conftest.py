@@ -46,10 +46,15 @@ jaxtyping.install_import_hook(CHECKED_ROOMS, "beartype.beartype")
 
 @pytest.fixture(scope="module")
 def quick_compilation() -> Iterator[None]:
-    """Compiles without optimisations, which changes no number beyond rounding."""
+    """Compiles without optimisations, here and in child processes.
+
+    It changes no number beyond rounding.
+    """
     import jax
 
     before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", True)
-    yield
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+        yield
     jax.config.update("jax_disable_most_optimizations", before)

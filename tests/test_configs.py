@@ -29,7 +29,7 @@ from rcjax.training.optimizer import OPTIMIZER_FIELDS, optimizer_of
 from rcjax.training.validation import check_config
 
 from .data.tiny_imagenet import make_folder
-from .training.small_runs import small_config, small_run
+from .training.small_runs import small_config, small_run, train_undrawn
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((REPOSITORY / "configs").glob("*.py"))
@@ -134,9 +134,10 @@ def test_every_field_is_read(tmp_path, monkeypatch):
             return object.__getattribute__(self, name)
 
         monkeypatch.setattr(kind, "__getattribute__", note, raising=False)
-    train(small_config(epochs=1), tmp_path / "run")
+    train_undrawn(small_config(epochs=1), tmp_path / "run")
     streamed = f"stream:{make_folder(tmp_path / 'pictures', train=24)}"
-    train(small_config(dataset=streamed, image_size=8, epochs=1), tmp_path / "streamed")
+    config = small_config(dataset=streamed, image_size=8, epochs=1)
+    train_undrawn(config, tmp_path / "streamed")
     # Every optimizer has fields of its own; the length belongs to random directions only.
     for name in OPTIMIZER_FIELDS:
         optimizer_of(small_run(optimizer=name))

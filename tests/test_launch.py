@@ -116,7 +116,7 @@ def test_bad_field(capsys, tmp_path, field, words):
         ({"normalization_mean": "0.1,0.2"}, "one for each of the 1 channels of the images, got 2"),
         ({"network": "vgg19"}, "the images are too small for this network"),
         # ResNet18 takes these images down to one pixel, and the last batch holds one image.
-        ({"network": "resnet18", "width": 2, "train_examples": 33}, "needs more than one value"),
+        ({"network": "resnet18", "width": 2, "train_examples": 36}, "needs more than one value"),
     ],
     ids=str,
 )

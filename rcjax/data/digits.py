@@ -1,5 +1,8 @@
 """scikit-learn's bundled handwritten digits: real images that need no download."""
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 
 from rcjax.data.stratify import held_out
@@ -18,10 +21,23 @@ def load_digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         train_images uint8 `[1297, 8, 8, 1]`, train_labels int32 `[1297]`,
         test_images uint8 `[500, 8, 8, 1]`, test_labels int32 `[500]`.
     """
-    from sklearn import datasets  # heavy, so only here
-
-    bundle = datasets.load_digits()
-    images = np.rint(bundle.images * 255 / 16).astype(np.uint8)[..., np.newaxis]
-    labels = bundle.target.astype(np.int32)
+    values, labels = _bundled()
+    images = np.rint(values.reshape(-1, 8, 8, 1) * 255 / 16).astype(np.uint8)
+    labels = labels.astype(np.int32)
     is_test = held_out(labels, TEST_EXAMPLES)
     return images[~is_test], labels[~is_test], images[is_test], labels[is_test]
+
+
+def _bundled() -> tuple[np.ndarray, np.ndarray]:
+    """Returns pixels float64 `[1797, 64]` and labels as scikit-learn holds them."""
+    # Its file is read where it is known to lie: to import scikit-learn takes seconds.
+    spec = importlib.util.find_spec("sklearn")
+    folders = spec.submodule_search_locations if spec else None
+    path = Path(next(iter(folders or ()), ""), "datasets", "data", "digits.csv.gz")
+    if path.is_file():
+        table = np.loadtxt(path, delimiter=",")
+        return table[:, :-1], table[:, -1]
+    from sklearn import datasets
+
+    bundle = datasets.load_digits()
+    return bundle.data, bundle.target

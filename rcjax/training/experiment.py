@@ -4,6 +4,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -17,9 +18,10 @@ from rcjax.runtime import local_mesh, replicate
 from rcjax.training.counting import count_with, sample_slices
 from rcjax.training.epoch import EpochMetrics, EpochSettings, make_epoch
 from rcjax.training.evaluation import Scores, compile_evaluation
+from rcjax.training.figures import draw_figures
 from rcjax.training.initial_weights import NetworkArrays, read_network
 from rcjax.training.inputs import input_settings_of
-from rcjax.training.optimizer import optimizer_of
+from rcjax.training.optimizer import Optimizer, optimizer_of
 from rcjax.training.schedules import schedule_of
 from rcjax.training.state import TrainState, create_state
 
@@ -139,7 +141,7 @@ class Experiment:
 
     def random_state(self) -> TrainState:
         """Returns the same with random weights, whatever the config's checkpoint; reads no file."""
-        create = jax.jit(functools.partial(create_state, self._init, self._optimizer))
+        create = _compiled_creation(self._init, self._optimizer)
         return replicate(self._mesh, create(np.uint32(self._config.seed)))
 
     def compile(self, state: TrainState) -> float:
@@ -253,3 +255,13 @@ class Experiment:
     def to_pixels(self, points: np.ndarray) -> np.ndarray:
         """Normalised images back in 0 .. 1, for pictures."""
         return np.clip(points * self._std + self._mean, 0.0, 1.0)
+
+    def draw(self, record: dict[str, Any], state: TrainState, folder: Path) -> None:
+        """Draws the pictures of the run that has ended, see `draw_figures`."""
+        draw_figures(record, self, state, folder)
+
+
+@functools.lru_cache(maxsize=32)
+def _compiled_creation(init: Any, optimizer: Optimizer) -> Callable[[np.uint32], TrainState]:
+    """Returns `create_state` of a seed; the runs of one process trace it once."""
+    return jax.jit(functools.partial(create_state, init, optimizer))

@@ -24,7 +24,6 @@ from rcjax.terminal import say
 from rcjax.training.checkpoints import Checkpoints
 from rcjax.training.classical import is_classical, run_classical
 from rcjax.training.experiment import Experiment, Position
-from rcjax.training.figures import draw_figures
 from rcjax.training.initial_weights import check_unchanged, checkpoint_hash
 from rcjax.training.metrics import MetricsWriter
 from rcjax.training.progress import ProgressDisplay
@@ -260,7 +259,7 @@ class OngoingRun:
             data=self._folder.data,
             together=self.together,
         )
-        draw_figures(record, self._experiment, self.state, self._folder.figures)
+        self._experiment.draw(record, self.state, self._folder.figures)
         # Last of all: a folder with a record is finished.
         write_json(self._folder.record, record)
         return finite(record)

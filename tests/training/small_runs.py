@@ -1,5 +1,6 @@
 """Runs that take a second: a config, and a launcher that reports what a user would see."""
 
+import functools
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,7 +9,11 @@ from ml_collections import ConfigDict
 
 from rcjax.config import RunConfig, run_config
 from rcjax.config.loading import load_config
+from rcjax.data import AnyDataset
 from rcjax.launch import main
+from rcjax.training import train
+from rcjax.training.experiment import Experiment
+from rcjax.training.streaming import make_experiment
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -17,7 +22,7 @@ _FIELDS = {
     "width": 8,
     "train_examples": 70,
     "epochs": 4,
-    "batch_size": 32,
+    "batch_size": 35,
     "checkpoint_every": 1,
     "regions.every": 2,
     "regions.slices": 5,
@@ -35,6 +40,16 @@ def small_config(**fields: Any) -> ConfigDict:
 def small_run(**fields: Any) -> RunConfig:
     """The same, typed and complete."""
     return run_config(small_config(**fields))
+
+
+def undrawn(config: RunConfig, dataset: AnyDataset) -> Experiment:
+    """Makes the parts of a run without its pictures, which take longer than all else in it."""
+    experiment = make_experiment(config, dataset)
+    experiment.draw = lambda *_: None
+    return experiment
+
+
+train_undrawn = functools.partial(train, make=undrawn)
 
 
 def small_arguments(workdir: Path, **fields: Any) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -14,10 +15,11 @@ from rcjax.errors import UserError
 from rcjax.experiments import run_experiment
 from rcjax.runtime import Interrupted, StopRequest
 from rcjax.training import load_finished_run, train
+from rcjax.training.experiment import Experiment
 from rcjax.training.vmapped_runs import train_together
 
 from ..study.small_studies import small_study
-from .small_runs import launch, small_arguments, small_run
+from .small_runs import launch, small_arguments, small_run, train_undrawn
 
 FIELDS = {"train_examples": 0, "epochs": 2, "batch_size": 20, "regions.every": 2}
 CLASSICAL = {"network": "decision_tree", "regions": {"slices": 3, "points": 9}}
@@ -49,23 +51,21 @@ def files_in(folder):
 
 
 def interrupted(config, folder):
-    """Leaves the run after its first epoch, as Ctrl-C would."""
+    """Leaves the run after its first epoch."""
 
-    class AfterOneEpoch(StopRequest):
-        asked = -1
+    class Stopped(Experiment):
+        def run_epoch(self, state, number):
+            signal.raise_signal(signal.SIGINT)
+            return super().run_epoch(state, number)
 
-        def is_set(self):
-            self.asked += 1
-            return self.asked > 0
-
-    with pytest.raises(Interrupted):
-        train_together([config], [folder], AfterOneEpoch())
+    with pytest.raises(Interrupted, match="after 1 epochs"):
+        train(config, folder, make=Stopped)
 
 
 @pytest.mark.parametrize(
     ("make", "begin", "other"),
     [
-        (network, train, {"seed": 1}),
+        (network, train_undrawn, {"seed": 1}),
         (network, interrupted, {"side": 5}),
         *((classical, train, other) for other in ({"seed": 1}, {"side": 5}, {"number": 60})),
     ],
@@ -87,7 +87,7 @@ def test_a_run_is_tied_to_the_content_of_its_data(tmp_path, make, begin, other):
         assert theirs[:12] in str(refused.value)
         assert "\n" not in str(refused.value)
     assert files_in(run) == before
-    record = train(make(moved), run)
+    record = train_undrawn(make(moved), run)
     assert record["status"] == "completed"
     assert record["data"] == {"sha256": first}
 
@@ -101,7 +101,7 @@ def test_a_finished_run_needs_its_data_no_more(tmp_path):
 
 def test_network_is_not_read_back_for_other_data(tmp_path, capsys):
     file = write_npz(tmp_path / "d.npz")
-    train(network(file), tmp_path / "run")
+    train_undrawn(network(file), tmp_path / "run")
     write_npz(tmp_path / "d.npz", side=6)
     with pytest.raises(UserError, match="with content of sha256"):
         load_finished_run(network(file), tmp_path / "run")

@@ -5,14 +5,13 @@ import pytest
 
 from rcjax.config import run_config
 from rcjax.errors import UserError
-from rcjax.training import train
 from rcjax.training.finished_run import load_finished_run
 
-from .small_runs import small_config
+from .small_runs import small_config, train_undrawn
 
 
 def test_network_read_back_is_the_one_that_was_counted(tmp_path):
-    record = train(small_config(), tmp_path)
+    record = train_undrawn(small_config(), tmp_path)
     run = load_finished_run(run_config(small_config()), tmp_path)
     entry, counts = run.experiment.evaluate(run.state, run.config.epochs)
     assert counts == record["region_count"]["counts"]

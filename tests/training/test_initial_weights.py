@@ -14,11 +14,10 @@ from rcjax.config import run_config
 from rcjax.errors import UserError
 from rcjax.models import create
 from rcjax.models.torch_state_dict import torch_state_dict_of
-from rcjax.training import train
 from rcjax.training.checkpoints import newest_network
 from rcjax.training.finished_run import load_finished_run
 
-from .small_runs import damage, launch, small_arguments, small_config
+from .small_runs import damage, launch, small_arguments, small_config, train_undrawn
 
 COUNT = {"epochs": 0, "batch_size": 256}  # of more images than there are; nothing is trained
 
@@ -27,7 +26,7 @@ COUNT = {"epochs": 0, "batch_size": 256}  # of more images than there are; nothi
 def trained(tmp_path_factory):
     """Folder and record of a run of two epochs."""
     workdir = tmp_path_factory.mktemp("trained")
-    return workdir, train(small_config(epochs=2), workdir)
+    return workdir, train_undrawn(small_config(epochs=2), workdir)
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +45,12 @@ def outcome_of(record):
     return [record[name] for name in ("train_accuracy", "test_accuracy", "region_count")]
 
 
-@pytest.mark.parametrize("inner", ["", "checkpoints", "checkpoints/2"])
-def test_count_of_another_run_is_that_runs_count(trained, tmp_path, capsys, monkeypatch, inner):
+def test_count_of_another_run_is_that_runs_count(trained, tmp_path, capsys, monkeypatch):
     source, original = trained
     monkeypatch.setenv("HOME", str(source.parent))
     source = Path("~", source.name)
     # The optimizer need not be that of the run.
-    arguments = small_arguments(tmp_path, checkpoint=source / inner, optimizer="adam", **COUNT)
+    arguments = small_arguments(tmp_path, checkpoint=source, optimizer="adam", **COUNT)
     outcome = launch(capsys, arguments)
     assert outcome.code == 0, outcome.err
     record = json.loads((tmp_path / "record.json").read_text())
@@ -68,7 +66,7 @@ def test_count_of_another_run_is_that_runs_count(trained, tmp_path, capsys, monk
 
 def test_count_of_a_file_of_pytorch(torch_file, tmp_path):
     config = small_config(checkpoint=str(torch_file), **COUNT)
-    record = train(config, tmp_path)
+    record = train_undrawn(config, tmp_path)
     run = load_finished_run(run_config(config), tmp_path)
     expected = state_dict(width=8, seed=3)
     weight = np.asarray(run.state["parameters"]["layers"]["0"]["weight"])
@@ -81,8 +79,8 @@ def test_count_of_a_file_of_pytorch(torch_file, tmp_path):
 
 
 def test_count_of_an_untrained_network(tmp_path):
-    record = train(small_config(epochs=0), tmp_path / "count")
-    trained = train(small_config(epochs=1), tmp_path / "trained")
+    record = train_undrawn(small_config(epochs=0), tmp_path / "count")
+    trained = train_undrawn(small_config(epochs=1), tmp_path / "trained")
     entries = [record["history"][0], trained["history"][0]]
     first, second = ({**entry, "learning_rate": None} for entry in entries)
     assert first == second
@@ -91,7 +89,9 @@ def test_count_of_an_untrained_network(tmp_path):
 
 def test_fine_tuning_begins_with_the_checkpoint(trained, tmp_path):
     source, original = trained
-    record = train(small_config(checkpoint=str(source), epochs=1, learning_rate=0.01), tmp_path)
+    record = train_undrawn(
+        small_config(checkpoint=str(source), epochs=1, learning_rate=0.01), tmp_path
+    )
     assert record["history"][0]["train_loss"] == original["history"][-1]["train_loss"]
     assert record["history"][1]["train_loss"] != record["history"][0]["train_loss"]
 
@@ -119,11 +119,11 @@ def test_without_its_beginning_a_run_goes_on_from_its_own_checkpoints(torch_file
     path = tmp_path / "own.safetensors"
     shutil.copy(torch_file, path)
     config = small_config(checkpoint=str(path), epochs=2)
-    record, workdir = train(config, tmp_path / "run"), tmp_path / "run"
+    record, workdir = train_undrawn(config, tmp_path / "run"), tmp_path / "run"
     (workdir / "record.json").unlink()
     shutil.rmtree(workdir / "checkpoints" / "2")
     path.unlink()
-    assert train(config, workdir) == record  # from the first epoch on
+    assert train_undrawn(config, workdir) == record  # from the first epoch on
     run = load_finished_run(run_config(config), workdir)
     with pytest.raises(UserError, match="there is no file or folder"):
         _ = run.initial_state

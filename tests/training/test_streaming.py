@@ -41,6 +41,7 @@ def fields(folder: Path, **changes: Any) -> dict[str, Any]:
         "batch_size": 8,
         "random_crop": True,
         "random_flip": True,
+        "mixup": 0.2,
         "streaming.checkpoint_steps": 2,
         "regions.every": 1,
         **changes,
@@ -95,9 +96,12 @@ def test_only_the_images_of_slices_are_decoded(folder: Path) -> None:
 
 
 def noting(seen: list[tuple[int, int]], disturb: Callable[[int, int], None]) -> type:
-    """An experiment that calls `disturb(epoch, step)`, and then notes both, before each step."""
+    """Calls `disturb(epoch, step)`, and then notes both, before each step; draws no pictures."""
 
     class Noting(StreamedExperiment):
+        def draw(self, *_: Any) -> None:
+            pass
+
         def _batches_of(self, epoch: int, first: int) -> Iterator[Any]:
             for step, batch in enumerate(super()._batches_of(epoch, first), first):
                 disturb(epoch, step)
@@ -107,9 +111,13 @@ def noting(seen: list[tuple[int, int]], disturb: Callable[[int, int], None]) -> 
     return Noting
 
 
+def undisturbed(epoch: int, step: int) -> None:
+    pass
+
+
 def test_interrupted_within_an_epoch_it_ends_the_same(folder: Path, tmp_path: Path) -> None:
-    config = small_config(**fields(folder, mixup=0.2))
-    train(config, tmp_path / "whole")
+    config = small_config(**fields(folder))
+    train(config, tmp_path / "whole", make=noting([], undisturbed))
     whole = record_of(tmp_path / "whole")
     assert len(whole["epochs"]) == 3
     assert whole["train_accuracy"] > 60
@@ -125,7 +133,7 @@ def test_interrupted_within_an_epoch_it_ends_the_same(folder: Path, tmp_path: Pa
         train(config, tmp_path / "broken", make=noting([], broken))
     assert "7" in os.listdir(tmp_path / "broken" / "checkpoints")  # 5 steps and 2
     steps: list[tuple[int, int]] = []
-    train(config, tmp_path / "broken", make=noting(steps, lambda epoch, step: None))
+    train(config, tmp_path / "broken", make=noting(steps, undisturbed))
     assert steps == [(1, 2), (1, 3), (1, 4), *((2, step) for step in range(5))]
     assert record_of(tmp_path / "broken") == whole
 
@@ -144,13 +152,13 @@ def test_ctrl_c_stops_after_the_step(
     with pytest.raises(Interrupted, match=r"after 0 epochs and [1-4] steps, all saved"):
         train(config, tmp_path, make=noting(steps, press_control_c))
     assert len(steps) < 5
-    train(config, tmp_path)
+    train(config, tmp_path, make=noting([], undisturbed))
     assert f"resuming after 0 epochs and {len(steps)} steps" in capsys.readouterr().out
 
 
 def test_training_accuracy_on_some_of_the_images(folder: Path, tmp_path: Path) -> None:
     config = small_config(**fields(folder, epochs=1, **{"streaming.evaluated_examples": 7}))
-    train(config, tmp_path)
+    train(config, tmp_path, make=noting([], undisturbed))
     sevenths = record_of(tmp_path)["train_accuracy"] * 7 / 100
     assert sevenths == pytest.approx(round(sevenths))
 

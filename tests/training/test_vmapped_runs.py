@@ -10,7 +10,7 @@ from rcjax.runtime import StopRequest
 from rcjax.training import Interrupted, train
 from rcjax.training.vmapped_runs import group_key, train_together
 
-from .small_runs import small_config, small_run
+from .small_runs import small_config, small_run, train_undrawn
 
 # Different subsets of the data, starts, rates and decays.
 SETTINGS = (
@@ -24,7 +24,7 @@ CONFIGS = [small_run(**settings) for settings in SETTINGS]
 @pytest.fixture(scope="module")
 def singles(tmp_path_factory):
     folders = [tmp_path_factory.mktemp("single") for _ in CONFIGS]
-    return [train(config, folder) for config, folder in zip(CONFIGS, folders, strict=True)]
+    return [train_undrawn(config, folder) for config, folder in zip(CONFIGS, folders, strict=True)]
 
 
 def folders_in(path):
@@ -54,13 +54,14 @@ def assert_close(entries, others):
 
 
 def test_records_are_those_of_single_runs(singles, tmp_path):
-    assert train_together(CONFIGS, folders_in(tmp_path), StopRequest()) == len(CONFIGS)
-    assert_same_records(folders_in(tmp_path), singles)
-    records = [json.loads((f / "record.json").read_text()) for f in folders_in(tmp_path)]
-    assert [record["runs_together"] for record in records] == [3, 3, 3]
+    two, folders = CONFIGS[:2], folders_in(tmp_path)[:2]
+    assert train_together(two, folders, StopRequest()) == 2
+    assert_same_records(folders, singles[:2])
+    records = [json.loads((folder / "record.json").read_text()) for folder in folders]
+    assert [record["runs_together"] for record in records] == [2, 2]
     assert not any("runs_together" in single for single in singles)
     # A second time there is nothing left to do.
-    assert train_together(CONFIGS, folders_in(tmp_path), StopRequest()) == 0
+    assert train_together(two, folders, StopRequest()) == 0
 
 
 @pytest.mark.slow
