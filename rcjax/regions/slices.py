@@ -41,6 +41,11 @@ __all__ = [
     "random_directions",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 MAXIMAL_DIM = 5
 _MOST_VALUES = 2**33  # 32 GiB of float32
 _MOST_SLICES = 2**31 - 1

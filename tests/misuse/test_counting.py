@@ -275,3 +275,13 @@ def test_anchors_of_any_kind_are_read(kind):
     anchors = ANCHOR_KINDS[kind](np.asarray(SEGMENTS))
     result = count_regions(on_host(numbers_of), anchors)
     np.testing.assert_array_equal(result.counts, true_counts(np.asarray(SEGMENTS, np.float64)))
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_an_estimator_of_a_data_frame_gets_data_frames(method):
+    frame = pd.DataFrame(POINTS, columns=list("abcd"))
+    model = LogisticRegression().fit(frame, LABELS)
+    given = on_host(model if method == "predict" else model.predict_proba)
+    found = count_regions(given, SEGMENTS)  # warnings are errors
+    of_arrays = lambda x: model.predict(pd.DataFrame(x, columns=list("abcd")))  # noqa: E731
+    np.testing.assert_array_equal(found.counts, count_regions(on_host(of_arrays), SEGMENTS).counts)

@@ -180,8 +180,8 @@ def on_host(predict: Any, *, batch_size: int | None = None) -> OnHost:
     if hasattr(predict, "predict"):
         return _estimator(predict, batch_size, name)
     if callable(predict):
-        dtype = _fitted_dtype(getattr(predict, "__self__", None))  # estimator.predict_proba
-        return OnHost(predict, batch_size, name, dtype)
+        owner = getattr(predict, "__self__", None)  # of estimator.predict_proba
+        return OnHost(_on_frames(owner, predict), batch_size, name, _fitted_dtype(owner))
     raise ValueError(
         f"on_host takes a function, a PyTorch module or an estimator with predict, got a {name}; "
         "write a function from points [n, *features] to scores [n, classes] that calls it"
@@ -189,16 +189,11 @@ def on_host(predict: Any, *, batch_size: int | None = None) -> OnHost:
 
 
 def _estimator(estimator: Any, batch_size: int | None, name: str) -> OnHost:
-    columns = getattr(estimator, "feature_names_in_", None)
-    frame = columns is not None and importlib.util.find_spec("pandas") is not None
+    predict = _on_frames(estimator, estimator.predict)
 
     def labels(points: np.ndarray) -> np.ndarray:
-        if frame:
-            # Not imported by name: the core needs JAX and numpy alone.
-            pandas = importlib.import_module("pandas")
-            points = pandas.DataFrame(points, columns=columns)
         try:
-            output = _as_array(estimator.predict(points))
+            output = _as_array(predict(points))
         except Exception as error:
             if type(error).__name__ == "NotFittedError":
                 raise UserError(f"the {name} is not fitted; call its fit first") from error
@@ -216,6 +211,17 @@ def _estimator(estimator: Any, batch_size: int | None, name: str) -> OnHost:
     classes = getattr(estimator, "classes_", None)
     known = classes if isinstance(classes, np.ndarray) and classes.ndim == 1 else None
     return OnHost(labels, batch_size, name, _fitted_dtype(estimator), known)
+
+
+def _on_frames(
+    estimator: object, predict: Callable[[np.ndarray], object]
+) -> Callable[[np.ndarray], object]:
+    """A method of an estimator that gets its points as a data frame if it was fitted on one."""
+    columns = getattr(estimator, "feature_names_in_", None)
+    if columns is None or importlib.util.find_spec("pandas") is None:
+        return predict
+    pandas = importlib.import_module("pandas")  # the core needs JAX and numpy alone
+    return lambda points: predict(pandas.DataFrame(points, columns=columns))
 
 
 def points_dtype(predict: Predict, anchors_dtype: np.dtype) -> np.dtype:
