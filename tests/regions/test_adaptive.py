@@ -1,7 +1,7 @@
 """The adaptive count against the dense grid it stands for."""
 
-import jax
-import jax.numpy as jnp
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -107,7 +107,7 @@ def random_walks(seed, num_slices, classes, knots, smooth):
     return evaluate
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 10_000),
     classes=st.integers(2, 6),
@@ -158,12 +158,12 @@ def test_evaluations_are_the_distinct_grid_points_asked_for(has_scores):
 
 @pytest.mark.parametrize("has_scores", [True, False])
 def test_located_boundaries_are_those_of_the_dense_grid(has_scores):
-    points = 4097
-    scores = random_walks(3, 60, 4, 10, smooth=True)
+    points = 2049
+    scores = random_walks(3, 30, 4, 10, smooth=True)
     evaluate = scores if has_scores else lambda index, x: scores(index, x).argmax(axis=1)
-    labels = dense(evaluate, 60, points)
-    result = count_adaptive(evaluate, 60, points=points, has_scores=has_scores, locate=True)
-    agrees = result.counts == dense_counts(evaluate, 60, points)
+    labels = dense(evaluate, 30, points)
+    result = count_adaptive(evaluate, 30, points=points, has_scores=has_scores, locate=True)
+    agrees = result.counts == dense_counts(evaluate, 30, points)
     assert agrees.mean() > 0.9
     for s in np.flatnonzero(agrees):
         changes = np.flatnonzero(labels[s, 1:] != labels[s, :-1])
@@ -174,7 +174,7 @@ def test_located_boundaries_are_those_of_the_dense_grid(has_scores):
         assert (result.boundaries[s] <= brackets[:, 1]).all()
         pieces = labels[s, np.concatenate([[0], changes + 1])]
         np.testing.assert_array_equal(result.labels[s], pieces)
-    assert sum(result.evaluations) < 60 * 150
+    assert sum(result.evaluations) < 30 * 150
 
 
 def test_interpolated_boundaries_are_close_and_bracketed():
@@ -231,76 +231,53 @@ def test_labels_alone_bisect_and_miss_what_both_ends_hide():
 
 def test_probabilities_are_as_good_as_their_logits():
     """Saturated softmax outputs hide the third class unless their logarithms are interpolated."""
-    logits = random_walks(5, 100, 6, 8, smooth=True)
+    logits = random_walks(5, 40, 6, 8, smooth=True)
 
     def probabilities(index, x):
         scores = 60 * logits(index, x)
         powers = np.exp(scores - scores.max(axis=1, keepdims=True))
         return powers / powers.sum(axis=1, keepdims=True)
 
-    truth = dense_counts(logits, 100, 8193)
-    result = count_adaptive(probabilities, 100, has_scores=True)
+    truth = dense_counts(logits, 40, 8193)
+    result = count_adaptive(probabilities, 40, has_scores=True)
     assert (result.counts != truth).sum() <= 1
     assert result.evaluations.mean() < 40
 
 
-def trained_network(activation):
-    """A small network that fits 60 random labels in the plane: many regions."""
-    keys = jax.random.split(jax.random.key(0), 5)
-    inputs = jax.random.normal(keys[0], (60, 2))
-    targets = jax.random.randint(keys[1], (60,), 0, 4)
-    sizes = (2, 48, 48, 4)
-    parameters = [
-        (jax.random.normal(k, (a, b)) * jnp.sqrt(2 / a), jnp.zeros(b))
-        for k, a, b in zip(keys[2:], sizes, sizes[1:], strict=False)
+def fitted_network(activation):
+    """A network that fits 60 random labels in the plane by its last layer: many regions."""
+    random = np.random.default_rng(0)
+    inputs = random.normal(size=(60, 2)).astype(np.float32)
+    targets = np.eye(4, dtype=np.float32)[random.integers(0, 4, 60)]
+    sizes = (2, 48, 64)
+    layers = [
+        (random.normal(size=(a, b)) * np.sqrt(2 / a), 0.5 * random.normal(size=b))
+        for a, b in itertools.pairwise(sizes)
     ]
 
-    def apply(parameters, x):
-        for weights, bias in parameters[:-1]:
-            x = activation(x @ weights + bias[None])
-        return x @ parameters[-1][0] + parameters[-1][1][None]
+    def hidden(x):
+        for weights, bias in layers:
+            x = activation(x @ weights.astype(np.float32) + bias.astype(np.float32))
+        return x
 
-    def loss(parameters):
-        logarithms = jax.nn.log_softmax(apply(parameters, inputs))
-        return -jnp.take_along_axis(logarithms, targets[:, None], axis=1).mean()
-
-    @jax.jit
-    def train(parameters):
-        def step(_, state):
-            parameters, speed = state
-            gradient = jax.grad(loss)(parameters)
-            speed = jax.tree.map(lambda v, g: 0.9 * v - 0.03 * g, speed, gradient)
-            return jax.tree.map(jnp.add, parameters, speed), speed
-
-        start = parameters, jax.tree.map(jnp.zeros_like, parameters)
-        return jax.lax.fori_loop(0, 1500, step, start)[0]
-
-    trained = train(parameters)
-    return jax.jit(lambda x: apply(trained, x)), np.asarray(inputs)
+    last = np.linalg.lstsq(hidden(inputs), targets, rcond=1e-4)[0]
+    return lambda x: hidden(x) @ last, inputs
 
 
-@pytest.mark.parametrize("activation", [jax.nn.relu, jnp.tanh], ids=["relu", "tanh"])
-def test_trained_networks(activation):
-    network, inputs = trained_network(activation)
-    ends = inputs[np.random.default_rng(0).integers(0, 60, (100, 2))]
+@pytest.mark.parametrize("activation", [lambda x: np.maximum(x, 0), np.tanh], ids=["relu", "tanh"])
+def test_fitted_networks(activation):
+    network, inputs = fitted_network(activation)
+    ends = inputs[np.random.default_rng(0).integers(0, 60, (50, 2))]
 
     def evaluate(index, x):
         t = x.astype(np.float32)
-        return np.asarray(network((1 - t) * ends[index, 0] + t * ends[index, 1]))
+        return network((1 - t) * ends[index, 0] + t * ends[index, 1])
 
-    # One compiled shape for all rounds.
-    def padded(index, x):
-        size = -(-len(index) // 2048) * 2048
-        index, x = np.pad(index, (0, size - len(index))), np.pad(x, ((0, size - len(x)), (0, 0)))
-        parts = [evaluate(index[i : i + 2048], x[i : i + 2048]) for i in range(0, size, 2048)]
-        return np.concatenate(parts)
-
-    rounds = lambda index, x: padded(index, x)[: len(index)]  # noqa: E731
-    truth = dense_counts(rounds, 100, 8193)
+    truth = dense_counts(evaluate, 50, 8193)
     assert truth.mean() > 3
-    result = count_adaptive(rounds, 100, has_scores=True)
+    result = count_adaptive(evaluate, 50, has_scores=True)
     assert (result.counts == truth).all()
-    assert result.evaluations.mean() < 45
+    assert result.evaluations.mean() < 8 * truth.mean()
 
 
 def test_no_segments():

@@ -4,19 +4,18 @@ import itertools
 
 import jax
 import jax.numpy as jnp
-import networkx
 import numpy as np
 import pytest
 import scipy.ndimage
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as numpy_strategies
 
 from rcjax.regions.components.labelling import count_components, label_components
 
+# Integers: no bit depends on how they were compiled.
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 CONNECTIVITIES = ("full", "face")
-# Few shapes, each with axes of length 1 or not, so that little is compiled.
-SHAPES = [(9,), (6, 7), (3, 4, 3), (3, 2, 1, 3)]
+# Few shapes, and batches of one size, so that little is compiled.
+FLAT, SOLID = (6, 7), (3, 4, 3)
 
 
 def scipy_labels(labels, mask, connectivity):
@@ -32,6 +31,8 @@ def scipy_labels(labels, mask, connectivity):
 
 
 def networkx_count(labels, mask, connectivity):
+    import networkx
+
     graph = networkx.Graph()
     cells = [cell for cell in np.ndindex(labels.shape) if mask[cell]]
     graph.add_nodes_from(cells)
@@ -48,36 +49,50 @@ def networkx_count(labels, mask, connectivity):
     return networkx.number_connected_components(graph)
 
 
-def check_against_scipy(labels, mask, connectivity):
-    arguments = {"dim": labels.ndim, "connectivity": connectivity}
-    expected = scipy_labels(labels, np.broadcast_to(mask, labels.shape), connectivity)
-    np.testing.assert_array_equal(label_components(labels, mask, **arguments), expected)
-    count = count_components(labels, mask, **arguments)
-    assert count.dtype == jnp.int32
-    assert count == len(np.unique(expected[expected >= 0]))
+def check_against_scipy(labels, masks, connectivity):
+    """Batches of grids, all at once."""
+    arguments = {"dim": labels.ndim - 1, "connectivity": connectivity}
+    expected = np.stack(
+        [scipy_labels(*pair, connectivity) for pair in zip(labels, masks, strict=True)]
+    )
+    np.testing.assert_array_equal(label_components(labels, masks, **arguments), expected)
+    counts = count_components(labels, masks, **arguments)
+    assert counts.dtype == jnp.int32
+    assert counts.tolist() == [len(np.unique(e[e >= 0])) for e in expected]
 
 
 def grids(shape):
-    """Labels of one class, of few, or all different, and a mask."""
-    few = numpy_strategies.arrays(np.int32, shape, elements=st.integers(-1, 1))
-    different = st.permutations(range(int(np.prod(shape)))).map(
-        lambda order: np.array(order, np.int32).reshape(shape)
-    )
-    constant = st.integers(-5, 5).map(lambda value: np.full(shape, value, np.int32))
-    mask = st.one_of(st.just(np.ones(shape, bool)), numpy_strategies.arrays(bool, shape))
-    return st.tuples(st.one_of(few, few, different, constant), mask)
+    """Labels of one class, of few, or all different, with all cells inside, few or none."""
+    random, size = np.random.default_rng(0), int(np.prod(shape))
+    labels = [
+        *(random.integers(-1, classes, (40, *shape)) for classes in (1, 2, 3)),
+        [random.permutation(size).reshape(shape) for _ in range(8)],
+        [np.full(shape, value) for value in (-5, -1, 0, 5)] * 8,
+    ]
+    labels = np.concatenate(labels).astype(np.int32)
+    inside = random.choice([0.0, 0.5, 0.8, 1.0], len(labels)).reshape(-1, *[1] * len(shape))
+    return labels, random.random(labels.shape) < inside
 
 
+# Counts of grids on slices (test_counting.py) hold the other pairs against scipy as well.
+@pytest.mark.parametrize(
+    ("shape", "connectivity"),
+    [
+        ((9,), "full"),
+        (FLAT, "full"),
+        (FLAT, "face"),
+        (SOLID, "full"),
+        pytest.param(SOLID, "face", marks=pytest.mark.slow),
+        pytest.param((3, 2, 1, 3), "full", marks=pytest.mark.slow),
+        ((3, 2, 1, 3), "face"),
+    ],
+)
+def test_equals_scipy_on_any_grid(shape, connectivity):
+    check_against_scipy(*grids(shape), connectivity)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("connectivity", CONNECTIVITIES)
-@pytest.mark.parametrize("shape", SHAPES)
-@settings(max_examples=15, deadline=None)
-@given(data=st.data())
-def test_equals_scipy_on_any_grid(shape, connectivity, data):
-    labels, mask = data.draw(grids(shape))
-    check_against_scipy(labels, mask, connectivity)
-
-
-@pytest.mark.parametrize("connectivity", ["face", pytest.param("full", marks=pytest.mark.slow)])
 def test_equals_networkx_in_five_dimensions_within_a_simplex(connectivity):
     shape = (3,) * 5
     inside = np.indices(shape).sum(0) <= 3
@@ -146,9 +161,10 @@ def test_many_turns_are_followed_to_the_end(connectivity):
     np.testing.assert_array_equal(found, expected)
     counts = count_components(np.stack(turned), dim=2, connectivity=connectivity)
     assert counts.tolist() == [len(np.unique(grid)) for grid in expected]
-    check_against_scipy(winding_corridor(9), np.ones((9, 9, 9), bool), connectivity)
+    check_against_scipy(winding_corridor(9)[None], np.ones((1, 9, 9, 9), bool), connectivity)
 
 
+@pytest.mark.slow
 def test_grids_of_more_cells_than_two_bytes_can_number():
     labels = np.random.default_rng(2).integers(0, 2, (2, 40_000))
     check_count = scipy.ndimage.label(labels == 0)[1] + scipy.ndimage.label(labels == 1)[1]
@@ -160,13 +176,10 @@ def test_the_winding_shapes_are_what_they_claim():
         assert scipy.ndimage.label(grid)[1] == 1
 
 
-def random_batch():
-    random = np.random.default_rng(1)
-    return random.integers(0, 3, (2, 3, 6, 7)), random.random((2, 3, 6, 7)) < 0.8
-
-
+@pytest.mark.slow
 def test_batch_jit_and_vmap_agree_with_single_grids():
-    labels, mask = random_batch()
+    random = np.random.default_rng(1)
+    labels, mask = random.integers(0, 3, (2, 3, 6, 7)), random.random((2, 3, 6, 7)) < 0.8
 
     def count(labels, mask):
         return count_components(labels, mask, dim=2, connectivity="full")
@@ -181,24 +194,22 @@ def test_batch_jit_and_vmap_agree_with_single_grids():
 
 
 def test_neither_class_names_nor_the_order_of_axes_matter():
-    labels, mask = random_batch()
-    arguments = {"dim": 2, "connectivity": "full"}
+    labels, mask = grids(SOLID)
+    arguments = {"dim": 3, "connectivity": "full"}
     counts = count_components(labels, mask, **arguments).tolist()
-    renamed = np.array([-7, 0, 2**30])[labels]
+    renamed = np.int32(7 - 3 * labels)
     assert count_components(renamed, mask, **arguments).tolist() == counts
-    swapped = count_components(labels.swapaxes(-1, -2), mask.swapaxes(-1, -2), **arguments)
+    swapped = count_components(labels.swapaxes(1, 3), mask.swapaxes(1, 3), **arguments)
     assert swapped.tolist() == counts
-    wide = count_components((labels + 200).astype(np.uint8), mask, **arguments)
+    # Labels that 32 bits cannot hold stay apart.
+    wide = count_components(labels.astype(np.int64) * 2**32, mask, **arguments)
     assert wide.tolist() == counts
 
 
 def test_empty_batches_and_grids_have_no_components():
     assert count_components(np.zeros((0, 4, 4), int), dim=2, connectivity="face").shape == (0,)
-    assert (
-        count_components(np.zeros((3, 0, 4), int), dim=2, connectivity="face").tolist() == [0] * 3
-    )
-    nothing_inside = np.zeros((4, 4), bool)
-    assert count_components(np.zeros((4, 4), int), nothing_inside, dim=2, connectivity="full") == 0
+    empty = count_components(np.zeros((3, 0, 4), int), dim=2, connectivity="face")
+    assert empty.tolist() == [0] * 3
 
 
 @pytest.mark.parametrize(
@@ -216,9 +227,3 @@ def test_bad_input_is_named_with_its_remedy(labels, mask, dim, connectivity, mes
     for function in (count_components, label_components):
         with pytest.raises(ValueError, match=message):
             function(labels, mask, dim=dim, connectivity=connectivity)
-
-
-def test_labels_that_32_bits_cannot_hold_stay_apart():
-    wide = np.array([[0, 2**32], [2**32, 0]])
-    assert int(count_components(wide, dim=2, connectivity="face")) == 4
-    assert int(count_components(wide > 0, dim=2, connectivity="full")) == 2

@@ -28,8 +28,7 @@ def one(network):
 @pytest.mark.parametrize(
     ("method", "dim", "options"),
     [
-        ("adaptive", 1, {"extent": (-1, 2)}),
-        ("adaptive", 1, {"batch_size": 33}),
+        ("adaptive", 1, {"extent": (-1, 2), "batch_size": 33}),
         ("grid", 1, {}),
         ("grid", 2, {"batch_size": 100}),
     ],
