@@ -17,7 +17,7 @@ from rcjax.report.published import published
 from rcjax.report.runs_csv import runs_csv
 from rcjax.report.scatter import scatter_charts
 from rcjax.report.side_by_side import measure_charts, network_charts
-from rcjax.runtime import finite, read_json, write_json, written_whole
+from rcjax.runtime import read_json, write_json, written_whole
 from rcjax.statistics import Analysis
 
 
@@ -46,16 +46,10 @@ def write_report(analysis: Analysis, about: About, folder: Path) -> dict[str, An
     ):
         with written_whole(folder / name) as file:
             file.write(text.encode())
-    content: dict[str, Any] = finite(
-        {
-            **published(analysis, findings),
-            **about.published(),
-            "figures": [chart.name for chart in drawn],
-        }
-    )
-    _remove_figures(figures, _earlier_figures(folder), content["figures"])
-    write_json(folder / "report.json", content)
-    return content
+    present = [chart.name for chart in drawn]
+    _remove_figures(figures, _earlier_figures(folder), present)
+    content = {**published(analysis, findings), **about.published(), "figures": present}
+    return write_json(folder / "report.json", content)
 
 
 SECTIONS = ("scatter", "effects", "training", "prediction", "measures", "ablations")

@@ -77,7 +77,7 @@ def analyze(
     study = StudyRows(rows)
     resamples = Resamples(options.bootstrap_samples, options.seed)
     networks = {own.name: network_statistics(own, resamples, options) for own in study.networks}
-    return Analysis(study, options, networks, pooled_statistics(study, options))
+    return Analysis(study, options, networks, pooled_statistics(study, resamples, options))
 
 
 def _check(options: Options) -> None:

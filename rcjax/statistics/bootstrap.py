@@ -1,16 +1,24 @@
 """Bootstrap intervals: settings are drawn with replacement, and within each its runs."""
 
 import itertools
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from rcjax.array_types import Bool, Float
+from rcjax.array_types import Bool, Float, Int
 from rcjax.statistics.averaging import rounded
-from rcjax.statistics.correlation import control_basis
+from rcjax.statistics.correlation import control_basis, ranks
 from rcjax.statistics.estimates import Interval
 
 _CHUNK = 4_000_000  # numbers held at once
 _KEPT = 4  # draws, and averages of quantities by each
+_MOST_DRAWN = 20_000_000  # runs drawn once for all quantities; more are drawn anew for each
+
+
+_Drawn = tuple[Int[np.ndarray, " places"], Int[np.ndarray, "runs places"]]
+_ENDS: tuple[tuple[Any, float], ...] = ((np.max, -np.inf), (np.min, np.inf))
 
 
 class Resampling:
@@ -38,43 +46,76 @@ class Resampling:
             seed: of the draws; equal seeds and `known` give equal draws.
         """
         self._known, self._seed = known, seed
-        self._drawn: dict[bytes, Float[np.ndarray, "resamples settings"]] = {}
+        self._averages: dict[bytes, Float[np.ndarray, "resamples settings"]] = {}
+        self._ranks: dict[bytes, Float[np.ndarray, "resamples settings"]] = {}
         generator = np.random.default_rng([seed, 0])
         self.settings = generator.integers(len(known), size=(number, len(known)), dtype=np.int32)
 
     def averages(
         self, values: Float[np.ndarray, "settings runs"]
     ) -> Float[np.ndarray, "resamples settings"]:
-        """Averages of the drawn runs of every drawn setting.
-
-        The runs are drawn anew for every quantity, equally: held in memory they would take as many
-        numbers as there are resamples times runs.
-        """
+        """Averages of the drawn runs of every drawn setting."""
         # The outcome and the trivial predictor are asked for again by every measure.
         key = values.tobytes()
-        if key not in self._drawn:
-            if len(self._drawn) >= _KEPT:
-                self._drawn.pop(next(iter(self._drawn)))
-            self._drawn[key] = self._averages(values)
-        return self._drawn[key]
+        if key not in self._averages:
+            _make_room(self._averages)
+            self._averages[key] = self._average(values)
+        return self._averages[key]
 
-    def _averages(
+    def ranks(
         self, values: Float[np.ndarray, "settings runs"]
     ) -> Float[np.ndarray, "resamples settings"]:
+        """Ranks of the averages within every resample."""
+        key = values.tobytes()
+        if key not in self._ranks:
+            _make_room(self._ranks)
+            self._ranks[key] = ranks(self.averages(values))
+        return self._ranks[key]
+
+    def _average(
+        self, values: Float[np.ndarray, "settings runs"]
+    ) -> Float[np.ndarray, "resamples settings"]:
+        most, least = (f(values, axis=1, where=self._known, initial=i) for f, i in _ENDS)
+        if (most == least).all():  # whichever runs are drawn
+            means = most[self.settings]
+        else:
+            means = np.empty(self.settings.size)
+            for where, runs in self._runs:
+                means[where] = values.ravel()[runs].mean(axis=0)
+            means = means.reshape(self.settings.shape)
+        return rounded(means, (self._known.sum(axis=1) > 1)[self.settings])
+
+    @property
+    def _runs(self) -> Iterable[_Drawn]:
+        small = self.settings.shape[0] * self._known.sum() <= _MOST_DRAWN
+        return self._kept_runs if small else self._draw_runs()
+
+    @cached_property
+    def _kept_runs(self) -> list[_Drawn]:
+        """The drawn runs, those of settings with as many runs together."""
+        drawn: dict[int, list[_Drawn]] = {}
+        for where, runs in self._draw_runs():
+            drawn.setdefault(len(runs), []).append((where, runs))
+        return [
+            (np.concatenate([w for w, _ in own]), np.concatenate([r for _, r in own], axis=1))
+            for own in drawn.values()
+        ]
+
+    def _draw_runs(self) -> Iterator[_Drawn]:
+        """Places among all drawn settings, and the runs drawn for each; some at a time."""
         drawn = self.settings.reshape(-1)
         order = np.argsort(drawn, kind="stable")
-        ends = np.searchsorted(drawn[order], np.arange(len(values) + 1))
-        means = np.empty(drawn.size)
+        ends = np.searchsorted(drawn[order], np.arange(len(self._known) + 1))
         for place, (start, end) in enumerate(itertools.pairwise(ends.tolist())):
-            own = values[place, self._known[place]]
+            own = np.flatnonzero(self._known[place]).astype(np.int32)
+            first_place = np.int32(place * self._known.shape[1])
+            gaps = own[-1] >= own.size
             generator = np.random.default_rng([self._seed, 5, place])
             step = max(1, _CHUNK // own.size)
             for first in range(start, end, step):
                 where = order[first : min(first + step, end)]
                 runs = generator.integers(own.size, size=(where.size, own.size), dtype=np.int32)
-                means[where] = own[runs].mean(axis=1)
-        several = (self._known.sum(axis=1) > 1)[self.settings]
-        return rounded(means.reshape(self.settings.shape), several)
+                yield where, ((own[runs] if gaps else runs) + first_place).T
 
 
 class Resamples:
@@ -82,22 +123,34 @@ class Resamples:
 
     def __init__(self, number: int, seed: int):
         self._number, self._seed = number, seed
-        self._made: dict[bytes, tuple[Resampling, Float[np.ndarray, "..."] | None]] = {}
+        self._made: dict[bytes, Resampling] = {}
+        self._bases: dict[bytes, Float[np.ndarray, "..."]] = {}
 
-    def of(
+    def of(self, known: Bool[np.ndarray, "settings runs"]) -> Resampling:
+        """The draws for the runs that are known."""
+        key = repr(known.shape).encode() + known.tobytes()
+        if key not in self._made:
+            _make_room(self._made)
+            self._made[key] = Resampling(known, self._number, self._seed)
+        return self._made[key]
+
+    def basis(
         self,
         known: Bool[np.ndarray, "settings runs"],
         controls: Float[np.ndarray, "settings controls"],
-    ) -> tuple[Resampling, Float[np.ndarray, "resamples settings columns"] | None]:
-        """The draws for the runs that are known, and the basis of the drawn controls."""
+    ) -> Float[np.ndarray, "resamples settings columns"]:
+        """That of the controls of the drawn settings."""
         key = repr(known.shape).encode() + known.tobytes() + controls.tobytes()
-        if key not in self._made:
-            if len(self._made) >= _KEPT:
-                self._made.pop(next(iter(self._made)))
-            resampling = Resampling(known, self._number, self._seed)
-            drawn = controls[resampling.settings]
-            self._made[key] = resampling, control_basis(drawn) if drawn.shape[-1] else None
-        return self._made[key]
+        if key not in self._bases:
+            _make_room(self._bases)
+            self._bases[key] = control_basis(controls[self.of(known).settings])
+        return self._bases[key]
+
+
+def _make_room(kept: dict[Any, Any]) -> None:
+    """Drops the oldest of what is kept, where it is enough."""
+    if len(kept) >= _KEPT:
+        kept.pop(next(iter(kept)))
 
 
 def percentile_interval(

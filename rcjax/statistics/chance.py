@@ -50,6 +50,8 @@ def chance(
     Source: Phipson and Smyth, "Permutation p-values should never be zero", 2010.
     """
     observed = float(statistic(x[None])[0])
+    if not np.isfinite(observed):
+        return None
     drawn = np.concatenate([statistic(orders) for orders in _orders(x, cell, seed)])
     return _chance(observed, drawn, confidence)
 

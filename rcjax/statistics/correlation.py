@@ -165,23 +165,29 @@ def _residual(x: _Floats, basis: _Floats) -> _Floats:
 
 
 def _without_rounding(rest: _Floats, centred: _Floats) -> _Floats:
-    tiny = _LEFT_BY_ROUNDING * np.linalg.norm(centred, axis=-1, keepdims=True)
-    return np.where(np.linalg.norm(rest, axis=-1, keepdims=True) > tiny, rest, 0.0)
+    tiny = _LEFT_BY_ROUNDING**2 * _product(centred, centred)
+    return np.where((_product(rest, rest) > tiny)[..., None], rest, 0.0)
 
 
 def _centred(x: _Floats) -> _Floats:
     """Minus the mean, scaled to at most 1 (squares cannot overflow); exactly 0 if constant."""
-    scale = np.abs(x).max(axis=-1, keepdims=True)
-    scaled = x / np.where(scale > 0, scale, 1.0)
-    constant = np.ptp(x, axis=-1, keepdims=True) == 0
-    centred = np.where(constant, 0.0, scaled - scaled.mean(axis=-1, keepdims=True))
-    scale = np.abs(centred).max(axis=-1, keepdims=True)
-    return centred / np.where(scale > 0, scale, 1.0)
+    most, least = x.max(axis=-1, keepdims=True), x.min(axis=-1, keepdims=True)
+    scale = np.maximum(np.abs(most), np.abs(least))
+    scale = np.where(scale > 0, scale, 1.0)
+    scaled = x / scale
+    mean = scaled.mean(axis=-1, keepdims=True)
+    centred = np.where(most == least, 0.0, scaled - mean)
+    reach = np.maximum(most / scale - mean, mean - least / scale)
+    return centred / np.where(reach > 0, reach, 1.0)
 
 
 def _cosine(x: _Floats, y: _Floats) -> _Floats:
-    squares = (x * x).sum(axis=-1) * (y * y).sum(axis=-1)
-    return _ratio(np.asarray((x * y).sum(axis=-1)), np.asarray(np.sqrt(squares)))
+    return _ratio(_product(x, y), np.asarray(np.sqrt(_product(x, x) * _product(y, y))))
+
+
+def _product(x: _Floats, y: _Floats) -> _Floats:
+    """Inner products along the last axis."""
+    return np.asarray(np.einsum("...i,...i->...", x, y))
 
 
 def _ratio(numerator: _Floats, denominator: _Floats) -> _Floats:

@@ -1,5 +1,6 @@
 """The granulated Kendall coefficient: agreement along one hyperparameter at a time."""
 
+import functools
 from collections.abc import Mapping
 from math import comb, lcm
 
@@ -45,8 +46,9 @@ def granulated_kendall(
     """
     shape = np.broadcast_shapes(x.shape, y.shape)[:-1]
     result = {}
-    for axis in codes:
-        first, second, weights = _weighted_pairs(axis, codes)
+    table = np.stack(list(codes.values())) if codes else np.zeros((0, 0), int)
+    for place, axis in enumerate(codes):
+        first, second, weights = _weighted_pairs(place, table.tobytes(), table.shape)
         agreement = np.zeros(shape)
         for start in range(0, len(first), _PAIRS):
             a, b = first[start : start + _PAIRS], second[start : start + _PAIRS]
@@ -60,17 +62,18 @@ def granulated_kendall(
     return result
 
 
+@functools.lru_cache(maxsize=16)  # measures, and networks of one grid, share them
 def _weighted_pairs(
-    axis: str, codes: Mapping[str, Int[np.ndarray, " settings"]]
+    axis: int, codes: bytes, shape: tuple[int, ...]
 ) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
     """Pairs of settings that differ in one axis only, with weights that are equal for every group.
 
     Unordered pairs: the product of signs is the same for both orders.
     """
-    others = [values for name, values in codes.items() if name != axis]
+    others = np.delete(np.frombuffer(codes, int).reshape(shape), axis, axis=0)
     groups: dict[tuple[int, ...], list[int]] = {}
-    for place in range(len(codes[axis])):
-        groups.setdefault(tuple(int(values[place]) for values in others), []).append(place)
+    for place, values in enumerate(others.T.tolist()):
+        groups.setdefault(tuple(values), []).append(place)
     first, second, weights = [], [], []
     several = [np.array(members) for members in groups.values() if len(members) > 1]
     common = lcm(*(comb(len(members), 2) for members in several))

@@ -12,13 +12,11 @@ from rcjax.statistics.halves import SplitHalves, split_halves
 from rcjax.statistics.joint import JointRegression, joint_regression
 from rcjax.statistics.names import COUNT, GAP, OUTCOMES, TRIVIAL, VARIANT
 from rcjax.statistics.null import null_statistics
-from rcjax.statistics.one_measure import Options, measure_statistics
+from rcjax.statistics.one_measure import Options, measure_statistics, same_outcome
 from rcjax.statistics.over_training import OverTraining, over_training
 from rcjax.statistics.regression import RegressionLine, regression_line
 from rcjax.statistics.run_facts import RunFacts, not_fitted, run_facts
 from rcjax.statistics.study_rows import NetworkRows, Setting, values_of
-
-_ROUNDING = 1e-9  # percentage points
 
 
 @dataclass(frozen=True)
@@ -113,9 +111,9 @@ def network_statistics(
         _outcomes(network, design, resamples, options),
         None if every_one_fits else _count_and_gap(fitted, resamples, options),
         _count_and_gap(network.with_collapsed, resamples, options) if network.collapsed else None,
-        regression_line(values_of(known, COUNT), values_of(known, GAP), options),
+        regression_line(values_of(known, COUNT), values_of(known, GAP), resamples, options),
         joint_regression(network),
-        over_training(network, options),
+        over_training(network, resamples, options),
         run_facts(network, options),
     )
 
@@ -128,7 +126,7 @@ def _outcomes(
     of_gap = _outcome_statistics(GAP, network, design, resamples, options)
     found = {GAP: of_gap}
     for name in OUTCOMES[1:]:
-        same = np.allclose(values[name], values[GAP], rtol=0, atol=_ROUNDING, equal_nan=True)
+        same = same_outcome(values[name], values[GAP])
         found[name] = (
             of_gap if same else _outcome_statistics(name, network, design, resamples, options)
         )

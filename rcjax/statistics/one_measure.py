@@ -34,10 +34,10 @@ from rcjax.statistics.granulated import granulated_kendall
 from rcjax.statistics.noise import noise_corrected
 
 FEWEST_SETTINGS = 3
+_ROUNDING = 1e-9  # percentage points
 TIE_BREAKS = 200
 _MOST_PAIRS = 200_000_000  # pairs of settings times resamples, of what looks at all pairs
-_OF_VALUES = {"pearson": pearson, "spearman": spearman}
-COEFFICIENTS = {**_OF_VALUES, "kendall": kendall}
+COEFFICIENTS = {"pearson": pearson, "spearman": spearman, "kendall": kendall}
 
 _Runs = Float[np.ndarray, "settings runs"]
 _Kept = Float[np.ndarray, "kept runs"]
@@ -83,7 +83,7 @@ def measure_statistics(
     values["correlation_over_seeds"] = float(_over_seeds(x, y, known)[2])
     chances = _chances(x, y, known, design, options)
     if design.flexible is not None:
-        places = resamples.of(known, design.control_values)[0].settings
+        places = resamples.of(known).settings
         drawn = pearson(left[0][places], left[1][places])
         intervals["partial_correlation_flexible"] = percentile_interval(drawn, options.confidence)
         # What is left of x is exchanged: what is left of y, and the regression, stay as they are.
@@ -120,6 +120,11 @@ def measure_statistics(
             for name, value in values.items()
         },
     )
+
+
+def same_outcome(x: _Runs, y: _Runs) -> bool:
+    """Whether two outcomes are the same numbers but for rounding."""
+    return np.allclose(x, y, rtol=0, atol=_ROUNDING, equal_nan=True)
 
 
 def runs_of_both(
@@ -296,12 +301,16 @@ def _intervals(
     resamples: Resamples,
     options: Options,
 ) -> dict[str, Interval | None]:
-    resampling, basis = resamples.of(known, design.control_values)
+    resampling = resamples.of(known)
     drawn_x, drawn_y = resampling.averages(x), resampling.averages(y)
-    drawn = {name: function(drawn_x, drawn_y) for name, function in _OF_VALUES.items()}
+    drawn = {
+        "pearson": pearson(drawn_x, drawn_y),
+        "spearman": pearson(resampling.ranks(x), resampling.ranks(y)),
+    }
     fewer = max(100, 10 * _MOST_PAIRS // len(x) ** 2)
     drawn["kendall"] = kendall(drawn_x[:fewer], drawn_y[:fewer])
-    if basis is not None:
+    if design.controls:
+        basis = resamples.basis(known, design.control_values)
         drawn["partial_correlation"] = correlate_residuals(drawn_x, drawn_y, basis)
     means_x, means_y, trivial = average(x), average(y), design.trivial_predictor
     places = resampling.settings

@@ -8,7 +8,7 @@ import numpy as np
 
 from rcjax.array_types import Float
 from rcjax.statistics.averaging import average
-from rcjax.statistics.bootstrap import Resampling, percentile_interval
+from rcjax.statistics.bootstrap import Resamples, percentile_interval
 from rcjax.statistics.correlation import pearson
 from rcjax.statistics.estimates import Interval
 from rcjax.statistics.names import COUNT, GAP
@@ -41,7 +41,7 @@ class OverTraining:
     with_gap_then: tuple[EpochCorrelation, ...]
 
 
-def over_training(network: NetworkRows, options: Options) -> OverTraining:
+def over_training(network: NetworkRows, resamples: Resamples, options: Options) -> OverTraining:
     """Correlations by epoch of the runs whose count, gap and history are known."""
     histories = {
         row.name: counts
@@ -58,7 +58,9 @@ def over_training(network: NetworkRows, options: Options) -> OverTraining:
     gaps_then = {row.name: _gaps_by_epoch(row) for setting in settings for row in setting.rows}
 
     def correlations(gap: Callable[[Row, int], float]) -> tuple[EpochCorrelation, ...]:
-        found = (_correlation(epoch, settings, histories, gap, options) for epoch in epochs)
+        found = (
+            _correlation(epoch, settings, histories, gap, resamples, options) for epoch in epochs
+        )
         return tuple(one for one in found if one is not None)
 
     return OverTraining(
@@ -84,6 +86,7 @@ def _correlation(
     settings: Sequence[Setting],
     counts: Mapping[str, Mapping[int, float]],
     gap: Callable[[Row, int], float],
+    resamples: Resamples,
     options: Options,
 ) -> EpochCorrelation | None:
     pairs = [
@@ -99,17 +102,21 @@ def _correlation(
         _table([[c for c, _ in own] for own in pairs]),
         _table([[g for _, g in p] for p in pairs]),
     )
-    found = correlation_interval(x, y, options)
+    found = correlation_interval(x, y, resamples, options)
     return None if found is None else EpochCorrelation(epoch, *found)
 
 
 def correlation_interval(
-    x: Float[np.ndarray, "settings runs"], y: Float[np.ndarray, "settings runs"], options: Options
+    x: Float[np.ndarray, "settings runs"],
+    y: Float[np.ndarray, "settings runs"],
+    resamples: Resamples,
+    options: Options,
 ) -> tuple[float, Interval | None] | None:
     """Pearson correlation of settings averaged over runs, with its interval.
 
     Args:
         x, y: NaN in both where a setting has fewer runs.
+        resamples: of the settings and runs.
         options: of the interval.
 
     Returns:
@@ -120,7 +127,7 @@ def correlation_interval(
     value = float(pearson(average(x), average(y)))
     if not isfinite(value):
         return None
-    resampling = Resampling(np.isfinite(x), options.bootstrap_samples, options.seed)
+    resampling = resamples.of(np.isfinite(x))
     drawn = pearson(resampling.averages(x), resampling.averages(y))
     return value, percentile_interval(drawn, options.confidence)
 

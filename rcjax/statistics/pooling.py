@@ -7,11 +7,11 @@ import numpy as np
 
 from rcjax.array_types import Float
 from rcjax.statistics.averaging import average
-from rcjax.statistics.bootstrap import Resampling, percentile_interval
+from rcjax.statistics.bootstrap import Resamples, percentile_interval
 from rcjax.statistics.correlation import pearson, spearman
 from rcjax.statistics.estimates import Estimate, Undefined
-from rcjax.statistics.names import OUTCOMES
-from rcjax.statistics.one_measure import FEWEST_SETTINGS, Options
+from rcjax.statistics.names import GAP, OUTCOMES
+from rcjax.statistics.one_measure import FEWEST_SETTINGS, Options, same_outcome
 from rcjax.statistics.study_rows import StudyRows, values_of
 
 
@@ -26,7 +26,7 @@ class PooledStatistics:
 
 
 def pooled_statistics(
-    study: StudyRows, options: Options
+    study: StudyRows, resamples: Resamples, options: Options
 ) -> Mapping[str, Mapping[str, PooledStatistics]] | None:
     """Pearson and Spearman over the settings of all networks.
 
@@ -39,16 +39,25 @@ def pooled_statistics(
     settings = [setting for network in networks for setting in network.settings]
     measures = dict.fromkeys(measure for network in networks for measure in network.measures)
     values = {name: values_of(settings, name) for name in (*measures, *OUTCOMES)}
-    return {
-        outcome: {
-            measure: _statistics(values[measure], values[outcome], options) for measure in measures
-        }
-        for outcome in OUTCOMES
-    }
+    found: dict[str, dict[str, PooledStatistics]] = {}
+    for outcome in OUTCOMES:
+        same = outcome != GAP and same_outcome(values[outcome], values[GAP])
+        found[outcome] = (
+            found[GAP]
+            if same
+            else {
+                measure: _statistics(values[measure], values[outcome], resamples, options)
+                for measure in measures
+            }
+        )
+    return found
 
 
 def _statistics(
-    x: Float[np.ndarray, "settings runs"], y: Float[np.ndarray, "settings runs"], options: Options
+    x: Float[np.ndarray, "settings runs"],
+    y: Float[np.ndarray, "settings runs"],
+    resamples: Resamples,
+    options: Options,
 ) -> PooledStatistics:
     known = np.isfinite(x) & np.isfinite(y)
     kept = known.any(axis=1)
@@ -57,14 +66,17 @@ def _statistics(
     if len(x) < FEWEST_SETTINGS:
         nothing = Estimate(undefined=Undefined.FEW_SETTINGS)
         return PooledStatistics(len(x), int(known.sum()), nothing, nothing)
-    resampling = Resampling(known, options.bootstrap_samples, options.seed)
-    drawn_x, drawn_y = resampling.averages(x), resampling.averages(y)
+    resampling = resamples.of(known)
+    drawn = {
+        pearson: pearson(resampling.averages(x), resampling.averages(y)),
+        spearman: pearson(resampling.ranks(x), resampling.ranks(y)),
+    }
     means_x, means_y = average(x), average(y)
     why = Undefined.CONSTANT_MEASURE if np.ptp(means_x) == 0 else Undefined.CONSTANT_OUTCOME
     estimates = []
-    for function in (pearson, spearman):
+    for function, coefficients in drawn.items():
         value = float(function(means_x, means_y))
-        interval = percentile_interval(function(drawn_x, drawn_y), options.confidence)
+        interval = percentile_interval(coefficients, options.confidence)
         known_value = np.isfinite(value)
         estimates.append(Estimate(value, interval) if known_value else Estimate(undefined=why))
     return PooledStatistics(len(x), int(known.sum()), *estimates)

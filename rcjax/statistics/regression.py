@@ -6,7 +6,7 @@ import numpy as np
 
 from rcjax.array_types import Float
 from rcjax.statistics.averaging import average
-from rcjax.statistics.bootstrap import Resampling
+from rcjax.statistics.bootstrap import Resamples
 from rcjax.statistics.one_measure import Options
 
 _POINTS = 60
@@ -23,7 +23,10 @@ class RegressionLine:
 
 
 def regression_line(
-    x: Float[np.ndarray, "settings runs"], y: Float[np.ndarray, "settings runs"], options: Options
+    x: Float[np.ndarray, "settings runs"],
+    y: Float[np.ndarray, "settings runs"],
+    resamples: Resamples,
+    options: Options,
 ) -> RegressionLine | None:
     """The least-squares line through the settings, with a bootstrap interval.
 
@@ -32,6 +35,7 @@ def regression_line(
 
     Args:
         x, y: NaN in both where a setting has fewer runs.
+        resamples: of the settings and runs.
         options: of the interval.
 
     Returns:
@@ -39,14 +43,14 @@ def regression_line(
 
     Example:
         >>> x = np.array([[1.0], [2.0], [3.0]])
-        >>> regression_line(x, 2 * x, Options()).y[[0, -1]]
+        >>> regression_line(x, 2 * x, Resamples(500, 0), Options()).y[[0, -1]]
         array([2., 6.])
     """
     mean_x, mean_y = average(x), average(y)
     if len(mean_x) < 3 or np.ptp(mean_x) == 0:
         return None
     points = np.linspace(mean_x.min(), mean_x.max(), _POINTS)
-    resampling = Resampling(np.isfinite(x), options.bootstrap_samples, options.seed)
+    resampling = resamples.of(np.isfinite(x))
     slope, intercept = _lines(resampling.averages(x), resampling.averages(y))
     exists = np.isfinite(slope)
     lines = intercept[exists, None] + slope[exists, None] * points
