@@ -109,6 +109,11 @@ class Measurement:
     def spectrally_normalized_margin(self) -> float:
         return self.margins.percentile() * float(np.exp(-self.log_spectral_product()))
 
+    def distance_over_margin(self) -> float:
+        """Not a number where a tenth of the examples or more has no positive margin."""
+        margin = self.margins.percentile()
+        return self.parameters.distance / margin if margin > 0 else math.nan
+
     def path_norm(self) -> float:
         if undefined_path_norm(self._network.apply, *self._arrays, self._image):
             return math.nan
@@ -146,6 +151,7 @@ MEASURES: dict[str, Callable[[Measurement], float]] = {
     "log_frobenius_product": Measurement.log_frobenius_product,
     "path_norm": Measurement.path_norm,
     "output_margin": lambda m: m.margins.percentile(),
+    "distance_over_margin": Measurement.distance_over_margin,
     "spectrally_normalized_margin": Measurement.spectrally_normalized_margin,
     "log_spectral_complexity": Measurement.log_spectral_complexity,
     "input_margin": lambda m: m.margins.input_percentile(),

@@ -49,7 +49,8 @@ def write_report(analysis: Analysis, about: About, folder: Path) -> dict[str, An
     present = [chart.name for chart in drawn]
     _remove_figures(figures, _earlier_figures(folder), present)
     content = {**published(analysis, findings), **about.published(), "figures": present}
-    return write_json(folder / "report.json", content)
+    written: dict[str, Any] = write_json(folder / "report.json", content)
+    return written
 
 
 SECTIONS = ("scatter", "effects", "training", "prediction", "measures", "ablations")

@@ -12,6 +12,7 @@ from .tiny import CHANNELS, CLASSES, SIZE, apply, tiny_network
 KEY = jax.random.key(0)
 NAMES = [
     "output_margin",
+    "distance_over_margin",
     "input_margin",
     "input_gradient_norm",
     "spectrally_normalized_margin",
@@ -53,6 +54,11 @@ def test_margins_of_every_example(seed):
     ratios = np.array(margins) / np.array(slopes)
     assert found["input_margin"] == pytest.approx(tenth_percentile(ratios), rel=1e-4)
     assert found["input_gradient_norm"] == pytest.approx(np.mean(slopes), rel=1e-4)
+    leaves = zip(
+        *map(jax.tree.leaves, (network.parameters, network.initial_parameters)), strict=True
+    )
+    distance = np.sqrt(sum(np.sum((np.float64(a) - np.float64(b)) ** 2) for a, b in leaves))
+    assert found["distance_over_margin"] == pytest.approx(distance / margin, rel=1e-4)
     normalized = margin / np.prod(spectral)
     assert found["spectrally_normalized_margin"] == pytest.approx(normalized, rel=1e-4)
     complexity = np.prod(spectral) * np.sqrt(np.sum(frobenius**2 / spectral**2)) / margin
@@ -66,3 +72,4 @@ def test_a_network_that_misclassifies_a_tenth_has_no_log_of_its_margin():
     found = compute(network, NAMES, key=KEY)
     assert found["output_margin"] < 0
     assert np.isnan(found["log_spectral_complexity"])
+    assert np.isnan(found["distance_over_margin"])
