@@ -21,9 +21,9 @@ from rcjax.training.evaluation import Scores, compile_evaluation
 from rcjax.training.figures import draw_figures
 from rcjax.training.initial_weights import NetworkArrays, read_network
 from rcjax.training.inputs import input_settings_of
-from rcjax.training.optimizer import Optimizer, optimizer_of
+from rcjax.training.optimizer import optimizer_of
 from rcjax.training.schedules import schedule_of
-from rcjax.training.state import TrainState, create_state
+from rcjax.training.state import TrainState, state_creation
 
 
 class Position(NamedTuple):
@@ -82,7 +82,9 @@ class Experiment:
         if config.precision == "bfloat16":
             apply_training = self._functions(jnp.bfloat16)[1]
         settings = EpochSettings(config.batch_size, inputs)
-        self._check_images_fit(apply_training, dataset, training=config.epochs > 0)
+        smallest = dataset.train_size % config.batch_size or config.batch_size
+        images = (smallest, *dataset.image_shape)
+        _check_images_fit(self._init, apply_training, images, training=config.epochs > 0)
         # Equal for runs that may be trained together, see `rcjax.training.vmapped_runs`.
         self.epoch_parts = (apply_training, self._optimizer, settings, self._mesh)
         self._epoch = make_epoch(*self.epoch_parts)
@@ -103,13 +105,6 @@ class Experiment:
         )
         self.train_arrays: tuple[Any, Any] = self._arrays[0]
         self._test_arrays = self._arrays[1]
-
-    def _check_images_fit(self, apply: Any, dataset: AnyDataset, *, training: bool) -> None:
-        """Lets the network refuse the images' size or the smallest batch. Computes nothing."""
-        parameters, model_state = jax.eval_shape(self._init, jax.random.key(0))
-        smallest = dataset.train_size % self._config.batch_size or self._config.batch_size
-        images = jax.ShapeDtypeStruct((smallest, *dataset.image_shape), jnp.float32)
-        jax.eval_shape(functools.partial(apply, train=training), parameters, model_state, images)
 
     def _shape(self, dataset: AnyDataset) -> dict[str, Any]:
         height, _, channels = dataset.image_shape
@@ -141,7 +136,7 @@ class Experiment:
 
     def random_state(self) -> TrainState:
         """Returns the same with random weights, whatever the config's checkpoint; reads no file."""
-        create = _compiled_creation(self._init, self._optimizer)
+        create = state_creation(self._init, self._optimizer)
         return replicate(self._mesh, create(np.uint32(self._config.seed)))
 
     def compile(self, state: TrainState) -> float:
@@ -261,7 +256,9 @@ class Experiment:
         draw_figures(record, self, state, folder)
 
 
-@functools.lru_cache(maxsize=32)
-def _compiled_creation(init: Any, optimizer: Optimizer) -> Callable[[np.uint32], TrainState]:
-    """Returns `create_state` of a seed; the runs of one process trace it once."""
-    return jax.jit(functools.partial(create_state, init, optimizer))
+@functools.lru_cache(maxsize=32)  # the runs of a study ask the same, and tracing takes seconds
+def _check_images_fit(init: Any, apply: Any, images: tuple[int, ...], *, training: bool) -> None:
+    """Lets the network refuse the images' size or the smallest batch. Computes nothing."""
+    parameters, model_state = jax.eval_shape(init, jax.random.key(0))
+    batch = jax.ShapeDtypeStruct(images, jnp.float32)
+    jax.eval_shape(functools.partial(apply, train=training), parameters, model_state, batch)

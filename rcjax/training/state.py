@@ -1,10 +1,12 @@
 """The state that training carries from one epoch to the next; a checkpoint holds all of it."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, TypedDict
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from rcjax.training.optimizer import Optimizer
 
@@ -51,6 +53,14 @@ def create_state(
         key=jax.random.fold_in(root, _EPOCHS),
         epoch=jnp.zeros((), jnp.int32),
     )
+
+
+@functools.lru_cache(maxsize=32)
+def state_creation(
+    init: Callable[[jax.Array], tuple[Any, Any]], optimizer: Optimizer
+) -> Callable[[np.uint32], TrainState]:
+    """Returns `create_state` of a seed, compiled once for all runs of one network and optimizer."""
+    return jax.jit(functools.partial(create_state, init, optimizer))
 
 
 def state_after(state: TrainState, learned: tuple[Any, Any, Any], epochs: int) -> TrainState:

@@ -2,11 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jax
+import numpy as np
 
-from rcjax.models import create, load_torch_state_dict
+from rcjax.models import load_torch_state_dict
+from rcjax.models.builder import Builder, NetworkSettings
 from rcjax.models.layers import Network
+from rcjax.models.registry import Shape, published_width
 
 from ..recipe import recipe_state_dict
 
@@ -35,12 +39,33 @@ def reference_shapes(name: str) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def recipe_network(name: str, **options) -> Network:
+# The compiler's quickest settings.
+COMPILER = {
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+    "xla_cpu_use_fusion_emitters": False,
+    "xla_cpu_parallel_codegen_split_count": 1,
+}
+
+
+def blank(name: str, compute_dtype: Any = np.float32, **sizes: int) -> Network:
+    """The network with zeros for weights, which takes no compilation, in evaluation mode."""
+    published = {
+        "num_classes": 10, "width": published_width(name), "channels": 3, "image_size": 32
+    }  # fmt: skip
+    builder = Builder(NetworkSettings(np.dtype(compute_dtype)))
+    model = Shape(name=name, **(published | sizes)).build(builder)
+    model.eval()
+    return model
+
+
+def recipe_network(name: str, compute_dtype: Any = np.float32) -> Network:
     """The published network with the recipe's weights, in evaluation mode."""
-    model = create(name, **options)
+    model = blank(name, compute_dtype)
     load_torch_state_dict(model, recipe_state_dict(reference_shapes(name)))
     return model
 
 
-def logits_of(model: Network, images) -> jax.Array:
-    return jax.jit(lambda images: model(images))(images)
+def logits_of(model: Network, images: np.ndarray) -> np.ndarray:
+    """Logits float32 [n, classes]."""
+    return np.asarray(jax.jit(lambda images: model(images), compiler_options=COMPILER)(images))

@@ -16,22 +16,14 @@ from safetensors.numpy import save_file
 
 from rcjax import count_regions, on_host
 from rcjax.models import NAMES, functional, load_torch_checkpoint, load_torch_state_dict, predictor
-from rcjax.models.builder import Builder, NetworkSettings
-from rcjax.models.layers import Network
-from rcjax.models.registry import Shape
 from rcjax.models.torch_state_dict import torch_state_dict_of
 from rcjax.training.checkpoints import Checkpoints
 from rcjax.training.state import TrainState
 
 from ..recipe import recipe_state_dict
+from .reference import COMPILER, blank
 
 CLASSES, BATCH = 3, 4
-COMPILER = {
-    "xla_backend_optimization_level": 0,
-    "xla_llvm_disable_expensive_passes": True,
-    "xla_cpu_use_fusion_emitters": False,
-    "xla_cpu_parallel_codegen_split_count": 1,
-}
 every_network = pytest.mark.parametrize("name", NAMES)
 
 
@@ -50,21 +42,18 @@ def images(name: str, count: int = BATCH, seed: int = 0) -> jax.Array:
     return jnp.asarray(numbers, jnp.float32)
 
 
-def blank(name: str) -> Network:
-    """The network with zeros for weights, which takes no compilation."""
-    return Shape(name=name, channels=3, **options(name)).build(Builder(NetworkSettings()))
-
-
 @functools.cache
 def recipe_tensors(name: str) -> dict[str, np.ndarray]:
-    shapes = {key: array.shape for key, array in torch_state_dict_of(blank(name)).items()}
+    shapes = {
+        key: array.shape for key, array in torch_state_dict_of(blank(name, **options(name))).items()
+    }
     return recipe_state_dict(shapes)
 
 
 @functools.cache
 def recipe_arrays(name: str):
     """(parameters, state) with the weights of the recipe."""
-    model = blank(name)
+    model = blank(name, **options(name))
     load_torch_state_dict(model, recipe_tensors(name))
     _, parameters, state = nnx.split(model, nnx.Param, ...)
     return nnx.to_pure_dict(parameters), nnx.to_pure_dict(state)
@@ -143,8 +132,18 @@ def training_step(name: str, precision: str):
 
 
 QUICK = ("resnet18", "vgg19", "mlp")  # their training compiles in a few seconds
+# Made of the blocks of another one, and of the stem of resnet18_imagenet.
+ALIKE = {
+    "resnet34", "resnet34_imagenet", "resnet50_imagenet", "senet18_imagenet",
+    "efficientnet_b0_imagenet",
+}  # fmt: skip
 trained = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in NAMES]
+    "name",
+    [
+        pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+        for name in NAMES
+        if name not in ALIKE
+    ],
 )
 
 
@@ -205,7 +204,7 @@ def test_checkpoints(name, tmp_path):
 
     tensors = recipe_tensors(name)
     save_file({key: tensor.copy() for key, tensor in tensors.items()}, tmp_path / "x.safetensors")
-    model = blank(name)
+    model = blank(name, **options(name))
     load_torch_checkpoint(model, tmp_path / "x.safetensors")
     written = torch_state_dict_of(model)
     assert written.keys() == tensors.keys()

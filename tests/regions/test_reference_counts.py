@@ -15,27 +15,22 @@ from ..recipe import recipe_images
 # {network: {dimension: counts}} at 200, 10, 5 and 5 points per axis.
 COUNTS = {
     "resnet18": {
-        1: [4, 1, 3, 4, 2, 2],
-        2: [2, 2, 3, 1, 2, 5],
-        3: [7, 3, 8, 7],
-        4: [8, 9],
+        1: [4, 1, 3],
+        2: [2, 2, 3],
+        4: [8],
     },
     "efficientnet_b0": {
-        1: [1, 1, 1, 1, 1, 1],
-        2: [3, 1, 1, 1, 2, 3],
-        3: [2, 1, 1, 1],
-        4: [1, 1],
+        2: [3, 1, 1],
     },
     "senet18": {
-        1: [3, 2, 2, 3, 2, 2],
-        2: [3, 2, 4, 2, 3, 3],
-        3: [3, 5, 3, 2],
-        4: [14, 4],
+        1: [3, 2],
+        3: [3, 5],
     },
 }
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize("name", COUNTS)
 def test_counts_are_those_of_pytorch(name):
     network = recipe_network(name)
