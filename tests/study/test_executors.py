@@ -246,8 +246,9 @@ def kill(pid):
     return 1
 
 
-def wait_until(condition, seconds=120):
-    until = time.monotonic() + seconds
+def wait_until(condition):
+    """Ten minutes are for machines that do much else; a condition that never holds fails."""
+    until = time.monotonic() + 600
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -259,14 +260,31 @@ def records(workdir):
     }
 
 
+def without_cores(found):
+    """Records but for the processor's cores, of which every executor gives a run another share."""
+    return {name: re.sub(rb'"cpu_count": \d+', b"", record) for name, record in found.items()}
+
+
 def logs(workdir):
     return "".join(path.read_text() for path in Path(workdir).glob("logs/*.txt"))
 
 
 def longer_study(tmp_path, **fields):
     """Four runs that take long enough to be killed."""
-    config = small_study(epochs=40, **{"regions.every": 1, "executor.retries": 50, **fields})
+    config = small_study(epochs=24, **{"regions.every": 1, "executor.retries": 50, **fields})
     return write_config(tmp_path / "own.py", config)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Records of the longer study, made one after the other, as by one worker of two."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("NPROC", "1")
+        driver = start(longer_study(folder), folder / "study")
+        output, _ = driver.communicate()
+    assert driver.returncode == 0, output
+    return records(folder / "study")
 
 
 def kill_workers_now_and_then(driver, title):
@@ -299,30 +317,22 @@ FIRST_TWO = ("learning_rate=0.1,seed=0", "learning_rate=0.1,seed=1")
 @pytest.mark.slow
 @EXECUTORS
 @READS_PROC
-def test_killed_workers_and_drivers_lose_nothing(tmp_path, executor, title):
+def test_killed_workers_and_drivers_lose_nothing(tmp_path, undisturbed, executor, title):
     file = longer_study(tmp_path, **{"executor.name": executor, "executor.workers": 2})
-    undisturbed = start(file, tmp_path / "undisturbed")
-    output, _ = undisturbed.communicate()
-    assert undisturbed.returncode == 0, output
-
-    killed, kept, kills = tmp_path / "killed", {}, 0
-    for _ in range(2):
-        driver = start(file, killed)
-        kills += kill_workers_now_and_then(driver, title)
-        orphans = workers_of(driver.pid, title)
-        driver.kill()
-        driver.communicate()
-        wait_until_ended(orphans, title)
-        # What was recorded stays as it is.
-        assert kept.items() <= records(killed).items()
-        kept = records(killed)
-    assert kills
+    killed = tmp_path / "killed"
+    driver = start(file, killed)
+    assert kill_workers_now_and_then(driver, title)
+    orphans = workers_of(driver.pid, title)
+    driver.kill()
+    driver.communicate()
+    wait_until_ended(orphans, title)
+    kept = records(killed)
     driver = start(file, killed)
     output, _ = driver.communicate()
     assert driver.returncode == 0, output
     assert kept.items() <= records(killed).items()
-    assert records(killed) == records(tmp_path / "undisturbed")
-    assert len(records(killed)) == 4
+    assert without_cores(records(killed)) == without_cores(undisturbed)
+    assert len(undisturbed) == 4
     report = json.loads((killed / "report.json").read_text())
     assert [run["status"] for run in report["runs"]] == ["completed"] * 4
 
@@ -368,18 +378,6 @@ def test_a_run_that_is_lost_while_all_stop_is_named(tmp_path):
         f"0 of 4 runs done; {FIRST_TWO[0]} goes on from an earlier checkpoint (its worker was kil"
     )
     assert lost in output
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """Records of the longer study, made one after the other with the threads of a Ray task."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("NPROC", "1")
-        driver = start(longer_study(folder), folder / "study")
-        output, _ = driver.communicate()
-    assert driver.returncode == 0, output
-    return records(folder / "study")
 
 
 # The cluster's processes are started from this one, in which other tests may have used JAX.
