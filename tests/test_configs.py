@@ -32,9 +32,10 @@ from .data.tiny_imagenet import make_folder
 from .training.small_runs import small_config, small_run, train_undrawn
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 CONFIGS = sorted((REPOSITORY / "configs").glob("*.py"))
 NAMES = [path.stem for path in CONFIGS]
-LISTING = {"to_dict", "_asdict_inner", "_replaced", "replace", "__eq__"}
+LISTING = {"_replaced", "replace", "__eq__"}
 # How the fields of each kind of config are checked.
 CHECKS = {
     "training": lambda fields: check_config(run_config(fields)),
@@ -68,11 +69,8 @@ def test_fields_are_valid(path, size):
     kind = config.get("experiment", "training")
     if kind == "analyze" and not size:
         config.table = "of_yours.csv"
-    fields = config.to_dict()
-    for axis, values in fields.get("grid", {}).get("classifier", {}).items():
-        # The first and last value of each: scikit-learn takes its time over hundreds of forests.
-        fields["grid"]["classifier"][axis] = values[:1] + values[1:][-1:]
-    CHECKS[kind](fields)
+    if kind != "study":  # those are planned in tests/study/test_study_configs.py
+        CHECKS[kind](config.to_dict())
     if size.startswith("quick") and kind in ("training", "study"):
         assert config.epochs <= 3 or config.network in CLASSICAL_NAMES
         assert config.dataset in ("digits", "synthetic")  # nothing to download
@@ -134,10 +132,11 @@ def test_every_field_is_read(tmp_path, monkeypatch):
             return object.__getattribute__(self, name)
 
         monkeypatch.setattr(kind, "__getattribute__", note, raising=False)
-    train_undrawn(small_config(epochs=1), tmp_path / "run")
-    streamed = f"stream:{make_folder(tmp_path / 'pictures', train=24)}"
-    config = small_config(dataset=streamed, image_size=8, epochs=1)
-    train_undrawn(config, tmp_path / "streamed")
+    streamed = f"stream:{make_folder(tmp_path / 'pictures', train=12)}"
+    train_undrawn(
+        small_config(dataset=streamed, image_size=8, train_examples=0, epochs=1, batch_size=36),
+        tmp_path / "run",
+    )
     # Every optimizer has fields of its own; the length belongs to random directions only.
     for name in OPTIMIZER_FIELDS:
         optimizer_of(small_run(optimizer=name))
@@ -186,7 +185,6 @@ TAKEN_ELSEWHERE = {
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize(
     "argument",
     [

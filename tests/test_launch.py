@@ -17,6 +17,7 @@ from rcjax.training.experiment import Experiment
 
 from .training.small_runs import REPOSITORY, launch, small_arguments
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 DIGITS = str(REPOSITORY / "configs" / "digits.py")
 
 BAD_FIELDS = [
@@ -172,7 +173,8 @@ def test_full_disk(capsys, tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(rcjax.runtime.files.os, "fsync", no_space)
-    assert_refused(launch(capsys, small_arguments(tmp_path / "run")), "no space left", "intact")
+    arguments = small_arguments(tmp_path / "run", epochs=0)
+    assert_refused(launch(capsys, arguments), "no space left", "intact")
     assert not (tmp_path / "run" / "record.json").exists()
 
 

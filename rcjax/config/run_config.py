@@ -5,6 +5,7 @@ field. `run_config` makes a `RunConfig` once; `to_dict` is its way back to JSON.
 """
 
 import dataclasses
+import functools
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -102,7 +103,10 @@ class RunConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Nested dicts of values that JSON can hold; an empty section `classifier` is left out."""
-        values = dataclasses.asdict(self)
+        values = {
+            name: dict(vars(value)) if dataclasses.is_dataclass(value) else value
+            for name, value in vars(self).items()
+        }
         del values[CLASSIFIER_SECTION]
         return values | ({CLASSIFIER_SECTION: dict(self.classifier)} if self.classifier else {})
 
@@ -169,7 +173,7 @@ def replaced(section: _Fields, changes: Mapping[str, Any], prefix: str = "") -> 
         changes: {dotted name within the section: value}; errors as in `RunConfig.replaced`.
         prefix: of the section's dotted names.
     """
-    kinds = typing.get_type_hints(type(section))
+    kinds = _types_of(typing.cast(Any, type(section)))
     tree = nested(changes)
     unknown = [prefix + name for name in flatten({n: v for n, v in tree.items() if n not in kinds})]
     if unknown:
@@ -186,6 +190,11 @@ def replaced(section: _Fields, changes: Mapping[str, Any], prefix: str = "") -> 
         else:
             values[name] = _converted(prefix + name, value, kinds[name])
     return dataclasses.replace(typing.cast(Any, section), **values)
+
+
+@functools.cache
+def _types_of(section: type) -> dict[str, Any]:
+    return typing.get_type_hints(section)
 
 
 def _section(name: str, value: Any) -> Mapping[str, Any]:

@@ -140,6 +140,7 @@ def _handle(key: Key) -> Line2D:
 
 def save_figure(figure: Figure, folder: Path, name: str) -> None:
     """Writes NAME.pdf and NAME.png into a folder; a reader never meets half of a file."""
+    _lay_out(figure)
     for suffix in ("pdf", "png"):
         path = folder / f"{name}.{suffix}"
         partial = folder / f"{name}.partial.{suffix}"
@@ -150,6 +151,14 @@ def save_figure(figure: Figure, folder: Path, name: str) -> None:
             os.replace(partial, path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def _lay_out(figure: Figure) -> None:
+    """Places the panels once and for all; left to itself, every file does it and draws twice."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
 
 
 def to_svg(
@@ -165,6 +174,7 @@ def to_svg(
         hints: id of an artist (`set_gid`) -> a text for each of its marks in the order they were
             drawn; written as attribute `data-hint` of the marks.
     """
+    _lay_out(figure)
     stream = StringIO()
     with matplotlib.rc_context({"svg.hashsalt": identifier}):
         figure.savefig(stream, format="svg", metadata={"Date": None}, transparent=True)

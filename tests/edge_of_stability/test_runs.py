@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 from pathlib import Path
 
 import jax
@@ -39,26 +40,32 @@ def small_config(size="quick", name="edge_of_stability", **fields):
     return config
 
 
-def test_a_run_is_recorded_and_reproduced(tmp_path):
-    record = run_experiment(small_config(), tmp_path / "one")
-    again = run_experiment(small_config(), tmp_path / "two")
-    assert record == again
-    first, second = ((tmp_path / run / "metrics.jsonl").read_bytes() for run in ("one", "two"))
-    assert first == second
-    assert json.loads((tmp_path / "one" / "record.json").read_text()) == record
-    assert run_experiment(small_config(), tmp_path / "one") == record  # over, not run again
+WHOLE = {"batch_sizes": "2, all"}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Folder and record of a run that nothing disturbed. Read only."""
+    workdir = tmp_path_factory.mktemp("finished") / "run"
+    return workdir, run_experiment(small_config(**WHOLE), workdir)
+
+
+def test_a_run_is_recorded(finished):
+    workdir, record = finished
+    assert json.loads((workdir / "record.json").read_text()) == record
+    assert run_experiment(small_config(**WHOLE), workdir) == record  # over, not run again
 
     # The larger rates diverge at once: counted and listed, with nothing made up for them.
-    assert len(record["runs"]) == 6
-    assert sum(record["totals"].values()) == 6
+    assert len(record["runs"]) == 12
+    assert sum(record["totals"].values()) == 12
     diverged = [row for row in record["runs"] if row["status"] == "diverged"]
     assert {round(row["learning_rate"], 1) for row in diverged} == {3.2, 100.0}
-    assert len(diverged) == record["totals"]["diverged"] == 4
+    assert len(diverged) == record["totals"]["diverged"] == 8
     assert all(row["loss"] is None and row["regions"] is None for row in diverged)
     along = record["bound"]["along_training"]
-    assert along["measurements"] >= 8  # of the runs that did not diverge: 2, at 4 steps each
+    assert along["measurements"] >= 16  # of the runs that did not diverge: 4, at 4 steps each
     assert along["against_the_inequality_for_every_network"] == 0
-    names = {path.name for path in (tmp_path / "one" / "figures").iterdir()}
+    names = {path.name for path in (workdir / "figures").iterdir()}
     assert names == {"counts.png", "sharpness.png", "variation.png", "functions.png"}
 
 
@@ -72,22 +79,19 @@ def test_other_seeds_are_other_runs():
     np.testing.assert_array_equal(starts[0], starts[2])  # the same seed at the next rate
 
 
-@pytest.mark.parametrize("size", ["all", "2"])
-def test_runs_together_are_runs_alone(size):
-    experiment = Experiment(small_config(batch_sizes=size))
+def test_runs_together_are_runs_alone():
+    experiment = Experiment(small_config(batch_sizes="2"))
     parameters = experiment.initial_parameters()
     together = experiment.advance(parameters, 0, np.array([True] * 5 + [False]))
-    alone = Experiment(
-        small_config(batch_sizes=size, **{"learning_rates.count": "1", "seeds": "1"})
-    )
+    alone = Experiment(small_config(batch_sizes="2", **{"learning_rates.count": "1", "seeds": "1"}))
     single = alone.advance(alone.initial_parameters(), 0, np.array([True]))
     for name, leaf in single.items():
         np.testing.assert_allclose(together[name][0], leaf[0], rtol=1e-4, atol=1e-6)
         np.testing.assert_array_equal(together[name][5], parameters[name][5])  # not active
 
 
-def test_interrupted_run_ends_the_same(tmp_path, monkeypatch):
-    undisturbed = run_experiment(small_config(batch_sizes="2, all"), tmp_path / "undisturbed")
+def test_interrupted_run_ends_the_same(finished, tmp_path, monkeypatch):
+    undisturbed, record = finished
 
     class AfterTwo:
         asked = 0
@@ -99,10 +103,10 @@ def test_interrupted_run_ends_the_same(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(loop, "stop_requests", lambda: contextlib.nullcontext(AfterTwo()))
         with pytest.raises(Interrupted, match="after 20 steps, all saved"):
-            run_experiment(small_config(batch_sizes="2, all"), tmp_path / "resumed")
-    assert not (tmp_path / "resumed" / "record.json").exists()
-    assert run_experiment(small_config(batch_sizes="2, all"), tmp_path / "resumed") == undisturbed
-    lines = [(tmp_path / run / "metrics.jsonl").read_text() for run in ("undisturbed", "resumed")]
+            run_experiment(small_config(**WHOLE), tmp_path)
+    assert not (tmp_path / "record.json").exists()
+    assert run_experiment(small_config(**WHOLE), tmp_path) == record
+    lines = [(folder / "metrics.jsonl").read_text() for folder in (undisturbed, tmp_path)]
     assert lines[0] == lines[1]
 
 
@@ -173,25 +177,25 @@ def test_more_digits_than_there_are(tmp_path):
         run_experiment(small_config("digits", **{"data.points": "5000"}), tmp_path)
 
 
-def test_the_command_line_runs_it_and_names_errors(tmp_path, capsys):
-    arguments = [f"--config.{name}={value}" for name, value in SMALL.items()]
+def test_the_command_line_runs_it_and_names_errors(finished, tmp_path, capsys):
+    arguments = [f"--config.{name}={value}" for name, value in {**SMALL, **WHOLE}.items()]
     command = ["launch.py", f"--config={REPOSITORY}/configs/edge_of_stability.py:quick"]
-    assert main([*command, f"--workdir={tmp_path / 'run'}", *arguments]) == 0
+    assert main([*command, f"--workdir={finished[0]}", *arguments]) == 0  # prints its record
     assert "sharpness * rate / 2" in capsys.readouterr().out
     assert main([*command, f"--workdir={tmp_path / 'bad'}", "--config.loss=hinge"]) == 2
     assert capsys.readouterr().err.startswith("error: unknown loss 'hinge'")
     assert not (tmp_path / "bad").exists()
 
 
-def test_damaged_checkpoint(tmp_path):
-    run_experiment(small_config(), tmp_path)
-    (tmp_path / "record.json").unlink()
-    path = tmp_path / "checkpoints" / "state.npz"
+def test_damaged_checkpoint(finished, tmp_path):
+    workdir = shutil.copytree(finished[0], tmp_path / "run")
+    (workdir / "record.json").unlink()
+    path = workdir / "checkpoints" / "state.npz"
     whole = path.read_bytes()
     random = np.random.default_rng(0)
     path.write_bytes(b"not a file")
     with pytest.raises(UserError, match="is damaged"):
-        run_experiment(small_config(), tmp_path)
+        run_experiment(small_config(**WHOLE), workdir)
     for place in random.integers(0, len(whole), 100).tolist():  # cut, or one bit changed
         changed = bytearray(whole[:place] if place % 2 else whole)
         if not place % 2:

@@ -14,6 +14,7 @@ from rcjax.report.ablations import groups_of
 from rcjax.report.definition import sentences
 from rcjax.report.findings import finding, findings_of
 from rcjax.report.page import render
+from rcjax.report.runs_csv import runs_csv
 from rcjax.report.tables import estimate_cell
 from rcjax.report.words import MINUS
 from rcjax.report.writing import charts_of
@@ -212,7 +213,7 @@ def test_figures_are_for_papers(tmp_path):
         assert (figures / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_same_study_gives_the_same_files(tmp_path):
+def test_same_study_gives_the_same_files_and_another_study_its_own(tmp_path):
     analysis, about = STUDIES["one_run"]()
     contents = []
     for folder in (tmp_path / "first", tmp_path / "second"):
@@ -230,28 +231,26 @@ def test_same_study_gives_the_same_files(tmp_path):
     assert json.loads((tmp_path / "first/report.json").read_text()) == written
     assert written["figures"] == ["scatter_mlp", "count_over_training_mlp"]
 
-
-def test_runs_can_be_read_again(tmp_path):
-    rows = [run(number) for number in range(6)]
-    rows += [without_numbers("lost", "missing"), without_numbers("wild", "diverged")]
-    write_report(*study(rows), tmp_path)
-    for found, row in zip(read_table(tmp_path / "runs.csv"), rows, strict=True):
-        assert (found.name, found.status, found.seed) == (row.name, row.status, row.seed)
-        assert found.settings == row.settings
-        assert found.test_accuracy == row.test_accuracy
-        assert found.count == pytest.approx(row.count, nan_ok=True)
-
-
-def test_figures_of_an_earlier_report_go_and_those_of_the_user_stay(tmp_path):
-    write_report(*STUDIES["one_run"](), tmp_path)
-    figures = tmp_path / "figures"
+    # Figures of an earlier report go, and those of the user stay.
+    figures = tmp_path / "first" / "figures"
     (figures / "scatter_own.pdf").write_text("not ours")
-    write_report(*study([run(0, network="vgg")]), tmp_path)
+    write_report(*study([run(0, network="vgg")]), tmp_path / "first")
     assert {path.name for path in figures.iterdir()} == {
         "scatter_own.pdf",
         *(f"{name}_vgg.{suffix}"
           for name in ("scatter", "count_over_training") for suffix in ("pdf", "png")),
     }  # fmt: skip
+
+
+def test_runs_can_be_read_again(tmp_path):
+    rows = [run(number) for number in range(6)]
+    rows += [without_numbers("lost", "missing"), without_numbers("wild", "diverged")]
+    (tmp_path / "runs.csv").write_text(runs_csv(study(rows)[0].study))
+    for found, row in zip(read_table(tmp_path / "runs.csv"), rows, strict=True):
+        assert (found.name, found.status, found.seed) == (row.name, row.status, row.seed)
+        assert found.settings == row.settings
+        assert found.test_accuracy == row.test_accuracy
+        assert found.count == pytest.approx(row.count, nan_ok=True)
 
 
 def test_single_run_has_no_correlation_and_says_why():

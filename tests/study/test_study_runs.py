@@ -13,10 +13,8 @@ import pytest
 
 from rcjax.config import ReportSection
 from rcjax.errors import InUseError, UserError
-from rcjax.experiments import run_experiment
 from rcjax.launch import main
 from rcjax.report import About
-from rcjax.runtime.files import write_json
 from rcjax.runtime.interruption import Interrupted
 from rcjax.runtime.workdir import Workdir
 from rcjax.statistics import read_table
@@ -26,23 +24,16 @@ from rcjax.study.tools import TOOLS
 from rcjax.training import train
 from rcjax.training.experiment import Experiment
 
-from ..report.report_json import report_json
 from .small_studies import (
     REPOSITORY,
+    UNDRAWN,
     leave_record,
     make_record,
     pretend_to_train,
     small_study,
     write_config,
+    write_only_numbers,
 )
-
-
-def write_only_numbers(analysis, about, folder):
-    """Stands in for the report of a study, whose figures take their time."""
-    report = report_json(analysis) | about.published()
-    write_json(folder / "report.json", report)
-    return report
-
 
 QUICK = TOOLS._replace(train=pretend_to_train, write_report=write_only_numbers)
 
@@ -97,7 +88,7 @@ def test_real_runs_and_their_variants(tmp_path):
     names = "parameter_norm,output_margin,train_loss,seed_disagreement"
     fields = {"variants.finer.points": 20, "measures.names": names}
     config = small_study(**{"grid.learning_rate": (0.1,), **fields})
-    report = run_experiment(config, tmp_path)
+    report = run_study(config, tmp_path, (), tools=UNDRAWN)
     assert report["status"] == "completed"
     (first, second) = report["runs"]
     assert (first["seed"], second["seed"]) == (0, 1)
