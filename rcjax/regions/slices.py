@@ -28,7 +28,7 @@ from rcjax.regions.anchors import (
     check_real,
     refuse_masked,
 )
-from rcjax.regions.classifier import LabelNumbering, is_missing
+from rcjax.regions.classifier import LabelNumbering, is_missing, own_surroundings
 from rcjax.regions.slice_draws import draw_indices, random_words, uniform_integers
 from rcjax.regions.types import AnchorBlock, Points
 
@@ -115,6 +115,7 @@ def between_points(
     return anchors if lazy else anchors[:]
 
 
+@own_surroundings()
 def random_directions(
     key: jax.Array,
     images: Images,
@@ -193,6 +194,7 @@ def random_convex_pairs(
     return convex_combinations(key_positions, pairs[:])
 
 
+@own_surroundings()
 def convex_combinations(key: jax.Array, pairs: Num[ArrayLike, "count 2 *features"]) -> AnchorBlock:
     """Two points of the segment of each pair, at positions drawn uniformly from [0, 1].
 

@@ -46,6 +46,40 @@ def test_a_caller_without_compilation():
         )
 
 
+@pytest.mark.usefixtures("quick_compilation")
+def test_samplers_under_a_transfer_guard():
+    images = RANDOM.normal(size=(20, 6)).astype(np.float32)
+    key = jax.random.key(0)
+
+    def drawn():
+        segments = slices.random_directions(key, images, 3)
+        return np.asarray(segments), np.asarray(slices.convex_combinations(key, segments))
+
+    expected = drawn()
+    with jax.transfer_guard("disallow"):
+        for found, wanted in zip(drawn(), expected, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("promotion_as_users_have_it", "quick_compilation")
+def test_many_networks_where_integers_have_64_bits():
+    many = np.stack([WEIGHTS, -WEIGHTS])
+    with jax.enable_x64(True):
+        result = count_regions(
+            lambda w, x: x @ w, SEGMENTS, parameters=many, method="adaptive", points=129
+        )
+    each = [count_regions(lambda x, w=w: x @ w, SEGMENTS, points=129).counts for w in many]
+    np.testing.assert_array_equal(result.counts, each)
+
+
+def test_a_search_for_infinities_finds_the_classifier_alone():
+    expected = count_regions(lambda x: x @ WEIGHTS, SEGMENTS).counts
+    with jax.debug_infs(True):
+        result = count_regions(lambda x: x @ WEIGHTS, SEGMENTS, method="exact")
+    np.testing.assert_array_equal(result.counts, expected)
+
+
 @pytest.mark.parametrize("predict", [
     lambda x: x @ np.diag([1e300, 1.0, 1, 1, 1, 1]),
     lambda x: jnp.maximum(x, -1e300) @ WEIGHTS,

@@ -15,6 +15,7 @@ import numpy as np
 
 # Columns of `Pool.points`; `List.rows` of requests has the first three.
 SEGMENT, POSITION, BEFORE, AFTER, LABEL = range(5)
+FIRST = np.int32(0)  # beside other int32, whatever integers JAX makes of a plain 0
 _TOTALS = 64
 
 
@@ -81,7 +82,7 @@ def insert(
     left = requests[:, BEFORE]
     right = take(pool.points, left)[:, AFTER]
     rows = jnp.concatenate([requests, right[:, None], label[:, None]], axis=1)
-    points = jax.lax.dynamic_update_slice(pool.points, rows, (at, 0))
+    points = jax.lax.dynamic_update_slice(pool.points, rows, (at, FIRST))
     counts = entry - at < count
     for neighbour, column in ((left, AFTER), (right, BEFORE)):
         # Writes outside of the array are left out.

@@ -24,6 +24,7 @@ from rcjax.regions.adaptive.points import LARGEST_SCORE
 from rcjax.regions.adaptive.pool import (
     AFTER,
     BEFORE,
+    FIRST,
     LABEL,
     POSITION,
     SEGMENT,
@@ -190,7 +191,7 @@ def _evaluate_requests(
 
     def batch(start: jax.Array, carried: tuple[Pool, jax.Array]) -> tuple[Pool, jax.Array]:
         pool, valid = carried
-        rows = jax.lax.dynamic_slice(requests.rows, (start, 0), (sizes.batch, 3))
+        rows = jax.lax.dynamic_slice(requests.rows, (start, FIRST), (sizes.batch, 3))
         counts = jnp.arange(sizes.batch) < requests.length - start
         # What lies behind the requests may be anything: the first point is evaluated instead.
         points = jnp.where(counts[:, None], rows, 0)
@@ -200,7 +201,7 @@ def _evaluate_requests(
             # Infinite scores keep their order; differences of the clipped ones stay finite.
             scores = jnp.clip(scores, -LARGEST_SCORE, LARGEST_SCORE).astype(jnp.float32)
             scores = jax.lax.cond(options.logarithms, _logarithm, lambda value: value, scores)
-            scores = jax.lax.dynamic_update_slice(pool.scores, scores, (used + start, 0))
+            scores = jax.lax.dynamic_update_slice(pool.scores, scores, (used + start, FIRST))
             pool = pool._replace(scores=scores)
         return pool, valid & (is_valid | ~counts).all()
 
