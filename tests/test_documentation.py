@@ -11,6 +11,7 @@ import pytest
 
 import rcjax
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(rcjax.__file__).parent  # in the checkout, or where a plain install put it
 PAGES = [

@@ -12,6 +12,8 @@ import pytest
 from rcjax.data import augment
 from rcjax.data.augmentation import PADDING, Offsets, crop_and_flip, draw_offsets
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 KEY = jax.random.key(7)
 BOTH = {"random_crop": True, "random_flip": True}
 

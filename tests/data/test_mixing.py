@@ -10,6 +10,8 @@ from rcjax.data.augmentation import cutmix, erase, mixup
 from rcjax.data.augmentation.erasing import Boxes, draw_boxes
 from rcjax.data.augmentation.mixing import draw_box
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 KEY = jax.random.key(7)
 IMAGES = np.random.default_rng(0).normal(size=(9, 8, 6, 3)).astype(np.float32)
 LABELS = np.arange(9, dtype=np.int32)
