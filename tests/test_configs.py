@@ -176,11 +176,10 @@ def test_commands_of_every_experiment_of_the_paper_are_valid():
     assert checked >= 30
 
 
-# Quick sizes whose every step another one takes, or another test: digits is the main job of
-# .ci/run, edge_of_stability_digits has a test of its own, the others train as `optimizers` does.
+# Quick sizes whose every step is taken elsewhere: digits is the main job of .ci/run,
+# edge_of_stability_digits has a test of its own, imagenet:quick_study trains what :quick trains.
 TAKEN_ELSEWHERE = {
-    "digits:quick", "edge_of_stability_digits:quick", "imagenet:quick", "augmentation:quick",
-    "hyperparameters:quick", "table2_datasets:quick",
+    "digits:quick", "edge_of_stability_digits:quick", "imagenet:quick",
 }  # fmt: skip
 
 

@@ -32,11 +32,11 @@ def _bundled() -> tuple[np.ndarray, np.ndarray]:
     """Returns pixels float64 `[1797, 64]` and labels as scikit-learn holds them."""
     # Its file is read where it is known to lie: to import scikit-learn takes seconds.
     spec = importlib.util.find_spec("sklearn")
-    folders = spec.submodule_search_locations if spec else None
-    path = Path(next(iter(folders or ()), ""), "datasets", "data", "digits.csv.gz")
-    if path.is_file():
-        table = np.loadtxt(path, delimiter=",")
-        return table[:, :-1], table[:, -1]
+    for folder in (spec and spec.submodule_search_locations) or ():
+        path = Path(folder, "datasets", "data", "digits.csv.gz")
+        if path.is_file():
+            table = np.loadtxt(path, delimiter=",")
+            return table[:, :-1], table[:, -1]
     from sklearn import datasets
 
     bundle = datasets.load_digits()

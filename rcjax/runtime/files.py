@@ -55,7 +55,7 @@ def _json_text(content: Any, indent: str = "") -> str:
     # Indentation by `json` gives every number a line, and takes long for a hundred thousand runs.
     inner = f"{indent}  "
     if isinstance(content, dict) and content:
-        lines = [f"{json.dumps(k)}: {_json_text(v, inner)}" for k, v in content.items()]
+        lines = [f"{json.dumps(str(k))}: {_json_text(v, inner)}" for k, v in content.items()]
         ends = "{}"
     elif isinstance(content, list) and any(isinstance(entry, dict | list) for entry in content):
         lines, ends = [json.dumps(entry, allow_nan=False) for entry in content], "[]"

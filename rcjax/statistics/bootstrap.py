@@ -1,9 +1,9 @@
 """Bootstrap intervals: settings are drawn with replacement, and within each its runs."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ _CHUNK = 4_000_000  # numbers held at once
 _KEPT = 4  # draws, and averages of quantities by each
 _MOST_DRAWN = 20_000_000  # runs drawn once for all quantities; more are drawn anew for each
 
-
+_Value = TypeVar("_Value")
 _Drawn = tuple[Int[np.ndarray, " places"], Int[np.ndarray, "runs places"]]
 _ENDS: tuple[tuple[Any, float], ...] = ((np.max, -np.inf), (np.min, np.inf))
 
@@ -56,21 +56,13 @@ class Resampling:
     ) -> Float[np.ndarray, "resamples settings"]:
         """Averages of the drawn runs of every drawn setting."""
         # The outcome and the trivial predictor are asked for again by every measure.
-        key = values.tobytes()
-        if key not in self._averages:
-            _make_room(self._averages)
-            self._averages[key] = self._average(values)
-        return self._averages[key]
+        return _remembered(self._averages, values.tobytes(), lambda: self._average(values))
 
     def ranks(
         self, values: Float[np.ndarray, "settings runs"]
     ) -> Float[np.ndarray, "resamples settings"]:
         """Ranks of the averages within every resample."""
-        key = values.tobytes()
-        if key not in self._ranks:
-            _make_room(self._ranks)
-            self._ranks[key] = ranks(self.averages(values))
-        return self._ranks[key]
+        return _remembered(self._ranks, values.tobytes(), lambda: ranks(self.averages(values)))
 
     def _average(
         self, values: Float[np.ndarray, "settings runs"]
@@ -129,10 +121,7 @@ class Resamples:
     def of(self, known: Bool[np.ndarray, "settings runs"]) -> Resampling:
         """The draws for the runs that are known."""
         key = repr(known.shape).encode() + known.tobytes()
-        if key not in self._made:
-            _make_room(self._made)
-            self._made[key] = Resampling(known, self._number, self._seed)
-        return self._made[key]
+        return _remembered(self._made, key, lambda: Resampling(known, self._number, self._seed))
 
     def basis(
         self,
@@ -141,16 +130,18 @@ class Resamples:
     ) -> Float[np.ndarray, "resamples settings columns"]:
         """That of the controls of the drawn settings."""
         key = repr(known.shape).encode() + known.tobytes() + controls.tobytes()
-        if key not in self._bases:
-            _make_room(self._bases)
-            self._bases[key] = control_basis(controls[self.of(known).settings])
-        return self._bases[key]
+        settings = self.of(known).settings
+        return _remembered(self._bases, key, lambda: control_basis(controls[settings]))
 
 
-def _make_room(kept: dict[Any, Any]) -> None:
-    """Drops the oldest of what is kept, where it is enough."""
-    if len(kept) >= _KEPT:
-        kept.pop(next(iter(kept)))
+def _remembered(kept: dict[bytes, _Value], key: bytes, make: Callable[[], _Value]) -> _Value:
+    """What was made under a key; where it was not, it is made, and the oldest gives way."""
+    if key not in kept:
+        made = make()
+        if len(kept) >= _KEPT:
+            kept.pop(next(iter(kept)))
+        kept[key] = made
+    return kept[key]
 
 
 def percentile_interval(

@@ -111,7 +111,6 @@ def test_interrupted_run_ends_the_same(finished, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize("size", ["toys_exponential", "points", "digits"])
 def test_other_data(size, tmp_path):
     points = {"toys_exponential": "3"}.get(size, "5")
@@ -122,7 +121,6 @@ def test_other_data(size, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("quick_compilation")
 def test_convolutional_network(tmp_path):
     record = run_experiment(small_config(name="edge_of_stability_digits"), tmp_path)
     assert record["status"] == "completed"

@@ -27,7 +27,6 @@ def with_fields(network, **fields):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("quick_compilation")
 def test_same_key_same_values_whatever_else_is_computed():
     network = tiny_network()
     together = compute_small(network)

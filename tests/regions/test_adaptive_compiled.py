@@ -182,9 +182,14 @@ def test_segments_whose_scores_stand_still_are_noticed_wherever_they_are():
     host = HostCounter(
         Evaluator(in_steps_far_away, (6,), in_rounds=True), AdaptiveOptions(points=8_193)
     )
-    found = host.count(FAR)
-    np.testing.assert_array_equal(found.counts, np.concatenate(expected))
-    assert host.kind == "steps"
+    check_far(host, np.concatenate(expected))
+
+
+def check_far(counter, expected):
+    """Counts, boundaries, labels and evaluations of `in_steps_far_away`."""
+    found = counter.count(FAR)
+    np.testing.assert_array_equal(found.counts, expected)
+    assert counter.kind == "steps"
     assert [len(each) for each in found.boundaries] == (found.counts - 1).tolist()
     for each, labels in zip(found.boundaries, found.labels, strict=True):
         assert (np.diff(each) > 0).all()
@@ -197,6 +202,7 @@ def test_segments_whose_scores_stand_still_are_noticed_wherever_they_are():
 @pytest.mark.filterwarnings("ignore:the scores stay the same")
 def test_the_compiled_program_notices_scores_that_stand_still():
     expected = count_regions(in_steps_far_away, FAR, method="adaptive")
+    check_far(compiled_counter(in_steps_far_away), expected.counts)
     many = count_regions(
         lambda shift, x: in_steps_far_away(x) + shift[None], FAR, method="adaptive",
         parameters=np.zeros((2, 1), np.float32),

@@ -1,9 +1,12 @@
 """Files that are written whole or not at all, and read with a line for whatever is wrong."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rcjax.errors import DamagedError, UserError
 from rcjax.runtime import read_json, write_json
@@ -35,3 +38,24 @@ def test_what_is_no_object_is_damaged(tmp_path, content):
     with pytest.raises(DamagedError, match=r"a\.json is damaged .*; remove it") as error:
         read_json(tmp_path / "a.json", remedy="remove it")
     assert str(error.value).isprintable()
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(content=st.dictionaries(st.text(), _VALUES))
+def test_any_content_is_read_as_it_was_written(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("json") / "a.json"
+    assert write_json(path, content) == content
+    assert read_json(path, remedy="remove it") == content
+
+
+def test_names_that_are_numbers_become_text(tmp_path):
+    write_json(tmp_path / "a.json", {"by": {1: [{2: 3}]}})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"by": {"1": [{"2": 3}]}}

@@ -17,7 +17,7 @@ _callers_mesh: contextvars.ContextVar[jax.sharding.Mesh | None] = contextvars.Co
 
 @contextlib.contextmanager
 def own_surroundings() -> Iterator[None]:
-    """Counting is free of a caller's mesh, transfer guard, search for NaN and disabled compilation.
+    """Counting is free of a caller's mesh, transfer guard, disabled compilation and `debug_infs`.
 
     A mesh is set aside only where there is one: JAX traces a function again under another mesh, so
     a classifier that is compiled already would be compiled twice.
@@ -36,7 +36,7 @@ def own_surroundings() -> Iterator[None]:
             if not mesh.empty:
                 settings.enter_context(jax.set_mesh(None))
             settings.enter_context(jax.disable_jit(False))
-            settings.enter_context(jax.debug_infs(False))  # stands for places that are not there
+            settings.enter_context(jax.debug_infs(False))  # infinities mark absent places
             yield
     finally:
         _callers_mesh.reset(token)
