@@ -1,5 +1,6 @@
 """Settings that every test shares: CPU, one compilation cache, signatures that are checked."""
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -50,11 +51,29 @@ def quick_compilation() -> Iterator[None]:
 
     It changes no number beyond rounding.
     """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+        with _optimisations(disabled=True):
+            yield
+
+
+@pytest.fixture
+def full_compilation() -> Iterator[None]:
+    """Compiles with all optimisations in a room that does without them.
+
+    For long computations in float64: without them convolutions take many times as long.
+    """
+    with _optimisations(disabled=False):
+        yield
+
+
+@contextlib.contextmanager
+def _optimisations(*, disabled: bool) -> Iterator[None]:
     import jax
 
     before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+    jax.config.update("jax_disable_most_optimizations", disabled)
+    try:
         yield
-    jax.config.update("jax_disable_most_optimizations", before)
+    finally:
+        jax.config.update("jax_disable_most_optimizations", before)

@@ -60,6 +60,7 @@ def test_written_state_dict_has_the_keys_and_shapes_of_pytorch(name):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("full_compilation")
 @pytest.mark.parametrize("name", ["resnet18", "senet18"])
 def test_training_follows_pytorch_step_by_step(name):
     """SGD with momentum and weight decay on every parameter, cosine by epoch, in float64."""
