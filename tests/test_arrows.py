@@ -30,6 +30,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "extras": {"errors": "an extra that is missing is the user's to mend"},
     "regions": {
         "errors": "what a user can mend is told from a classifier's own failures",
+        "outside": "results come back from files",
         "terminal": "a long count says how far it is",
     },
     "errors": {},

@@ -1,24 +1,19 @@
 """Data sets of one's own in a NumPy file `.npz`."""
 
-import math
 import os
-import zipfile
 from collections.abc import Sequence
 
 import numpy as np
 
 from rcjax.data.stratify import held_out
 from rcjax.errors import UserError
-from rcjax.outside import expanded, one_line, open_regular
+from rcjax.outside import arrays_of, expanded, one_line
 
 # Names of training images, training labels, test images, test labels; the second are Keras' own.
 SPLIT_KEYS = ("train_images", "train_labels", "test_images", "test_labels")
 _KERAS_KEYS = ("x_train", "y_train", "x_test", "y_test")
 _UNSPLIT_KEYS = ("images", "labels")
 _TEST_PART = 5  # one in so many examples is for testing where the file holds no split
-# What a small file may unpack to, and how many times its size a larger one may: a compressed file
-# of a few megabytes could otherwise fill any memory.
-_UNPACKED_BYTES, _UNPACKED_RATIO = 2**28, 100
 _REMEDY = "write it again with numpy.savez_compressed, from arrays of numbers"
 
 
@@ -77,16 +72,7 @@ def read_arrays(
         UserError: no such file, a damaged one, or one without these arrays.
     """
     try:
-        with open_regular(expanded(path)) as file, zipfile.ZipFile(file) as archive:
-            size = os.fstat(file.fileno()).st_size
-            members = {
-                info.filename.removesuffix(".npy"): info
-                for info in archive.infolist()
-                if info.filename.endswith(".npy")
-            }
-            keys = _present(path, members, key_sets)
-            _check_unpacked_size(path, [members[key] for key in keys], size)
-            return {key: _read_member(archive, members[key]) for key in keys}
+        return arrays_of(expanded(path), lambda names: _present(path, names, key_sets))
     except FileNotFoundError as error:
         raise UserError(f"no file {os.fspath(path)}; dataset must name a .npz file") from error
     except UserError:
@@ -99,49 +85,15 @@ def read_arrays(
 
 
 def _present(
-    path: str | os.PathLike[str],
-    members: dict[str, zipfile.ZipInfo],
-    key_sets: Sequence[tuple[str, ...]],
+    path: str | os.PathLike[str], names: Sequence[str], key_sets: Sequence[tuple[str, ...]]
 ) -> tuple[str, ...]:
     for keys in key_sets:
-        if set(keys) <= members.keys():
+        if set(keys) <= set(names):
             return keys
     raise UserError(
-        f"{os.fspath(path)} holds {', '.join(members) or 'no arrays'}; needed are "
+        f"{os.fspath(path)} holds {', '.join(names) or 'no arrays'}; needed are "
         f"{', or '.join(', '.join(keys) for keys in key_sets)}"
     )
-
-
-def _check_unpacked_size(
-    path: str | os.PathLike[str], members: Sequence[zipfile.ZipInfo], size: int
-) -> None:
-    for info in members:
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ValueError(f"{info.filename} is packed in a way that NumPy never uses")
-    unpacked = sum(info.file_size for info in members)
-    if unpacked > max(_UNPACKED_BYTES, _UNPACKED_RATIO * size):
-        raise UserError(
-            f"{os.fspath(path)} has {size / 2**20:.1f} MiB and unpacks to {unpacked / 2**20:,.0f}, "
-            f"more than {_UNPACKED_RATIO} times as much; write it again with numpy.savez, which "
-            "does not compress"
-        )
-
-
-def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
-    """Reads an array whose header tells the truth about its size."""
-    with archive.open(info) as member:
-        version = np.lib.format.read_magic(member)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, _, dtype = read_header(member)
-        if dtype.hasobject:
-            raise ValueError(f"{info.filename} holds Python objects")
-        if math.prod(shape) * dtype.itemsize != info.file_size - member.tell():
-            raise ValueError(f"{info.filename} is shorter or longer than its shape {shape}")
-    with archive.open(info) as member:
-        return np.lib.format.read_array(member, allow_pickle=False)
 
 
 def _pair(

@@ -144,7 +144,8 @@ class RegionCounts(ResultFields):
         """Writes the result to one file that appears whole or not at all; see `load`.
 
         Args:
-            path: the file, such as `counts.npz`; the name is taken as it is.
+            path: the file, such as `counts.npz`; the name is taken as it is, but for "~", which
+                is the home.
 
         Raises:
             UserError: it cannot be written.
@@ -153,7 +154,7 @@ class RegionCounts(ResultFields):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "RegionCounts":
-        """Reads what `save` wrote; it equals what was saved.
+        """Reads what `save` wrote; it equals what was saved. No code in the file is ever run.
 
         Raises:
             UserError: there is no such file, it is damaged, it holds something else, or a later

@@ -5,8 +5,8 @@ their lengths in NAME.sizes.
 """
 
 import dataclasses
-import io
 import json
+import math
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from rcjax.errors import DamagedError, UserError
+from rcjax.outside import arrays_of, check_regular, expanded, one_line, open_regular
 from rcjax.regions.result_fields import ResultFields
 from rcjax.regions.slice_regions import PlaneRegions, SliceRegions
 
@@ -25,6 +26,15 @@ _ZIP = b"PK"
 _PER_SLICE = ("boundaries", "region_labels")
 _REGION_ARRAYS = tuple(field.name for field in dataclasses.fields(SliceRegions))
 _PLANE_ARRAYS = (*_REGION_ARRAYS, "perimeters", "boundaries")
+# Kinds of NumPy's dtypes of the arrays that hold one number for each slice.
+_KINDS_OF_ARRAYS = {
+    "counts": "iu", "lengths": "f", "sizes": "f", "linear_regions": "iu",
+    "activation_regions": "iu", "complete": "b", "crowded": "iu", "uncertain": "b",
+}  # fmt: skip
+_TYPES_IN_HEADER = {
+    "method": str, "dim": int, "points": int, "connectivity": str, "evaluations": int,
+    "score_kind": str, "precision": str, "low_precision": str, "reevaluated_share": float,
+}  # fmt: skip
 
 
 def write(path: str | os.PathLike[str], result: ResultFields) -> None:
@@ -46,17 +56,20 @@ def write(path: str | os.PathLike[str], result: ResultFields) -> None:
         elif value is not None:
             header[field.name] = value
     arrays["header"] = np.array(json.dumps(header))
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
+    path = expanded(path)
     try:
-        with open(partial, "wb") as file:
-            # To mypy, any of the arrays might be the option allow_pickle.
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        os.replace(partial, path)
+        if path.exists():
+            check_regular(path)  # a device would be replaced by a file
+        partial = path.with_name(path.name + ".partial")
+        try:
+            with open(partial, "wb") as file:
+                # To mypy, any of the arrays might be the option allow_pickle.
+                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error.strerror or error})") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -66,19 +79,21 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         UserError: there is no such file, it holds something else, or a later version wrote it.
         DamagedError: it was cut short or changed.
     """
+    path = expanded(path)
     try:
-        content = Path(path).read_bytes()
+        with open_regular(path) as file:
+            is_archive = file.read(len(_ZIP)) == _ZIP
+        arrays = arrays_of(path) if is_archive else {}
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror or error})") from error
-    if not content.startswith(_ZIP):
-        raise UserError(_foreign(path))
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+    except UserError:
+        raise
     except Exception as error:  # whatever zipfile, zlib and NumPy say of changed bytes
-        if "pickle" in str(error):
+        if "Python objects" in str(error):
             raise UserError(_foreign(path)) from error
-        raise DamagedError(f"{path} is damaged ({error}); count again, or use a copy") from error
+        raise DamagedError(
+            f"{path} is damaged ({one_line(error)}); count again, or use a copy"
+        ) from error
     if "header" not in arrays:
         raise UserError(_foreign(path))
     header = _header(path, str(arrays.pop("header")))
@@ -97,7 +112,7 @@ def _foreign(path: str | os.PathLike[str]) -> str:
 def _header(path: str | os.PathLike[str], text: str) -> dict[str, Any]:
     try:
         header = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         header = None
     if not isinstance(header, dict) or header.pop("format", None) != _FORMAT:
         raise UserError(_foreign(path))
@@ -111,8 +126,9 @@ def _header(path: str | os.PathLike[str], text: str) -> dict[str, Any]:
 
 
 def _fields(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    header["extent"] = tuple(map(float, header["extent"]))
-    slices = len(arrays["counts"])
+    header["extent"] = low, high = tuple(map(float, header["extent"]))
+    if not -math.inf < low < high < math.inf:
+        raise ValueError("no extent")
     fields: dict[str, Any] = dict(header)
     for name in _PER_SLICE:
         if name in arrays:
@@ -125,9 +141,27 @@ def _fields(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, 
         name not in fields for name, default in known.items() if default is dataclasses.MISSING
     ):
         raise ValueError("fields are missing or unknown")
-    if any(len(v) != slices for name, v in fields.items() if name in arrays or "_reg" in name):
-        raise ValueError("fields of different numbers of slices")
+    _check_kinds(fields)
     return fields
+
+
+def _check_kinds(fields: dict[str, Any]) -> None:
+    """Checks what an editor of the file, rather than damage, may have made of it."""
+    counts = fields["counts"]
+    for name, kind in _TYPES_IN_HEADER.items():
+        if name in fields and type(fields[name]) is not kind:
+            raise ValueError(f"{name} is no {kind.__name__}")
+    for name, kinds in _KINDS_OF_ARRAYS.items():
+        array = fields.get(name)
+        if array is not None and (array.dtype.kind not in kinds or array.shape != counts.shape):
+            raise ValueError(f"{name} holds something else than one number for each slice")
+    if counts.ndim != 1 or len(counts) == 0 or counts.min() < 1:
+        raise ValueError("counts must be whole numbers from 1 on")
+    if any(len(fields.get(name, counts)) != len(counts) for name in (*_PER_SLICE, "regions")):
+        raise ValueError("fields of different numbers of slices")
+    labels = fields.get("region_labels")
+    if labels is not None and [len(each) for each in labels] != counts.tolist():
+        raise ValueError("counts differ from the numbers of regions")
 
 
 def _joined(name: str, parts: Iterable[np.ndarray]) -> dict[str, np.ndarray]:

@@ -3,7 +3,9 @@
 import contextlib
 import dataclasses
 import json
+import os
 import sys
+import zipfile
 
 import jax
 import jax.numpy as jnp
@@ -106,9 +108,53 @@ def test_other_files_are_refused_in_one_line(write, said, tmp_path):
     assert "\n" not in str(error.value)
 
 
-def test_a_folder_that_is_missing_is_one_line(tmp_path):
-    with pytest.raises(UserError, match="cannot be written"):
-        bare().save(tmp_path / "none" / "counts.npz")
+EDITED_HEADERS = [
+    {"extent": [0]}, {"extent": "ab"}, {"extent": [1, 0]}, {"method": 5}, {"dim": "x"}, {"dim": 1.5},
+    {"precision": None}, {"more": 1},
+]  # fmt: skip
+EDITED_COUNTS = [
+    [1, 4], [0, 3], [-1, 3], [1.0, 3.0], [1.0, np.nan], ["1", "3"], [True, True], [1], [[1], [3]], [],
+    1,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("edited", [*EDITED_HEADERS, *EDITED_COUNTS], ids=str)
+def test_edited_results_are_refused(edited, tmp_path):
+    path = tmp_path / "counts.npz"
+    segments().save(path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    if isinstance(edited, dict):
+        arrays["header"] = np.array(json.dumps(json.loads(str(arrays["header"])) | edited))
+    else:
+        arrays["counts"] = np.array(edited)
+    np.savez(path, **arrays)
+    with pytest.raises(UserError, match="is damaged"):
+        RegionCounts.load(path)
+
+
+def test_a_small_file_that_unpacks_to_much_is_not_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "counts.npz", "w") as archive:
+        archive.writestr("header.npy", b"")
+        archive.getinfo("header.npy").file_size = 2**28 + 1
+    with pytest.raises(UserError, match="more than 100 times as much"):
+        RegionCounts.load(tmp_path / "counts.npz")
+
+
+@pytest.mark.parametrize("name", ["none/counts", ".", "pipe", "x" * 256, "a\0b", "~no-such-user/a"])
+def test_what_cannot_be_written_or_read_is_one_line(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    for use in (bare().save, RegionCounts.load):
+        with pytest.raises(UserError):
+            use(name)
+    assert os.listdir() == ["pipe"]
+
+
+def test_results_are_found_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    bare().save("~/counts")
+    assert RegionCounts.load("~/counts") == RegionCounts.load(tmp_path / "counts") == bare()
 
 
 @ALL

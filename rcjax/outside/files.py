@@ -1,4 +1,4 @@
-"""Files that others wrote: found and opened so that none can hang a command or flood its memory."""
+"""Paths that a user gave, and files of others: found and opened so that none can hang a command."""
 
 import errno
 import io
@@ -41,11 +41,20 @@ def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
         OSError: no such file, not readable, or a folder, FIFO, socket or device, which is not
             opened. `strerror` says which.
     """
+    check_regular(path)
+    return open(path, "rb")
+
+
+def check_regular(path: str | os.PathLike[str]) -> None:
+    """Checks that a path names a file and nothing else.
+
+    Raises:
+        OSError: as for `open_regular`.
+    """
     mode = os.stat(path).st_mode
     for is_kind, number, reason in _SPECIAL:
         if is_kind(mode):
             raise OSError(number, reason, os.fspath(path))
-    return open(path, "rb")
 
 
 def one_line(error: BaseException) -> str:
