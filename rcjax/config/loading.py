@@ -36,11 +36,7 @@ def load_config(argument: str) -> ConfigDict:
     Raises:
         UserError: no such file, no such size, or the file cannot be run; says which.
     """
-    # A path may hold a colon itself; no size holds a slash.
-    name, colon, size = argument.rpartition(":")
-    if "/" in size or _lookup(argument, ".py"):
-        name, colon, size = argument, "", ""
-    path = find_config(name if colon else argument)
+    path, size = find_config(argument)
     try:
         get_config = runpy.run_path(str(path)).get("get_config")
     except KeyboardInterrupt:
@@ -51,7 +47,7 @@ def load_config(argument: str) -> ConfigDict:
     if get_config is None:
         raise UserError(f"config file {path} has no function get_config(size)")
     try:
-        config = get_config(size if colon else "")
+        config = get_config(size)
     except ValueError as error:  # of a size that there is not
         raise UserError(f"config {argument}: {error}") from error
     except KeyboardInterrupt:
@@ -123,15 +119,22 @@ def _lookup(name: str, suffix: str = "") -> Path | None:
         raise UserError(f"no file can be named {name[:80]!r} ({error.strerror})") from error
 
 
-def find_config(name: str) -> Path:
-    """Returns the absolute path of a config file, looked up as `find_file` does.
+def find_config(argument: str) -> tuple[Path, str]:
+    """Returns the absolute path of a config file, looked up as `find_file` does, and the size.
+
+    Args:
+        argument: as `load_config` takes it.
 
     Raises:
         UserError: there is no such file; names those that are known.
     """
+    # A path may hold a colon itself; no size holds a slash.
+    name, colon, size = argument.rpartition(":")
+    if not colon or "/" in size or _lookup(argument, ".py"):
+        name, size = argument, ""
     found = _lookup(name, ".py")
     if found is not None:
-        return found.absolute()
+        return found.absolute(), size
     known = ", ".join(known_configs())
     raise UserError(f"no config file {name!r}; known configs: {known}; or give a path of your own")
 

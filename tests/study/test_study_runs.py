@@ -567,10 +567,11 @@ def test_folder_of_a_single_run_is_refused(tmp_path, run):
 
 
 def test_commands_that_are_printed_make_the_runs(tmp_path, run, trained, capsys, monkeypatch):
-    write_config(tmp_path / "own.py", small_study())
+    write_config(tmp_path / "o:wn.py", small_study())
     monkeypatch.setattr("rcjax.study.run_study", run)
     monkeypatch.chdir(tmp_path)
-    words = ["launch.py", "--config=own.py", "--workdir", "it is"]
+    monkeypatch.setenv("HOME", str(tmp_path))
+    words = ["launch.py", "--config=o:wn.py", "--workdir", "~/it is"]
     words += ["--config.grid.learning_rate=0.1"]
     assert main([*words, "--config.run=0"]) == 0
     capsys.readouterr()

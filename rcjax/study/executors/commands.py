@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rcjax.config import find_config
 from rcjax.errors import UserError
+from rcjax.runtime import local_folder
 from rcjax.study.grid import PlannedRun
 
 # Fields that the single runs are not to be given again.
@@ -72,12 +73,16 @@ def _absolute(path: str) -> str:
 
 
 def _absolute_config(argument: str) -> str:
-    path, colon, size = argument.rpartition(":")
-    return f"{find_config(path)}:{size}" if colon else str(find_config(argument))
+    path, size = find_config(argument)
+    return f"{path}:{size}" if size else str(path)
+
+
+def _absolute_workdir(path: str) -> str:
+    return str(local_folder(path).absolute())
 
 
 # How to make the values of flags absolute.
-_PATHS = {"config": _absolute_config, "workdir": _absolute}
+_PATHS = {"config": _absolute_config, "workdir": _absolute_workdir}
 
 
 def ranges(numbers: Sequence[int]) -> str:
