@@ -5,6 +5,7 @@ something (one line on standard error says what), 3 the loss stopped being finit
 interrupted and can be resumed.
 """
 
+import logging
 import os
 import shlex
 import sys
@@ -75,15 +76,25 @@ def _is_out_of_memory(error: BaseException) -> bool:
 def _run(argv: list[str]) -> int:
     # A notebook names its own backend to every command, whether it is installed here or not.
     os.environ.pop("MPLBACKEND", None)
+    # Figures do not follow a user's matplotlibrc: none is read but one in this folder, and what
+    # matplotlib has to say of its lines is of no use.
+    os.environ["MATPLOTLIBRC"] = os.devnull
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     arguments, overrides = split_overrides(argv)
     config_argument, workdir = _parse_flags(arguments)
     config = load_config(config_argument)
     apply_overrides(config, overrides)
 
     # Only now: these pull in the whole training stack, and a misspelt field should not wait for it.
-    from rcjax.experiments import run_experiment
-    from rcjax.runtime import mended_compilation_cache
-    from rcjax.training import Interrupted, train
+    try:
+        from rcjax.experiments import run_experiment
+        from rcjax.runtime import mended_compilation_cache
+        from rcjax.training import Interrupted, train
+    except UnicodeDecodeError as error:
+        raise UserError(
+            "the file matplotlibrc in this folder is not UTF-8 text, and matplotlib reads it; "
+            "remove it, which changes no figure of rcjax, or save it as UTF-8"
+        ) from error
 
     try:
         # A config of many runs names its experiment; every other config is one training run.
