@@ -53,6 +53,18 @@ def test_a_backend_that_is_not_installed_does_no_harm(tmp_path):
     assert (tmp_path / "a.png").exists()
 
 
+@pytest.mark.slow
+def test_a_file_of_settings_that_cannot_be_read_is_one_line(tmp_path):
+    (tmp_path / "matplotlibrc").write_bytes(b"font.size: 9  # caf\xe9\n")
+    command = [sys.executable, "-m", "rcjax", "--config=digits", "--workdir=run"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the file matplotlibrc in this folder is not UTF-8")
+    assert done.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["matplotlibrc"]
+
+
 @pytest.mark.parametrize(
     "shape", [(8, 8, 1), (8, 8, 2), (8, 8, 3), (8, 8, 5), (1, 8, 1), (8, 1, 3), (1, 1, 1), (7,)]
 )

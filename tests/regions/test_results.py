@@ -109,12 +109,12 @@ def test_other_files_are_refused_in_one_line(write, said, tmp_path):
 
 
 EDITED_HEADERS = [
-    {"extent": [0]}, {"extent": "ab"}, {"extent": [1, 0]}, {"method": 5}, {"dim": "x"}, {"dim": 1.5},
-    {"precision": None}, {"more": 1},
+    {"extent": [0]}, {"extent": "ab"}, {"extent": [1, 0]}, {"method": 5}, {"dim": "x"},
+    {"dim": 1.5}, {"precision": None}, {"more": 1},
 ]  # fmt: skip
 EDITED_COUNTS = [
-    [1, 4], [0, 3], [-1, 3], [1.0, 3.0], [1.0, np.nan], ["1", "3"], [True, True], [1], [[1], [3]], [],
-    1,
+    [1, 4], [0, 3], [-1, 3], [1.0, 3.0], [1.0, np.nan], ["1", "3"], [True, True], [1], [[1], [3]],
+    [], 1,
 ]  # fmt: skip
 
 
