@@ -11,12 +11,13 @@ Quick size: configs/edge_of_stability.py:quick takes 8 runs of 200 steps; it sho
     and what it counts means nothing.
 Further sizes: :toys (the paper's three points), :toys_exponential (the same with exponential loss
     and a fixed output layer), :points (random labels in ten dimensions), :digits (threes against
-    fives) and :sgd (the main experiment with mini-batches).
+    fives), :sgd (the main experiment with mini-batches) and :one_weight (gradient descent on
+    exp(-weight) at the rates 2 and 100,000).
 """
 
 from ml_collections import ConfigDict
 
-_SIZES = ("", "quick", "toys", "toys_exponential", "points", "digits", "sgd")
+_SIZES = ("", "quick", "toys", "toys_exponential", "points", "digits", "sgd", "one_weight")
 
 
 def get_config(size: str = "") -> ConfigDict:
@@ -41,7 +42,7 @@ def get_config(size: str = "") -> ConfigDict:
     config.learning_rates.count = 15
 
     config.data = ConfigDict()
-    config.data.name = "line"  # or "three_points", "gaussian", "digits_pair"
+    config.data.name = "line"  # or "one_point", "three_points", "gaussian", "digits_pair"
     config.data.points = 8
     config.data.dim = 1  # used by "gaussian"; 1 for "line"
     config.data.labels = "alternating"  # or "random"
@@ -50,7 +51,7 @@ def get_config(size: str = "") -> ConfigDict:
     config.data.second_digit = 5
 
     config.network = ConfigDict()
-    config.network.name = "two_layer"
+    config.network.name = "two_layer"  # or "one_weight", on the point alone
     config.network.width = 100
     config.network.init_scale = 1.0  # times PyTorch's default
     config.network.output = "trained"  # or "fixed" at +1 and -1
@@ -105,4 +106,15 @@ def get_config(size: str = "") -> ConfigDict:
         config.batch_sizes = "2, all"
         config.seeds = 10
         config.learning_rates.count = 8
+    elif size == "one_weight":
+        config.data.name = "one_point"
+        config.data.points = 1
+        config.network.name = "one_weight"
+        config.network.width = 1
+        config.loss = "exponential"
+        config.seeds = 1
+        config.steps = 1000
+        config.learning_rates.smallest = 2.0
+        config.learning_rates.largest = 1e5
+        config.learning_rates.count = 2
     return config

@@ -8,7 +8,7 @@ import numpy as np
 from rcjax import data
 from rcjax.errors import UserError
 
-NAMES = ("line", "three_points", "gaussian", "digits_pair", "digits")
+NAMES = ("line", "one_point", "three_points", "gaussian", "digits_pair", "digits")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,9 +37,10 @@ class TrainingSet:
 def make_training_set(settings: Any, seed: int) -> TrainingSet:
     """Makes the training set that the config's section `data` describes.
 
-    "line": evenly spaced in [-extent, extent]. "three_points": the paper's toy, (-1, 0) and (1, 0)
-    of one class and (0, 0) of the other. "gaussian": standard normal in `dim` dimensions times
-    `extent`. "digits_pair": two digits of the bundled set. "digits": all ten, as images.
+    "line": evenly spaced in [-extent, extent]. "one_point": 1, of class 1. "three_points": the
+    paper's toy, (-1, 0) and (1, 0) of one class and (0, 0) of the other. "gaussian": standard
+    normal in `dim` dimensions times `extent`. "digits_pair": two digits of the bundled set.
+    "digits": all ten, as images.
 
     Args:
         settings: the section, with fields name, points, dim, labels, extent, first_digit and
@@ -50,6 +51,8 @@ def make_training_set(settings: Any, seed: int) -> TrainingSet:
         UserError: the bundled set has fewer images than `points`.
     """
     random = np.random.default_rng(seed)
+    if settings.name == "one_point":
+        return TrainingSet(np.ones((1, 1), np.float32), np.ones(1, np.float32))
     if settings.name == "three_points":
         corners = np.array([[-1, 0], [0, 0], [1, 0]], np.float32)
         return TrainingSet(corners, np.array([1, -1, 1], np.float32))

@@ -96,10 +96,13 @@ def plot_sharpness(
         positive = np.where(sharpness > 0, sharpness, np.nan)
         axes.plot(steps, positive, color=_COLOURS[0], lw=0.8, alpha=0.6)
         if not np.isfinite(positive[1:]).any():
-            axes.text(0.5, 0.5, "all runs diverged", transform=axes.transAxes, ha="center")
+            zero = np.isfinite(sharpness[1:]).any()
+            text = "0 in all runs" if zero else "all runs diverged"
+            axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center")
         axes.axhline(2 / rate, color=_OUTCOMES["diverged"], ls="--", lw=1.3)
         axes.set_title(title, fontsize=10)
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_major_locator(MaxNLocator(4))
         _plain(axes)
     for axes in grid.flat[len(panels) :]:
@@ -138,6 +141,7 @@ def plot_variation(
         interpolation_cost, color=_NEGATIVE, ls=":", label="least of any function through the data"
     )
     axes.set_yscale("symlog", linthresh=0.1)
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set_ylim(bottom=0)
     axes.set_ylabel("weighted variation of the slope")
     axes.set_xlabel("learning rate")
@@ -179,6 +183,33 @@ def plot_functions(
         _plain(axes)
     grid[0, 0].set_ylabel("output of the network")
     grid[0, 0].set_ylim(-2, 2)
+    _save(figure, path)
+
+
+@own_settings()
+def plot_weight(steps: np.ndarray, rates: np.ndarray, weights: np.ndarray, path: Path) -> None:
+    """Draws a single weight against the step, beside what continuous time would make of it.
+
+    Args:
+        steps: of the measurements; the first, before training, is left out.
+        rates: [runs].
+        weights: [measurements, runs].
+        path: of the picture.
+    """
+    figure = Figure(figsize=(6.4, 4), layout="constrained")
+    axes = figure.subplots()
+    for rate, values, colour in zip(rates, weights.T, itertools.cycle(_COLOURS), strict=False):
+        axes.plot(steps[1:], values[1:], color=colour, marker="o", ms=3, label=f"rate {rate:,.6g}")
+        axes.plot(steps[1:], np.log1p(rate * steps[1:]), color=colour, ls="--")
+    axes.plot([], [], color="0.4", ls="--", label="log(1 + rate * step): continuous time")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:,.0f}")
+    axes.set_xlabel("step")
+    axes.set_ylabel("weight")
+    axes.legend(frameon=False, fontsize=9)
+    _plain(axes)
     _save(figure, path)
 
 

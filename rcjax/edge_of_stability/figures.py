@@ -22,7 +22,7 @@ def draw_figures(
     """Draws all figures that the data allow into a folder.
 
     counts.png and sharpness.png always; variation.png where the bound applies; functions.png for
-    points on a line; boundaries.png for points in the plane.
+    points on a line; boundaries.png for points in the plane; weight.png for a network of one.
     """
     folder.mkdir(exist_ok=True)
     _draw_counts(config, experiment, state, record, folder / "counts.png")
@@ -38,7 +38,15 @@ def draw_figures(
         )
     if experiment.data.on_line:
         _draw_functions(experiment, state, folder / "functions.png")
-    elif experiment.data.points.ndim == 2 and experiment.data.dim == 2:
+    if "weight" in state.history:
+        weights = np.array(state.history["weight"])
+        plotting.plot_weight(
+            np.array(state.history["step"]),
+            experiment.runs.learning_rates,
+            weights,
+            folder / "weight.png",
+        )
+    if experiment.data.points.ndim == 2 and experiment.data.dim == 2:
         _draw_boundaries(experiment, state, folder / "boundaries.png")
 
 

@@ -16,6 +16,7 @@ from rcjax.edge_of_stability.networks import (
     NetworkFunctions,
     Parameters,
     convolutional_network,
+    one_weight_network,
     two_layer_network,
 )
 from rcjax.edge_of_stability.sharpness import sharpness
@@ -70,7 +71,10 @@ class Experiment:
         self.runs = make_runs(config)
         self.network: NetworkFunctions = _make_network(config, self.data)
         self.bounded = (
-            self.data.on_line and config.loss == "squared" and config.network.output == "trained"
+            self.data.on_line
+            and config.loss == "squared"
+            and config.network.name == "two_layer"
+            and config.network.output == "trained"
         )
         self._config = config
         self._key = jax.random.key(config.seed)
@@ -130,11 +134,14 @@ class Experiment:
         """Measures all runs: name -> float64 [runs].
 
         Always loss, accuracy, sharpness, sharpness_error and, for two-layer networks, regions; on
-        the line moreover the counts and the sides of the bound.
+        the line moreover the counts and the sides of the bound. The weight of a network that has
+        one alone.
         """
         with jax.default_matmul_precision("highest"):
             measured = self._measure(parameters)
         results = {name: np.asarray(value, np.float64) for name, value in measured.items()}
+        if "weight" in parameters:
+            results["weight"] = np.asarray(parameters["weight"], np.float64)
         if self.network.two_layer is not None:
             with np.errstate(over="ignore", invalid="ignore"):
                 results |= self._count_two_layer(parameters)
@@ -198,6 +205,8 @@ def _make_network(config: Any, data: TrainingSet) -> NetworkFunctions:
         return convolutional_network(
             10, data.points.shape[1], config.network.width, config.network.init_scale
         )
+    if config.network.name == "one_weight":
+        return one_weight_network()
     return two_layer_network(
         config.network.width,
         data.dim,

@@ -75,6 +75,32 @@ def two_layer_network(
     return NetworkFunctions(init, outputs, layers, width)
 
 
+def one_weight_network() -> NetworkFunctions:
+    """f(x) = weight * x for one input, the weight 0 before training.
+
+    On the point 1 of class 1 the exponential loss is exp(-weight), so that gradient descent is the
+    iteration weight += rate * exp(-weight).
+
+    Example:
+        >>> network = one_weight_network()
+        >>> network.outputs({"weight": jnp.float32(3)}, jnp.ones((2, 1))).tolist()
+        [3.0, 3.0]
+    """
+
+    def init(key: jax.Array) -> Parameters:
+        return {"weight": jnp.float32(0)}
+
+    def outputs(parameters: Parameters, points: jax.Array) -> jax.Array:
+        return parameters["weight"] * points[:, 0]
+
+    def layers(parameters: Parameters) -> tuple[Any, Any, Any, Any]:
+        # weight * x = weight * relu(x) - weight * relu(-x)
+        signs = jnp.array([1.0, -1.0])
+        return signs[:, None], jnp.zeros(2), parameters["weight"] * signs, jnp.float32(0)
+
+    return NetworkFunctions(init, outputs, layers, 1)
+
+
 def convolutional_network(
     classes: int, image_size: int, width: int, init_scale: float
 ) -> NetworkFunctions:

@@ -13,7 +13,7 @@ from rcjax.errors import UserError
 _CHOICES: dict[str, tuple[str, ...]] = {
     "data.name": data.NAMES,
     "data.labels": ("alternating", "random"),
-    "network.name": ("two_layer", "convolutional"),
+    "network.name": ("two_layer", "one_weight", "convolutional"),
     "network.output": ("trained", "fixed"),
 }
 # Type, smallest and largest value; a number must be finite and, where the smallest is 0, positive.
@@ -23,7 +23,7 @@ _NUMBERS: dict[str, tuple[type, float]] = {
     "steps": (int, 1),
     "measurements": (int, 1),
     "sharpness_iterations": (int, 2),
-    "data.points": (int, 2),
+    "data.points": (int, 1),
     "data.dim": (int, 1),
     "data.extent": (float, 0),
     "data.first_digit": (int, 0),
@@ -38,6 +38,15 @@ _NUMBERS: dict[str, tuple[type, float]] = {
     "bound.margin": (float, 0),
     "bound.center": (float, 0),
     "segments": (int, 1),
+}
+# Values that the network of one weight alone goes with: it starts at 0, whatever the seed.
+_ONE_WEIGHT = {
+    "seeds": 1,
+    "data.points": 1,
+    "data.dim": 1,
+    "network.width": 1,
+    "network.init_scale": 1,
+    "network.output": "trained",
 }
 _TEXTS = ("experiment", "loss", "batch_sizes")
 # What the images bring themselves, and what is known of two-layer networks only.
@@ -92,6 +101,12 @@ def _check_pair(fields: dict[str, Any]) -> None:
             "convolutional network takes 'digits' and nothing else (see "
             "configs/edge_of_stability_digits.py)"
         )
+    if (data_name == "one_point") != (network_name == "one_weight"):
+        raise UserError(
+            f"network.name={network_name!r} does not go with data.name={data_name!r}; the network "
+            "'one_weight' takes 'one_point' and nothing else (see "
+            "configs/edge_of_stability.py:one_weight)"
+        )
 
 
 def _check_number(name: str, value: Any, kind: type, smallest: float) -> None:
@@ -126,6 +141,12 @@ def _check_together(fields: dict[str, Any]) -> None:
 
 
 def _check_points(fields: dict[str, Any]) -> None:
+    if fields["data.name"] == "one_point":
+        for name, value in _ONE_WEIGHT.items():
+            if fields[name] != value:
+                raise UserError(f"network 'one_weight' has {name}={value}, got {fields[name]}")
+    elif fields["data.points"] < 2:
+        raise UserError(f"data.points must be at least 2, got {fields['data.points']}")
     if fields["data.name"] == "three_points" and fields["data.points"] != 3:
         raise UserError(f"data 'three_points' has data.points=3, got {fields['data.points']}")
     if fields["data.name"] == "line" and fields["data.dim"] != 1:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -120,6 +121,22 @@ def test_other_data(size, tmp_path):
     assert ("boundaries.png" in pictures) == (size == "toys_exponential")
 
 
+def test_gradient_descent_on_one_weight():
+    experiment = Experiment(load_config(f"{REPOSITORY}/configs/edge_of_stability.py:one_weight"))
+    start = experiment.initial_parameters()
+    moved = experiment.advance(start, 0, np.full(2, True))
+    for rate, found in zip((2.0, 1e5), moved["weight"], strict=True):
+        weight = 0.0
+        for _ in range(20):
+            weight += rate * math.exp(-weight)
+        assert found == pytest.approx(weight, rel=1e-6)
+    assert experiment.measure(start)["regions"].tolist() == [1, 1]  # the output is 0 everywhere
+    measured = experiment.measure(moved)
+    assert measured["regions"].tolist() == [2, 2]
+    # The second derivative of exp(-weight) is the loss itself.
+    np.testing.assert_allclose(measured["sharpness"], measured["loss"], rtol=1e-5)
+
+
 @pytest.mark.slow
 def test_convolutional_network(tmp_path):
     record = run_experiment(small_config(name="edge_of_stability_digits"), tmp_path)
@@ -161,6 +178,8 @@ def test_sharpness_settles_at_the_edge(tmp_path):
         ({"batch_sizes": "6"}, "batch size 6 is not in 1 .. 5"),
         ({"batch_sizes": "5, all"}, "batch size 5 is given twice"),
         ({"measurements": "7"}, "must be a multiple of measurements=7"),
+        ({"network.name": "one_weight"}, "does not go with data.name='line'"),
+        ({"size": "one_weight"}, "network 'one_weight' has seeds=1, got 2"),
         ({"bound.center": "1.5"}, "bound.center must be at most 1"),
     ],
 )
