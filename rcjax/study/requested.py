@@ -13,7 +13,8 @@ from rcjax.training import check_config, is_classical
 
 # Measures that a study has of itself, besides those that `rcjax.measures` computes.
 TRAIN_LOSS, SEED_DISAGREEMENT = "train_loss", "seed_disagreement"
-_NAMES = (*measures.NAMES, TRAIN_LOSS, SEED_DISAGREEMENT)
+REGION_ENTROPY = "region_entropy"
+_NAMES = (*measures.NAMES, TRAIN_LOSS, SEED_DISAGREEMENT, REGION_ENTROPY)
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Requested:
     """The measurements that a study asks of one run.
 
     Attributes:
-        measures: names of the competing measures, the training loss, the disagreement of seeds.
+        measures: names of the competing measures, and of those that a study has of itself.
         examples: how many training images the costly ones read.
         variants: {name: section `regions`} of the further counts.
     """
@@ -32,8 +33,9 @@ class Requested:
 
     @property
     def computed(self) -> tuple[str, ...]:
-        """Those of the measures that `rcjax.measures` computes."""
-        return tuple(name for name in self.measures if name in measures.NAMES)
+        """Those of the measures that are computed of the trained network."""
+        own = (*measures.NAMES, REGION_ENTROPY)
+        return tuple(name for name in self.measures if name in own)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the same as JSON can hold it."""

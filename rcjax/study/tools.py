@@ -1,8 +1,11 @@
 """The functions that do the long work of a study; a test hands in quicker ones."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import sqrt
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from rcjax import measures
 from rcjax.config import RunConfig
@@ -10,6 +13,7 @@ from rcjax.data import ImageStream, normalize
 from rcjax.errors import UserError
 from rcjax.report import write_report
 from rcjax.study.predicted_labels import PredictedLabels, predicted_labels
+from rcjax.study.requested import REGION_ENTROPY
 from rcjax.training import (
     FinishedRun,
     FittedClassifier,
@@ -61,7 +65,23 @@ def measure(trained: FinishedRun, names: Sequence[str], examples: int, note: Not
         batch_size=trained.config.batch_size,
     )
     key, settings = measures_key(trained.config.seed), measures.Settings(examples=examples)
-    measures.compute(network, list(names), key=key, settings=settings, note=note)
+    own = [name for name in names if name in measures.NAMES]
+    measures.compute(network, own, key=key, settings=settings, note=note)
+    if REGION_ENTROPY in names:
+        note(REGION_ENTROPY, *region_entropy(trained))
+
+
+def region_entropy(trained: FinishedRun) -> tuple[float, float | None]:
+    """The mean over a run's slices of the entropy of the regions' shares, in nats.
+
+    Returns:
+        The mean and its standard error over slices; None for one slice.
+    """
+    found = trained.count(trained.config.regions, sizes=True)
+    entropies = np.array([parts.entropy for parts in found.regions or ()])
+    several = len(entropies) > 1
+    error = float(np.std(entropies, ddof=1)) / sqrt(len(entropies)) if several else None
+    return float(np.mean(entropies)), error
 
 
 class Tools(NamedTuple):

@@ -52,7 +52,9 @@ def _normalized(dataset: AnyDataset, split: str, numbers: np.ndarray) -> np.ndar
     return np.asarray(normalize(images, dataset.mean, dataset.std))
 
 
-def count_with(predict: Any, anchors: np.ndarray, regions: RegionsSection) -> RegionCounts:
+def count_with(
+    predict: Any, anchors: np.ndarray, regions: RegionsSection, *, sizes: bool = False
+) -> RegionCounts:
     """Counts a classifier's regions as a section `regions` asks.
 
     Args:
@@ -60,6 +62,7 @@ def count_with(predict: Any, anchors: np.ndarray, regions: RegionsSection) -> Re
             one function and its arrays: it is compiled once, and later counts bring other arrays.
         anchors: `[slices, dim + 1, height, width, channels]`.
         regions: points, extent, connectivity, method and batch_size are read.
+        sizes: keep label, size and share of every region too.
 
     Raises:
         UserError: the section asks for what cannot be counted.
@@ -73,6 +76,7 @@ def count_with(predict: Any, anchors: np.ndarray, regions: RegionsSection) -> Re
             connectivity=regions.connectivity or None,
             method=regions.method,
             batch_size=regions.batch_size or None,
+            regions=sizes,
         )
     except ValueError as error:
         raise UserError(f"config section regions: {error}") from error

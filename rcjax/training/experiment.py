@@ -228,19 +228,29 @@ class Experiment:
         return self._evaluate(*network, *train), self._evaluate(*network, *test)
 
     def _count(
-        self, network: tuple[Any, Any], anchors: np.ndarray, regions: RegionsSection
+        self,
+        network: tuple[Any, Any],
+        anchors: np.ndarray,
+        regions: RegionsSection,
+        *,
+        sizes: bool = False,
     ) -> RegionCounts:
-        return count_with(jax.tree_util.Partial(self._predict, *network), anchors, regions)
+        predict = jax.tree_util.Partial(self._predict, *network)
+        return count_with(predict, anchors, regions, sizes=sizes)
 
-    def count_on(self, state: TrainState, regions: RegionsSection) -> RegionCounts:
+    def count_on(
+        self, state: TrainState, regions: RegionsSection, *, sizes: bool = False
+    ) -> RegionCounts:
         """Counts the regions of a network on other slices than its run did.
 
         Args:
             state: the network.
             regions: checked. The run's own section gives the run's slices.
+            sizes: keep the sizes of the regions too.
         """
         anchors = sample_slices(self._dataset, regions, self._config.seed)
-        return self._count((state["parameters"], state["model_state"]), anchors, regions)
+        network = state["parameters"], state["model_state"]
+        return self._count(network, anchors, regions, sizes=sizes)
 
     def logits(self, state: TrainState, points: np.ndarray) -> np.ndarray:
         """Logits `[n, classes]` of normalised images `[n, height, width, channels]`."""

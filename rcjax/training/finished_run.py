@@ -43,9 +43,9 @@ class FinishedRun:
         """
         return self.experiment.initial_state()
 
-    def count(self, regions: RegionsSection) -> RegionCounts:
-        """Counts the trained network's regions as a section `regions` asks."""
-        return self.experiment.count_on(self.state, regions)
+    def count(self, regions: RegionsSection, *, sizes: bool = False) -> RegionCounts:
+        """Counts the trained network's regions as a section `regions` asks, with sizes or not."""
+        return self.experiment.count_on(self.state, regions, sizes=sizes)
 
 
 def load_finished_run(config: RunConfig, workdir: str | os.PathLike) -> FinishedRun:

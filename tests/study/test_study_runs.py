@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.stats import entropy
 
 from rcjax.config import ReportSection
 from rcjax.errors import InUseError, UserError
@@ -21,7 +22,8 @@ from rcjax.statistics import read_table
 from rcjax.study import run_study
 from rcjax.study.reporting import report_rows
 from rcjax.study.tools import TOOLS
-from rcjax.training import train
+from rcjax.training import load_finished_run, train
+from rcjax.training.counting import sample_slices
 from rcjax.training.experiment import Experiment
 
 from .small_studies import (
@@ -29,6 +31,7 @@ from .small_studies import (
     UNDRAWN,
     leave_record,
     make_record,
+    planned,
     pretend_to_train,
     small_study,
     write_config,
@@ -85,7 +88,7 @@ def change(file, *names, value):
 
 
 def test_real_runs_and_their_variants(tmp_path):
-    names = "parameter_norm,output_margin,train_loss,seed_disagreement"
+    names = "parameter_norm,output_margin,train_loss,seed_disagreement,region_entropy"
     fields = {"variants.finer.points": 20, "measures.names": names}
     config = small_study(**{"grid.learning_rate": (0.1,), **fields})
     report = run_study(config, tmp_path, (), tools=UNDRAWN)
@@ -115,6 +118,16 @@ def test_real_runs_and_their_variants(tmp_path):
         whole = ((size + 1) // 2 * halves[0] + size // 2 * halves[1]) / size
         assert whole == pytest.approx(run["test_accuracy"])
     assert first["measures"]["train_loss"] == record["history"][-1]["train_loss"]
+    # Labels at the 10 points of a slice change half way between two of them.
+    trained = load_finished_run(planned(config)[0].config, folder)
+    anchors = sample_slices(trained.dataset, trained.config.regions, first["seed"])
+    along = np.linspace(0, 1, 10)[:, None, None, None]
+    entropies = []
+    for start, end in anchors:
+        labels = trained.experiment.logits(trained.state, start + along * (end - start)).argmax(1)
+        changes = np.flatnonzero(np.diff(labels)) + 0.5
+        entropies.append(entropy(np.diff([0, *changes, 9])))
+    assert first["measures"]["region_entropy"] == pytest.approx(np.mean(entropies), abs=1e-6)
     # Finer points on the same slices find no fewer regions.
     finer = zip(variant["counts"], record["region_count"]["counts"], strict=True)
     assert all(more >= fewer for more, fewer in finer)
