@@ -4,7 +4,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ml_collections import ConfigDict
 
@@ -25,13 +25,15 @@ from rcjax.training.checkpoints import Checkpoints
 from rcjax.training.classical import is_classical, run_classical
 from rcjax.training.experiment import Experiment, Position
 from rcjax.training.initial_weights import check_unchanged, checkpoint_hash
-from rcjax.training.metrics import MetricsWriter
 from rcjax.training.progress import ProgressDisplay
 from rcjax.training.record import closing_table, run_workdir, trained_record
 from rcjax.training.state import TrainState
 from rcjax.training.streaming import make_experiment
 from rcjax.training.trackers import Tracker
 from rcjax.training.validation import check_config, check_fits
+
+if TYPE_CHECKING:
+    from rcjax.training.metrics import MetricsWriter
 
 
 def train(
@@ -182,7 +184,7 @@ class OngoingRun:
         if restored is not None:
             within = f" and {self.position.step} steps" if self.position else ""
             self.message(f"resuming after {self.completed} epochs{within}")
-        self._metrics: MetricsWriter | None = None
+        self._metrics: "MetricsWriter | None" = None
         self._examples = examples
 
     def message(self, text: str) -> None:
@@ -202,6 +204,9 @@ class OngoingRun:
 
     def begin(self) -> None:
         """Evaluates the untrained network of a new run, and claims the folder for good."""
+        # Not at the top: TensorBoard's writer imports PyTorch where it finds it, in over a second.
+        from rcjax.training.metrics import MetricsWriter
+
         if not self._history:
             self._evaluate()
         # Only a config that has proved to work claims the folder.
