@@ -122,8 +122,8 @@ class Settings:
             the parameters are held in memory.
         hutchinson_probes: random vectors for the rest of the trace, at most; as many as give the
             precision.
-        noise_samples: perturbed networks by which the noise that a network bears is looked for. Up
-            to 20 times as many then give the precision.
+        noise_samples: perturbed networks by which the noise that a network bears is looked for.
+            Twice as many others and up to 1,000 more then give the precision.
         precision: relative standard error of the trace and of the PAC-Bayes flatness.
         sam_radius: of the ball of parameters in which the worst loss is looked for.
         sam_steps: of first-order ascent in that ball; the first is the step of SAM.

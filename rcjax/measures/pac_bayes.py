@@ -4,7 +4,7 @@ Jiang et al., "Fantastic Generalization Measures and Where to Find Them" (ICLR 2
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -18,8 +18,9 @@ MAGNITUDE_FLOOR = 1e-3  # standard deviation of the noise on a parameter that is
 # The search goes from _START in steps of _STRIDE to where the drop passes the limit, then halves
 # the last step. In exponents of 2.
 _START, _STRIDE, _SMALLEST, _LARGEST, _HALVINGS = -6.0, 2.0, -20.0, 6.0, 6
-_NEAR = 0.5  # octaves around sigma in which the drop is taken for a straight line
-_BLOCKS = 20  # of further draws, at most
+_NEAR = 0.5  # octaves around sigma in which the drop is taken for a parabola
+# The spread of fewer draws than these blocks hold is too uncertain to stop at.
+_BLOCK, _FEWEST_BLOCKS, _BLOCKS = 10, 3, 100
 
 
 class Flatness(NamedTuple):
@@ -91,41 +92,82 @@ def largest_sigma(drop: Callable[[float], float]) -> float:
     return math.exp2(low)
 
 
+class _Curve(NamedTuple):
+    """The expected drop near sigma as a function of the exponent of 2, and where it passes 0.1.
+
+    root: exponent relative to sigma. slope, bend: first and second derivative at the root.
+    slope_error: standard error of the slope.
+    """
+
+    root: float
+    slope: float
+    bend: float
+    slope_error: float
+
+
+def _curve(drops: Float[np.ndarray, "3 draws"]) -> _Curve | None:
+    """A parabola through drops at sigma and half an octave below and above, the same draws at each.
+
+    Returns:
+        None where the mean drop does not rise through 0.1 there.
+    """
+    low, middle, high = drops.mean(axis=1)
+    rise, bend = (high - low) / (2 * _NEAR), (high - 2 * middle + low) / _NEAR**2
+    roots = np.roots([bend / 2, rise, middle - ACCURACY_DROP])
+    slopes = rise + bend * roots.real
+    fit = [r for r, s in zip(roots, slopes, strict=True) if np.isreal(r) and s > 0]
+    if not fit or not abs(fit[0]) <= _NEAR:
+        return None
+    root = float(fit[0].real)
+    bends = (drops[2] - 2 * drops[1] + drops[0]) / _NEAR**2
+    own = (drops[2] - drops[0]) / (2 * _NEAR) + bends * root
+    return _Curve(root, float(own.mean()), float(bend), _standard_error(own))
+
+
 def _refined(
     sigma: float,
-    tried: Mapping[float, float],
-    draws: Iterable[np.ndarray],
+    drops: Callable[[float, jax.Array], np.ndarray],
+    key: jax.Array,
+    samples: int,
     precision: float,
 ) -> tuple[float, float]:
     """Corrects a sigma by further draws of the noise.
 
+    A few draws at three sigmas tell where the mean drop passes 0.1 and how steeply. As many draws
+    there as the precision needs, independent of these, then tell by how much they were wrong.
+
     Args:
         sigma: of the search.
-        tried: exponents of 2 and the drops that the search saw there.
-        draws: drops at sigma of independent draws, block by block.
+        drops: (sigma, keys) -> the drop of each draw.
+        key: of the draws.
+        samples: draws for the steepness.
         precision: draws are taken until the error is as small.
 
     Returns:
-        sigma moved to where a straight line through the drops nearby passes 0.1, and the relative
-        standard error of 1 / sigma squared; NaN where no line rises.
+        sigma and the relative standard error of 1 / sigma squared; NaN where the drop does not rise
+        through 0.1 near sigma.
     """
-    exponent = math.log2(sigma)
-    near = np.array([(e - exponent, d) for e, d in tried.items() if abs(e - exponent) <= _NEAR])
-    slope = float(np.polyfit(near[:, 0], near[:, 1], deg=1)[0]) if len(near) > 2 else 0.0
-    if not slope > 0:
+    curve_key, *keys = jax.random.split(key, 1 + _BLOCKS)
+    draws = jax.random.split(curve_key, samples)
+    curve = _curve(np.stack([drops(sigma * 2.0**e, draws) for e in (-_NEAR, 0.0, _NEAR)]))
+    if curve is None:
         return sigma, math.nan
+    sigma *= 2.0**curve.root
     found: list[float] = []
-    error = math.inf
-    for block in draws:
-        found += block.tolist()
-        if len(found) < 2:
-            continue
-        spread = float(np.std(found, ddof=1)) / math.sqrt(len(found))
-        error = 2 * math.log(2) * spread / slope
-        if error <= precision:
+    for number, block in enumerate(keys, start=1):
+        found += drops(sigma, jax.random.split(block, _BLOCK)).tolist()
+        rest = ACCURACY_DROP - float(np.mean(found))
+        step = rest / curve.slope
+        step = rest / (curve.slope + curve.bend * step / 2)
+        deviation = math.hypot(_standard_error(np.array(found)), step * curve.slope_error)
+        error = 2 * math.log(2) * deviation / curve.slope
+        if number >= _FEWEST_BLOCKS and error <= precision:
             break
-    step = (ACCURACY_DROP - float(np.mean(found))) / slope
     return sigma * 2.0 ** min(max(step, -_NEAR), _NEAR), error
+
+
+def _standard_error(draws: Float[np.ndarray, " draws"]) -> float:
+    return float(np.std(draws, ddof=1)) / math.sqrt(draws.size)
 
 
 def flatness(
@@ -150,7 +192,7 @@ def flatness(
         key: of the noise, which is the same for every sigma: then the drop is as smooth as it can
             be, and the search repeatable.
         samples: of the noise, whose mean accuracy is the expectation in the search. The sigma that
-            is found is then corrected by up to 20 times as many others.
+            is found is then corrected by twice as many others and up to 1,000 more.
         precision: relative standard error of 1 / sigma squared that is small enough.
         magnitude: noise of standard deviation sqrt(sigma^2 w^2 + 0.001^2) in the place of sigma.
     """
@@ -165,16 +207,11 @@ def flatness(
         found = [noisy_accuracy(sample_key, *noise(sigma)) for sample_key in keys]
         return start - np.asarray(jax.device_get(found), np.float64)
 
-    tried: dict[float, float] = {}
-
-    def drop(sigma: float) -> float:
-        tried[math.log2(sigma)] = float(np.mean(drops(sigma, keys)))
-        return tried[math.log2(sigma)]
-
-    sigma, error = largest_sigma(drop), math.nan
+    sigma, error = largest_sigma(lambda sigma: float(np.mean(drops(sigma, keys)))), math.nan
     if not math.isnan(sigma):
-        more = (drops(sigma, jax.random.split(k, samples)) for k in jax.random.split(key, _BLOCKS))
-        sigma, error = _refined(sigma, tried, more, precision)
+        sigma, error = _refined(
+            sigma, drops, jax.random.fold_in(key, samples), 2 * samples, precision
+        )
     weights, first = _flat(parameters), _flat(initial)
     absolute, relative = noise(sigma)
     variances = absolute**2 + np.square(relative * weights)
