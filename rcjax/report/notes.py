@@ -1,6 +1,6 @@
 """The notes that a reader of one network's numbers must know."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rcjax.report import words
 from rcjax.report.texts import text_of
@@ -16,6 +16,13 @@ from rcjax.statistics import (
 
 # Said of the outcome, not of the measures.
 _OF_OUTCOME = (Undefined.CONSTANT_OUTCOME,)
+# No wonder of the trivial predictor, which learning rate and batch size make.
+_NOT_OF_TRIVIAL = (
+    Undefined.NOTHING_LEFT,
+    Undefined.NOTHING_LEFT_GIVEN_ALL,
+    Undefined.NOTHING_LEFT_IN_CELLS,
+    Undefined.NOTHING_OVER_SEEDS,
+)
 
 
 def notes(network: NetworkStatistics, fitted_accuracy: float) -> list[str]:
@@ -68,9 +75,15 @@ def _run_notes(network: NetworkStatistics, fitted_accuracy: float) -> Iterator[s
 def _statistics_notes(network: NetworkStatistics) -> list[str]:
     """Each reason once, with the measures that it concerns."""
     concerned: dict[tuple[str, str], dict[str, None]] = {}
+    several = (network.facts.runs_per_setting or (0, 0))[1] > 1
     for outcome, found in network.outcomes.items():
+        if found is network.gap and outcome != names.GAP:
+            continue  # one outcome under two names
         for measure, statistics in {**found.measures, names.TRIVIAL: found.trivial}.items():
-            for text, of_outcome in _reasons(statistics):
+            silent = _NOT_OF_TRIVIAL if measure == names.TRIVIAL else ()
+            if not several:  # a note of the runs says it
+                silent = (*silent, Undefined.NOTHING_OVER_SEEDS)
+            for text, of_outcome in _reasons(statistics, silent):
                 about = words.field_name(outcome) if of_outcome else ""
                 concerned.setdefault((text, about), {})[words.measure_name(measure)] = None
     return [
@@ -81,9 +94,9 @@ def _statistics_notes(network: NetworkStatistics) -> list[str]:
     ]
 
 
-def _reasons(found: MeasureStatistics) -> Iterator[tuple[str, bool]]:
+def _reasons(found: MeasureStatistics, silent: Sequence[Undefined]) -> Iterator[tuple[str, bool]]:
     for axis, estimate in [*found.along.items(), *_undefined(found)]:
-        if estimate.undefined:
+        if estimate.undefined and estimate.undefined not in silent:
             text = text_of("note_undefined", why=estimate.undefined, found=found, axis=axis)
             yield text, estimate.undefined in _OF_OUTCOME
     if found.conditional_mutual_information.value is not None:
@@ -96,11 +109,9 @@ def _reasons(found: MeasureStatistics) -> Iterator[tuple[str, bool]]:
 
 
 def _undefined(found: MeasureStatistics) -> list[tuple[str, Estimate]]:
-    """Without what is said of the runs, of each axis, or of the trivial predictor already."""
+    """Without what is said of each axis, or of the trivial predictor already."""
     return [
         (name, estimate)
         for name, estimate in found.estimates().items()
-        if name != "pearson_minus_trivial"
-        and not (name == "granulated_kendall" and found.along)
-        and estimate.undefined is not Undefined.NOTHING_OVER_SEEDS
+        if name != "pearson_minus_trivial" and not (name == "granulated_kendall" and found.along)
     ]

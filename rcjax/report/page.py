@@ -106,6 +106,7 @@ def _remarks(analysis: Analysis, statuses: Mapping[str, int]) -> list[str]:
         text_of("left_out", runs=len(analysis.study.rows), by_status=left_out),
         text_of("collapsed", runs=len(analysis.collapsed)),
         text_of("unfitted", runs=len(analysis.not_fitted)),
+        text_of("fixed", settings=analysis.study.fixed),
         text_of("drawn", networks=len(analysis.networks), most=MOST_DRAWN),
     )
     return [remark for remark in remarks if remark]

@@ -239,12 +239,6 @@ def runs_table(analysis: Analysis) -> Table:
     headings = ["Network"] if networks else []
     headings += [words.field_name(axis.name).capitalize() for axis in axes]
     headings += ["Seed", "Train", "Test", "Gap", "Regions", "± s.e.", "Status"]
-    varying = {axis.name for axis in axes}
-    fixed = {
-        name: value
-        for name, value in (study.rows[0].settings if study.rows else {}).items()
-        if name not in varying and value is not None
-    }
     rows = [
         TableRow(
             row.name,
@@ -253,7 +247,7 @@ def runs_table(analysis: Analysis) -> Table:
         )
         for row in study.rows[:MOST_RUNS]
     ]
-    caption = text_of("runs_caption", runs=len(study.rows), shown=len(rows), fixed=fixed)
+    caption = text_of("runs_caption", runs=len(study.rows), shown=len(rows), fixed=study.fixed)
     return Table(caption, "Run", tuple(headings), tuple(rows))
 
 

@@ -98,7 +98,9 @@ class _Cells:
         try:
             number = float(text) if text else math.nan
         except ValueError:
-            raise self.error(column, "must be a number") from None
+            measure = column in measure_columns(list(self._cells))
+            rule = ", as in every column that is no hyperparameter" if measure else ""
+            raise self.error(column, f"must be a number{rule}") from None
         return None if math.isnan(number) else number
 
     def error(self, column: str, rule: str) -> UserError:

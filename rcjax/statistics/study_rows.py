@@ -192,6 +192,13 @@ class StudyRows:
         """The sets of versions that runs were computed with, each with the number of its runs."""
         return _distinct_versions(self.rows)
 
+    @cached_property
+    def fixed(self) -> dict[str, Any]:
+        """The hyperparameters that are known and the same in all runs, with their values."""
+        varying = {axis.name for axis in self.axes}
+        first = self.rows[0].settings if self.rows else {}
+        return {n: value for n, value in first.items() if n not in varying and value is not None}
+
     def with_status(self, status: str) -> list[Row]:
         """The runs that ended in this way."""
         return [row for row in self.rows if row.status == status]

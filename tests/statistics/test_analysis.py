@@ -164,7 +164,7 @@ def test_unknown_or_constant_learning_rate_and_batch_size():
     _, network = analyzed(unknown)
     assert network["trivial_predictor"]["pearson"] is None
     assert network["partial_correlation"] is None
-    assert notes_about(network, "log(batch size / learning rate) is not known")
+    assert notes_about(network, "log(batch size / learning rate): not known")
     assert notes_about(network, "region count", "no partial correlation")
     _, network = analyzed(study(sizes=(32,)))
     assert network["partial_correlation"] is not None  # given the learning rate
@@ -264,6 +264,15 @@ def test_what_weakens_the_numbers_is_said():
     assert notes_about(network, "one run per setting", "nothing can be said over seeds alone")
     _, network = analyzed(study(rates=(0.1,)))
     assert notes_about(network, "region count", "4 settings are too few to take out every")
+    assert analyze(study(rates=(0.1,)), **QUICK).study.fixed["learning_rate"] == 0.1
+    by_setting = [
+        replace(row, measures={**row.measures, "norm": float(row.settings["batch_size"])})
+        for row in study()
+    ]
+    _, network = analyzed(by_setting)
+    assert notes_about(network, "norm: the same for all seeds of each setting")
+    assert notes_about(network, "norm: within the combinations of", "nothing is left to correlate")
+    assert not notes_about(network, "log(batch size", "nothing is left")
     random = np.random.default_rng(5).standard_normal(24) + 5
     noise = [
         replace(row, measures={"region_count": value})

@@ -121,7 +121,10 @@ def test_names_that_are_nearly_known_name_what_they_mean():
         ([HEADER + ",architecture", LINE + ",mlp"], "keep one"),
         ([HEADER, LINE + ",8"], "row 2 .* 8 cells .* 7 columns"),
         ([HEADER, LINE, "mlp,0.1,1,100,ninety,2.5,7"], "row 3 .* test_accuracy.* 'ninety'"),
-        ([HEADER, "mlp,0.1,1,100,90,2.5,large"], "row 2 .* norm.* 'large'"),
+        (
+            [HEADER, "mlp,0.1,1,100,90,2.5,large"],
+            "row 2 .* norm: .* no hyperparameter, got 'large'",
+        ),
         ([HEADER, "mlp,0.1,1,100,90,0.5,7"], "region_count.* at least 1"),
         ([HEADER, "mlp,0.1,half,100,90,2.5,7"], "column seed: must be a number"),
         ([HEADER, "mlp,0.1,0.5,100,90,2.5,7"], "column seed: must be a whole number"),
