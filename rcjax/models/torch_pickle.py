@@ -7,7 +7,6 @@ Every other name is refused before anything is called. Memory is taken for what 
 for nothing that it only claims.
 """
 
-import itertools
 import math
 import pickle
 import struct
@@ -31,24 +30,54 @@ DTYPES = {
     "ByteStorage": np.dtype("u1"),
     "BoolStorage": np.dtype("?"),
 }
-# Names of harmless values beside the tensors: accuracies, arguments of the program, devices, what
-# optimizers and schedules keep. Protocol 2, which PyTorch writes, has Python 2's name of builtins.
-IGNORED = {
-    ("argparse", "Namespace"),
-    ("collections", "Counter"),
-    ("numpy", "dtype"),
-    ("numpy", "ndarray"),
-    *itertools.product(
-        ("numpy.core.multiarray", "numpy._core.multiarray"), ("scalar", "_reconstruct")
-    ),
-    ("_codecs", "encode"),
-    ("pathlib", "PosixPath"),
-    ("pathlib", "WindowsPath"),
-    ("pathlib._local", "PosixPath"),
-    ("pathlib._local", "WindowsPath"),
-    ("torch", "Size"),
-    ("torch", "device"),
-    *itertools.product(("builtins", "__builtin__"), ("set", "frozenset", "complex", "bytearray")),
+# Harmless values beside the tensors, by module: accuracies, times, arguments of the program, what
+# optimizers, schedules and random generators keep. Protocol 2, which PyTorch writes, has Python 2's
+# names of builtins.
+_BUILTINS = (
+    "set frozenset complex bytearray slice range xrange list tuple dict str unicode int long "
+    "float bool bytes object Ellipsis NotImplemented"
+)
+_IGNORED = {
+    "argparse": "Namespace",
+    "array": "array _array_reconstructor",
+    "collections": "Counter deque",
+    "datetime": "date datetime time timedelta timezone",
+    "decimal": "Decimal",
+    "fractions": "Fraction",
+    "types": "SimpleNamespace",
+    "uuid": "UUID SafeUUID",
+    "builtins": _BUILTINS,
+    "__builtin__": _BUILTINS,
+    "_codecs": "encode",
+    "pathlib": "PosixPath WindowsPath PurePosixPath PureWindowsPath",
+    "pathlib._local": "PosixPath WindowsPath PurePosixPath PureWindowsPath",
+    "numpy": "dtype ndarray",
+    "numpy.core.multiarray": "scalar _reconstruct",
+    "numpy._core.multiarray": "scalar _reconstruct",
+    "numpy.ma": "MaskedArray",
+    "numpy.ma.core": "MaskedArray _mareconstruct",
+    "numpy.random._pickle": "__randomstate_ctor __generator_ctor __bit_generator_ctor",
+    "numpy.random.bit_generator": "SeedSequence __pyx_unpickle_SeedSequence",
+    "numpy.random._mt19937": "MT19937",
+    "numpy.random._pcg64": "PCG64 PCG64DXSM",
+    "numpy.random._philox": "Philox",
+    "numpy.random._sfc64": "SFC64",
+    "torch": "Size Tensor device Generator",
+    "torch._C": "Generator",
+    "torch.serialization": "_get_layout",
+    "torch._utils": "torch.channels_last torch.contiguous_format torch.preserve_format",
+    "torch.torch_version": "TorchVersion",
+    "torch.nn.parameter": "Buffer",
+}
+IGNORED = {(module, name) for module, names in _IGNORED.items() for name in names.split()}
+# Tensors that are not read, by the functions that make them, with what to save instead.
+_OTHER_TENSORS = {
+    "_rebuild_sparse_tensor": ("a sparse tensor", "tensor.to_dense()"),
+    "_rebuild_sparse_csr_tensor": ("a sparse tensor", "tensor.to_dense()"),
+    "_rebuild_qtensor": ("a quantised tensor", "tensor.dequantize()"),
+    "_rebuild_nested_tensor": ("a nested tensor", "tensor.to_padded_tensor(0.0)"),
+    "_rebuild_meta_tensor_no_storage": ("a tensor without numbers", "those of a loaded model"),
+    "_rebuild_tensor_v3": ("a tensor of type uint16, float8 or the like", "tensor.float()"),
 }
 # Types of numbers by the names under which PyTorch pickles them; they are values, not classes.
 TORCH_DTYPES = {
@@ -57,6 +86,7 @@ TORCH_DTYPES = {
     *(f"float{bits}" for bits in (16, 32, 64)),
     *(f"complex{bits}" for bits in (32, 64, 128)),
 }
+_COMPLEX_STORAGES = ("ComplexFloatStorage", "ComplexDoubleStorage")
 
 
 class Ignored:
@@ -69,6 +99,15 @@ class Ignored:
 
     def __setstate__(self, state: Any) -> None:
         """Forgets the state that the file has for it."""
+
+    def append(self, item: Any) -> None:
+        """Forgets an item, as those of a deque."""
+
+    def extend(self, items: Any) -> None:
+        """Forgets items."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Forgets an item."""
 
 
 class Parameter(np.ndarray):
@@ -105,6 +144,15 @@ def _check_keys(keys: Iterable[Any]) -> None:
         for part in key if isinstance(key, tuple) else (key,):
             if not isinstance(part, str | bytes | int | float | Ignored | None):
                 raise pickle.UnpicklingError(f"a key that holds a {type(part).__name__}")
+
+
+class DefaultDictionary(Dictionary):
+    """Stands for a dictionary with a default, which is forgotten."""
+
+    __slots__ = ()
+
+    def __init__(self, default: Any = None) -> None:
+        super().__init__()
 
 
 class Bounded:
@@ -163,9 +211,9 @@ class Unpickler(_Unpickler):
         super().__init__(file, encoding="utf-8")
         self._storage = storage
         # Classes of its own, since the file may set attributes of what it is given.
-        self._ignored, self._parameter, self._dictionary = (
+        self._ignored, self._parameter, self._dictionary, self._default_dictionary = (
             type(kind.__name__, (kind,), {"__slots__": ()})
-            for kind in (Ignored, Parameter, Dictionary)
+            for kind in (Ignored, Parameter, Dictionary, DefaultDictionary)
         )
 
     def load_bytearray8(self) -> None:
@@ -178,6 +226,8 @@ class Unpickler(_Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
             return self._dictionary
+        if (module, name) == ("collections", "defaultdict"):
+            return self._default_dictionary
         if module in ("torch", "torch.storage") and name in DTYPES:
             return name
         if module == "torch._utils" and name in ("_rebuild_tensor", "_rebuild_tensor_v2"):
@@ -187,12 +237,21 @@ class Unpickler(_Unpickler):
             "_rebuild_parameter_with_state",
         ):
             return _RebuildParameter()
+        if (module, name) == ("torch._tensor", "_rebuild_from_type_v2"):
+            return _RebuildBuffer()
         if (module, name) == ("torch.nn.parameter", "Parameter"):
             return self._parameter
         if (module, name) in IGNORED:
             return self._ignored
         if module == "torch" and name in TORCH_DTYPES:
             return self._ignored()
+        if module in ("torch", "torch.storage") and name in _COMPLEX_STORAGES:
+            raise UserError(
+                f"it holds {module}.{name}, a complex tensor: save its real part in its place"
+            )
+        if module == "torch._utils" and name in _OTHER_TENSORS:
+            what, instead = _OTHER_TENSORS[name]
+            raise UserError(f"it holds {what}: save {instead} in its place")
         raise UserError(
             f"it holds {module[:60]}.{name[:60]}, which is no tensor, and reading it could run "
             "foreign code: save model.state_dict() instead of the model or that object, with "
@@ -237,3 +296,13 @@ class _RebuildParameter:
     def __call__(self, tensor: np.ndarray, *_: Any) -> np.ndarray:
         """A parameter is its tensor."""
         return tensor
+
+
+class _RebuildBuffer:
+    __slots__ = ()
+
+    def __call__(self, rebuild: Any, kind: Any, arguments: tuple, *_: Any) -> np.ndarray:
+        """A buffer is its tensor."""
+        if not isinstance(rebuild, _RebuildTensor):
+            raise pickle.UnpicklingError("a buffer without a tensor")
+        return rebuild(*arguments)

@@ -1,6 +1,13 @@
 """Checkpoint files written by PyTorch itself."""
 
 import argparse
+import collections
+import datetime
+import decimal
+import pathlib
+import types
+import uuid
+from array import array as number_array
 
 import numpy as np
 import pytest
@@ -147,9 +154,68 @@ def test_torchscript_and_several_networks_are_refused(tmp_path):
         read_torch_checkpoint(path)
 
 
-def test_types_without_a_counterpart_are_refused(tmp_path):
+BESIDE = {
+    "deque": collections.deque([1, 2], maxlen=5),
+    "defaultdict": collections.defaultdict(list, {"losses": [1.0]}),
+    "datetime": datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC),
+    "timedelta": datetime.timedelta(1),
+    "slice": slice(1, 2),
+    "range": range(3),
+    "set": {1, 2},
+    "type": [int, str, dict],
+    "decimal": decimal.Decimal("1.5"),
+    "uuid": uuid.UUID(int=5),
+    "namespace": types.SimpleNamespace(rate=0.1),
+    "array": number_array("d", [1.0]),
+    "path": pathlib.PurePosixPath("a/b"),
+    "RandomState": np.random.RandomState(0),
+    "Generator": np.random.default_rng(0),
+    "SeedSequence": np.random.SeedSequence(1),
+    "masked": np.ma.array([1, 2], mask=[0, 1]),
+    "objects": np.array(["a", None], object),
+}
+
+
+@FORMATS
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_what_programs_keep_beside_their_weights_is_passed_over(new_format, protocol, tmp_path):
     import torch
 
-    path = save(tmp_path / "complex.pth", {"x": torch.ones(2, dtype=torch.complex64)})
-    with pytest.raises(UserError, match=r"torch\.ComplexFloatStorage"):
+    beside = BESIDE | {"layout": torch.strided, "version": torch.__version__}
+    buffer = torch.nn.parameter.Buffer(torch.full((2,), 7.0))
+    for name, value in beside.items():
+        content = {"other": value, "state_dict": {"a": torch.ones(3), "b": buffer}}
+        torch.save(
+            content,
+            tmp_path / name,
+            pickle_protocol=protocol,
+            _use_new_zipfile_serialization=new_format,
+        )
+        read = read_torch_checkpoint(tmp_path / name)
+        assert {key: array.tolist() for key, array in read.items()} == {"a": [1] * 3, "b": [7] * 2}
+
+
+@pytest.mark.filterwarnings("ignore")  # PyTorch is about to drop some of these kinds
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda torch: torch.eye(2).to_sparse(), r"a sparse tensor: save tensor\.to_dense"),
+        (lambda torch: torch.eye(2).to_sparse_csr(), r"a sparse tensor: save tensor\.to_dense"),
+        (
+            lambda torch: torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8),
+            r"a quantised tensor: save tensor\.dequantize",
+        ),
+        (lambda torch: torch.ones(2, device="meta"), "a tensor without numbers"),
+        (lambda torch: torch.ones(2).to(torch.float8_e4m3fn), r"float8.*tensor\.float"),
+        (
+            lambda torch: torch.ones(2, dtype=torch.complex64),
+            r"torch\.ComplexFloatStorage, a complex tensor: save its real",
+        ),
+    ],
+)
+def test_tensors_of_other_kinds_are_refused_with_what_to_save(make, message, tmp_path):
+    import torch
+
+    path = save(tmp_path / "file.pth", {"weight": make(torch)})
+    with pytest.raises(UserError, match=message):
         read_torch_checkpoint(path)

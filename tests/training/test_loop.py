@@ -56,6 +56,24 @@ def assert_same_outcome(workdir, finished):
     )
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        lambda: jax.transfer_guard("disallow"),
+        lambda: jax.disable_jit(True),
+        lambda: jax.default_prng_impl("rbg"),
+        lambda: jax.threefry_partitionable(False),
+        lambda: jax.enable_x64(True),
+        lambda: jax.numpy_dtype_promotion("strict"),
+    ],
+    ids=["transfer_guard", "disable_jit", "prng_impl", "threefry", "x64", "promotion"],
+)
+def test_a_users_settings_of_jax_change_nothing(setting, finished, tmp_path):
+    with setting():
+        train_undrawn(small_config(), tmp_path)
+    assert_same_outcome(tmp_path, finished[0])
+
+
 def test_record_and_files(finished):
     workdir, record = finished
     assert record == json.loads((workdir / "record.json").read_text())
