@@ -108,6 +108,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "experiments": {
         "edge_of_stability": "one of the experiments",
         "study": "one of the experiments",
+        "runtime": "every experiment computes with settings of its own",
         "errors": "an unknown experiment is the user's to mend",
     },
     "launch": {

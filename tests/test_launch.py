@@ -148,6 +148,20 @@ def test_bad_config_file(capsys, tmp_path, source, words):
     assert_refused(outcome, words)
 
 
+def test_a_config_file_of_one_size(capsys, tmp_path):
+    """Its function may take nothing, as elsewhere; the overrides still apply."""
+    file = tmp_path / "own.py"
+    file.write_text(
+        "from ml_collections import ConfigDict\n"
+        "def get_config(): return ConfigDict({'dataset': 'digits', 'epochs': 0})\n"
+    )
+    workdir = f"--workdir={tmp_path / 'run'}"
+    outcome = launch(capsys, ["rcjax", f"--config={file}", workdir, "--config.width=-1"])
+    assert_refused(outcome, "config field width must be at least 0")
+    outcome = launch(capsys, ["rcjax", f"--config={file}:quick", workdir])
+    assert_refused(outcome, "has no sizes, got 'quick'")
+
+
 def test_field_that_nothing_reads(capsys, tmp_path):
     file = tmp_path / "own.py"
     file.write_text(

@@ -1,12 +1,14 @@
 """Loads config files and completes them with the defaults of the fields they leave out.
 
 A config file is Python with a function `get_config(size: str = "")` that returns an
-`ml_collections.ConfigDict`; `digits:quick` calls `get_config("quick")`. Fields that it leaves out
+`ml_collections.ConfigDict`; `digits:quick` calls `get_config("quick")`. The function of a file with
+one size may take no argument. Fields that it leaves out
 take the defaults of `rcjax.config.fields`.
 """
 
+import inspect
 import runpy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +46,10 @@ def load_config(argument: str) -> ConfigDict:
     # Of any kind: sys.exit(0) in a config would pass for a run that is complete.
     except BaseException as error:
         raise UserError(f"config file {path} cannot be run: {_describe(error)}") from error
-    if get_config is None:
+    if not callable(get_config):
         raise UserError(f"config file {path} has no function get_config(size)")
     try:
-        config = get_config(size)
+        config = get_config(*_arguments_of(get_config, size))
     except ValueError as error:  # of a size that there is not
         raise UserError(f"config {argument}: {error}") from error
     except KeyboardInterrupt:
@@ -60,6 +62,17 @@ def load_config(argument: str) -> ConfigDict:
             f"got {type(config).__name__}"
         )
     return complete(config)
+
+
+def _arguments_of(get_config: Callable[..., Any], size: str) -> tuple[str, ...]:
+    """The size for a function that takes one; that of a file with a single size need not."""
+    try:
+        inspect.signature(get_config).bind(size)
+    except TypeError:
+        if size:
+            raise ValueError(f"it has no sizes, got {size!r}: its get_config takes none") from None
+        return ()
+    return (size,)
 
 
 def complete(config: ConfigDict) -> ConfigDict:

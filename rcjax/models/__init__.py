@@ -1,6 +1,11 @@
 """Networks by name in Flax NNX, with the initialisation and semantics of PyTorch."""
 
-from rcjax.models.classical import CLASSICAL_NAMES, classifier_error, create_classical
+from rcjax.models.classical import (
+    CLASSICAL_NAMES,
+    OBJECTIONS,
+    classifier_error,
+    create_classical,
+)
 from rcjax.models.convolution_gradient import convolution
 from rcjax.models.functions import arrays_of, create, functional, predictor
 from rcjax.models.layers import BatchNorm, Convolution, Linear, observing
@@ -9,7 +14,7 @@ from rcjax.models.torch_checkpoint import load_torch_checkpoint
 from rcjax.models.torch_state_dict import differences, load_torch_state_dict
 
 __all__ = [
-    "CLASSICAL_NAMES", "NAMES", "BatchNorm", "Convolution", "Linear", "arrays_of",
+    "CLASSICAL_NAMES", "NAMES", "OBJECTIONS", "BatchNorm", "Convolution", "Linear", "arrays_of",
     "classifier_error", "convolution", "create", "create_classical", "differences",
     "functional", "load_torch_checkpoint", "load_torch_state_dict", "observing", "predictor",
 ]  # fmt: skip

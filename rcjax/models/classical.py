@@ -85,6 +85,11 @@ def _check_names(name: str, hyperparameters: Mapping[str, Any]) -> None:
             raise UserError(f"{name} has no hyperparameter {parameter!r}; {hint}")
 
 
+# What fitting raises where a hyperparameter is wrong, or larger than the integers and the memory
+# that there are.
+OBJECTIONS = (TypeError, ValueError, OverflowError, MemoryError)
+
+
 # A grid asks for the same few settings again and again, and a forest of them takes a moment.
 @functools.lru_cache(maxsize=4096)
 def _check_values(name: str, hyperparameters: str) -> None:
@@ -97,7 +102,7 @@ def _check_values(name: str, hyperparameters: str) -> None:
         warnings.simplefilter("ignore")
         try:
             estimator.fit(points, labels)
-        except (TypeError, ValueError) as error:
+        except OBJECTIONS as error:
             raise classifier_error(name, error) from error
 
 

@@ -133,6 +133,8 @@ def test_hyperparameters_take_the_type_their_text_has():
             "no hyperparameter 'max_dept'; did you mean",
         ),
         ({"classifier.max_depth": "-1"}, "'max_depth' parameter .* must be an int in the range"),
+        ({"classifier.max_depth": "1" + 20 * "0"}, "decision_tree refuses .* too large"),
+        ({"classifier.max_leaf_nodes": "4294967296000"}, "decision_tree refuses .* allocate"),
         ({"classifier.random_state": "1"}, "random_state follows from seed"),
         ({"network": "resnet18", "classifier.max_depth": "5"}, "nothing reads: classifier.max_d"),
         ({"learning_rate": "0.3"}, "learning_rate is read by networks only"),
