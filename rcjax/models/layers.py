@@ -237,6 +237,10 @@ class Network(nnx.Module):
         """Returns the key in a PyTorch `state_dict` of the parameter whose path here is `key`."""
         return key
 
+    def torch_key_of(self, other: str) -> str:
+        """Returns the `torch_key` that another program's checkpoint has under the name `other`."""
+        return other
+
     def require_size(self, images: jax.Array, size: int) -> None:
         """Refuses images that are not `size` x `size`, for networks that take only these."""
         if images.shape[1:3] != (size, size):

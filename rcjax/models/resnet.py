@@ -4,6 +4,7 @@ Small images: 3x3 stem, no max-pooling. ImageNet: 7x7 stem of stride 2, then 3x3
 are torchvision's networks and load its checkpoints.
 """
 
+import re
 from collections.abc import Callable
 
 import jax
@@ -133,9 +134,17 @@ class ResNet(Network):
 
     def torch_key(self, key: str) -> str:
         """For ImageNet the names of torchvision, for small images those of the CIFAR networks."""
-        if not self.imagenet:
-            return key
-        return key.replace(".shortcut.", ".downsample.").replace("linear.", "fc.")
+        return _named_by_torchvision(key) if self.imagenet else key
+
+    def torch_key_of(self, other: str) -> str:
+        """Takes either names: networks for small images are often torchvision's, changed."""
+        if self.imagenet:
+            return _named_by_torchvision(other)
+        return re.sub(r"\bfc\.", "linear.", other.replace(".downsample.", ".shortcut."))
+
+
+def _named_by_torchvision(key: str) -> str:
+    return re.sub(r"\blinear\.", "fc.", key.replace(".shortcut.", ".downsample."))
 
 
 def projection(builder: Builder, inputs: int, outputs: int, stride: int) -> Sequence:

@@ -25,6 +25,8 @@ def load_torch_state_dict(model: Network, state_dict: Mapping[str, Any]) -> None
         state_dict: {key: array}, keys and shapes as PyTorch gives them (weights of convolutions
             [out, in, height, width], of linear layers [out, in]); NumPy or JAX arrays or tensors,
             of any type of floating-point number. `num_batches_tracked` is ignored. All are copied.
+            ResNets take the names of torchvision and timm as well (`downsample`, `fc`) as those of
+            the common CIFAR networks (`shortcut`, `linear`), whatever their stem.
 
     Raises:
         UserError: missing, unexpected or mis-shaped tensors, or tensors that are no floating-point
@@ -43,12 +45,19 @@ def load_torch_state_dict(model: Network, state_dict: Mapping[str, Any]) -> None
         )
     variables = _variables(model)
     given = {key: value for key, value in state_dict.items() if not key.endswith(IGNORED)}
+    given = {_own_name(model, key, given): value for key, value in given.items()}
     arrays = {key: _array(key, given[key]) for key in variables.keys() & given.keys()}
     _check_fit(variables, given.keys(), arrays)
     for key, variable in variables.items():
         # A copy: on the CPU, JAX takes NumPy memory over, which the caller may change later.
         array = np.array(_from_torch(key, arrays[key]), variable.dtype, order="C", copy=True)
         variable.set_value(jax.device_put(array))
+
+
+def _own_name(model: Network, key: str, given: Mapping[str, Any]) -> str:
+    """The network's own name of a tensor; a name whose tensor is given twice stays as it is."""
+    own = model.torch_key_of(key)
+    return key if own in given else own
 
 
 def _check_fit(

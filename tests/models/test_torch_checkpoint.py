@@ -11,6 +11,7 @@ import io
 import json
 import os
 import pickle
+import re
 import zipfile
 from pathlib import Path
 
@@ -160,6 +161,25 @@ class Unreadable:
 def test_weights_that_are_no_arrays(value, message):
     with pytest.raises(UserError, match=message):
         load_torch_state_dict(small_network(), recipe_weights() | {"layers.4.bias": value})
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet18_imagenet"])
+@pytest.mark.parametrize("shortcut", ["shortcut", "downsample"])
+@pytest.mark.parametrize("last", ["linear", "fc"])
+def test_resnets_take_the_names_of_torchvision_and_of_the_cifar_networks(name, shortcut, last):
+    sizes = {"num_classes": 3, "width": 2, "channels": 1}
+    wanted = torch_state_dict_of(create(name, seed=1, **sizes))
+    renamed = {
+        re.sub("shortcut|downsample", shortcut, re.sub("^(linear|fc)", last, key)): value
+        for key, value in wanted.items()
+    }
+    model = create(name, **sizes)
+    load_torch_state_dict(model, renamed)
+    for key, array in torch_state_dict_of(model).items():
+        np.testing.assert_array_equal(array, wanted[key])
+    twice = wanted | {"linear.bias": np.ones(3), "fc.bias": np.ones(3)}
+    with pytest.raises(UserError, match=r"unexpected (fc|linear)\.bias"):
+        load_torch_state_dict(model, twice)
 
 
 @pytest.mark.parametrize("given", [[1, 2], None, {1: np.zeros(3)}])
