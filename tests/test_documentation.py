@@ -19,7 +19,12 @@ PAGES = [
     ROOT / "benchmarks" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
-SNIPPET = re.compile(r"(?:<!-- needs: (\w+) -->\n)?```python\n(.*?)```", re.DOTALL)
+SNIPPET = re.compile(r"(?:<!-- needs: ([\w ]+) -->\n)?```python\n(.*?)```", re.DOTALL)
+MODELS_PAGE = ROOT / "docs" / "own_model.md"
+OWN_MODEL = SNIPPET.findall(MODELS_PAGE.read_text(encoding="utf-8"))
+IN_THE_TESTS = {"equinox", "pandas"}
+# The first library that a snippet names.
+LIBRARIES = sorted({needs.split()[0] for needs, _ in OWN_MODEL if needs} - IN_THE_TESTS)
 # What the changelog says has moved.
 FORMER_NAMES = {"rcjax.study.statistics", "rcjax.study.table.read_table", "rcjax.configuration"}
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#([^)]+))?\)")
@@ -31,16 +36,16 @@ MODULES = sorted(
 )
 
 
-def run_page(page: Path, wanted: set[str]) -> int:
-    """Runs the snippets of a page in one namespace; returns how many needed a wanted package."""
+def run_page(page: Path, installed: set[str]) -> None:
+    """Runs the snippets of a page that need no other library, in one namespace."""
     namespace: dict = {}
-    special = 0
-    for needs, code in SNIPPET.findall(page.read_text()):
-        if needs and needs not in wanted:
-            continue
-        special += bool(needs)
-        exec(compile(code, str(page), "exec"), namespace)
-    return special
+    for needs, code in SNIPPET.findall(page.read_text(encoding="utf-8")):
+        if set(needs.split()) <= installed:
+            run_snippet(code, page, namespace)
+
+
+def run_snippet(code: str, page: Path, namespace: dict) -> None:
+    exec(compile(code, str(page), "exec"), namespace)
 
 
 @pytest.fixture(autouse=True)
@@ -78,13 +83,21 @@ def test_names_of_rcjax_in_a_page_exist(page):
 )
 def test_snippets_run(page, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    run_page(page, {"equinox"})
+    run_page(page, IN_THE_TESTS)
 
 
-@pytest.mark.torch
-def test_snippets_with_pytorch_run(monkeypatch, tmp_path):
+@pytest.mark.slow
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.filterwarnings("default")  # what other libraries warn of is theirs
+def test_snippets_of_other_libraries_run(library, monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")  # the snippet sets it, for the process
+    pytest.importorskip(library)
     monkeypatch.chdir(tmp_path)
-    assert run_page(ROOT / "docs" / "own_model.md", {"torch"}) == 1
+    namespace: dict = {}
+    for needs, code in OWN_MODEL:
+        wanted = needs.split()[:1]
+        if wanted == [library] or (not wanted and "on_host" in code and "create" not in code):
+            run_snippet(code, MODELS_PAGE, namespace)
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -36,6 +36,17 @@ def host(function):
     return count(on_host(function))
 
 
+class Kept:
+    """Changes what it holds whenever it is called, as a Keras model does in training mode."""
+
+    def __init__(self):
+        self.mean = jnp.zeros((1, 4))
+
+    def __call__(self, x):
+        self.mean = self.mean + x.mean(axis=0, keepdims=True)
+        return (x - self.mean)[:, :3]
+
+
 def of_one_size(x):
     assert x.shape[0] == 50
     return x
@@ -59,6 +70,7 @@ two_outputs = DecisionTreeClassifier().fit(POINTS, np.stack([LABELS, LABELS], ax
 indicator = OneVsRestClassifier(LogisticRegression()).fit(POINTS, np.eye(2, dtype=int)[LABELS])
 
 SITUATIONS = {
+    "state that changes while JAX traces": (lambda: count(Kept())(), "a Keras model in training"),
     "estimator of two outputs": (lambda: host(two_outputs)(), "predicts 2 outputs"),
     "estimator of an indicator matrix": (lambda: host(indicator)(), "predicts 2 outputs"),
     "class of an estimator": (lambda: on_host(SVC), r"class SVC.*SVC\(\).fit"),

@@ -14,6 +14,9 @@ from typing import Any
 from rcjax.errors import UserError
 
 _DEPTH = 4
+# Its models are told by the caller, in each call, whether they train. Their insides import whole
+# libraries when they are asked for an attribute.
+_KERAS = {"keras", "tf_keras"}
 
 
 def refuse_training_mode(predict: object) -> None:
@@ -42,6 +45,12 @@ def is_torch_module(value: object) -> bool:
     return _is_a(value, "torch.nn.modules.module.Module")
 
 
+def is_keras(value: object) -> bool:
+    """Whether a value, or the class that it is of, is of Keras; does not import Keras."""
+    packages = {kind.__module__.partition(".")[0] for kind in type(value).__mro__}
+    return bool(packages & _KERAS)
+
+
 def torch_modules(value: object) -> list[Any]:
     """The PyTorch modules that a value holds."""
     return [held for held in _held(value, _DEPTH, set()) if is_torch_module(held)]
@@ -54,6 +63,8 @@ def _is_a(value: object, name: str) -> bool:
 def _held(value: object, depth: int, seen: set[int]) -> Iterator[object]:
     """A value and what it holds, a few steps far."""
     if depth < 0 or id(value) in seen or isinstance(value, str | bytes | int | float | type):
+        return
+    if is_keras(value) or str(getattr(value, "__module__", "")).partition(".")[0] in _KERAS:
         return
     seen.add(id(value))
     yield value
@@ -97,7 +108,7 @@ def _contents(cell: CellType) -> object:
 def _refuse_torch(network: Any) -> None:
     for name, module in network.named_modules():
         # A frozen ScriptModule has no such attribute: it is in evaluation mode.
-        if getattr(module, "training", False):
+        if getattr(module, "training", False) and not is_keras(module):
             where = f"its part {name}, a {type(module).__name__}, is" if name else "it is"
             raise UserError(
                 f"the PyTorch module is in training mode ({where}), where a label depends on the "

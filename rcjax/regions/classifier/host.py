@@ -14,12 +14,14 @@ from numpy.typing import DTypeLike
 from rcjax.errors import UserError
 from rcjax.regions.anchors import is_wide
 from rcjax.regions.classifier.held import (
+    is_keras,
     is_torch_module,
     refuse_training_mode,
     refuse_unbound,
     torch_modules,
 )
 from rcjax.regions.classifier.labels import Label, LabelNumbering
+from rcjax.regions.classifier.onnx_session import is_onnx_session, onnx_session
 from rcjax.regions.classifier.outputs import check_output_shape, is_out_of_memory
 from rcjax.regions.types import Outputs, Predict
 
@@ -131,12 +133,15 @@ def on_host(predict: Any, *, batch_size: int | None = None) -> OnHost:
             - a function from a numpy array [n, *features] to labels [n] (integers, strings, ...)
               or scores [n, classes]. It gets float64 points where the anchors are float64, and
               float32 points otherwise;
-            - a PyTorch module: called in inference mode on its own device and dtype;
-            - a scikit-learn estimator: its `predict` gives the labels. It gets points in the
-              precision in which it was fitted, as a data frame if it was fitted on one. To pass
-              scores, which the adaptive method uses, wrap `estimator.decision_function` or
-              `estimator.predict_proba` instead (not of trees and forests, whose scores are
-              constant in stretches).
+            - a PyTorch module: called in inference mode on its own device and dtype; of what the
+              classifiers of Hugging Face return, the logits are taken;
+            - a Keras model, whatever its backend;
+            - a session of onnxruntime, with one input and one output;
+            - a scikit-learn estimator, or one of its kind, as those of xgboost: its
+              `predict` gives the labels. It gets points in the precision in which it was fitted, as
+              a data frame if it was fitted on one. To pass scores, which the adaptive method uses,
+              wrap `estimator.decision_function` or `estimator.predict_proba` instead (not of trees
+              and forests, whose scores are constant in stretches).
         batch_size: points per call; a default of 1,024 when None. A classifier that takes batches
             of this size alone gets all of them filled up to it.
 
@@ -145,7 +150,8 @@ def on_host(predict: Any, *, batch_size: int | None = None) -> OnHost:
 
     Raises:
         ValueError: a PyTorch module in training mode, also inside another object; an estimator
-            that is not fitted; an object that is none of the above.
+            that is not fitted; an ONNX model of several inputs or outputs; an object that is none
+            of the above.
 
     Example:
         >>> import jax, numpy as np
@@ -169,7 +175,7 @@ def on_host(predict: Any, *, batch_size: int | None = None) -> OnHost:
         )
     refuse_training_mode(predict)
     refuse_unbound(predict)
-    if is_torch_module(predict):
+    if is_torch_module(predict) and not is_keras(predict):
         wide = _floating_example(predict).dtype.itemsize > 4
         return OnHost(
             functools.partial(_torch_output, predict),
@@ -177,19 +183,25 @@ def on_host(predict: Any, *, batch_size: int | None = None) -> OnHost:
             name,
             np.float64 if wide else np.float32,
         )
+    if is_onnx_session(predict):
+        model = onnx_session(predict)
+        return OnHost(model, batch_size or model.batch_size, name, model.dtype)
     if hasattr(predict, "predict"):
         return _estimator(predict, batch_size, name)
     if callable(predict):
         owner = getattr(predict, "__self__", None)  # of estimator.predict_proba
         return OnHost(_on_frames(owner, predict), batch_size, name, _fitted_dtype(owner))
     raise ValueError(
-        f"on_host takes a function, a PyTorch module or an estimator with predict, got a {name}; "
+        "on_host takes a function, a PyTorch or Keras model, a session of onnxruntime or an "
+        f"estimator with predict, got a {name}; "
         "write a function from points [n, *features] to scores [n, classes] that calls it"
     )
 
 
 def _estimator(estimator: Any, batch_size: int | None, name: str) -> OnHost:
-    predict = _on_frames(estimator, estimator.predict)
+    # Keras' own `predict` draws a bar for every batch.
+    method = estimator.predict_on_batch if is_keras(estimator) else estimator.predict
+    predict = _on_frames(estimator, method)
 
     def labels(points: np.ndarray) -> np.ndarray:
         try:
@@ -235,12 +247,6 @@ def points_dtype(predict: Predict, anchors_dtype: np.dtype) -> np.dtype:
     if predict.points_dtype is not None:
         return predict.points_dtype
     return np.dtype(np.float64 if is_wide(anchors_dtype) else np.float32)
-
-
-def is_keras(model: object) -> bool:
-    """Whether `predict` of a model gives scores, as that of Keras does."""
-    packages = {kind.__module__.partition(".")[0] for kind in type(model).__mro__}
-    return bool(packages & {"keras", "tf_keras"})
 
 
 def _fitted_dtype(estimator: object) -> DTypeLike | None:
@@ -323,6 +329,7 @@ def _torch_output(module: Any, points: np.ndarray) -> np.ndarray:
     inputs = torch.from_numpy(np.ascontiguousarray(points))
     with torch.inference_mode():
         output = module(inputs.to(example.device, example.dtype))
+    output = getattr(output, "logits", output)  # of the classifiers of Hugging Face
     if not isinstance(output, torch.Tensor):
         raise UserError(
             f"the PyTorch module returned a {type(output).__name__}; wrap it in a function or "

@@ -16,6 +16,7 @@ import jax.extend.core as jex
 import jax.numpy as jnp
 import numpy as np
 
+from rcjax.errors import UserError
 from rcjax.regions.classifier.held import (
     is_torch_module,
     refuse_training_mode,
@@ -186,6 +187,11 @@ def trace(predict: Predict, feature_shape: tuple[int, ...], batch_size: int) -> 
         )
     check_output_shape(output.shape, output.dtype, batch_size)
     check_output_dtype(output.dtype, len(output.shape))
+    if any(isinstance(array, jax.core.Tracer) for array in closed.consts):
+        raise UserError(
+            "predict changes what it holds while JAX traces it, as a Keras model in training mode "
+            "does; make the model anew, since its state is lost, and call it with training=False"
+        )
     if _calls_hold_arrays(closed.jaxpr):
         # A jitted function holds its arrays itself: taken out, they leave one program for all.
         return jax.make_jaxpr(lambda x: walk(closed.jaxpr, closed.consts, [x], bind)[0])(points)
