@@ -10,6 +10,7 @@ import numpy as np
 import safetensors
 
 from rcjax.errors import UserError
+from rcjax.models.hub import hub_file, is_hub_name
 from rcjax.models.layers import Network
 from rcjax.models.torch_file import read_torch_file
 from rcjax.models.torch_state_dict import load_torch_state_dict, torch_keys_of
@@ -42,8 +43,9 @@ def load_torch_checkpoint(model: Network, path: str | os.PathLike) -> None:
     Args:
         model: a network of `rcjax.models.create`.
         path: a file of `torch.save` (.pth, .pt), which is read without executing any code in it, or
-            of safetensors; `~` is the home folder. It holds a state_dict, or a dictionary with one
-            under `state_dict`, `model_state_dict`, `model_state`, `net`, `model` or `network`.
+            of safetensors; `~` is the home folder. "hf:ORG/NAME/FILE@REVISION" is a file of the
+            Hugging Face hub, or of its local cache (the extra [hub]). It holds a state_dict, or a
+            dictionary with one under `state_dict`, `model_state_dict`, `model_state`, `net`, `model` or `network`.
             Prefixes that all keys share are taken off: `module.` and `_orig_mod.`, which wrappers
             of modules add, and `model.`, `net.` and `network.` where the network's own keys appear
             below. Numbers become those of the model's type.
@@ -51,7 +53,8 @@ def load_torch_checkpoint(model: Network, path: str | os.PathLike) -> None:
     Raises:
         UserError: missing, unexpected, mis-shaped tensors, or tensors that are no floating-point
             numbers, which are named; a file that is damaged, is no checkpoint, or holds more than
-            tensors and numbers (a whole pickled module does). The model is then unchanged.
+            tensors and numbers (a whole pickled module does); a name that the hub does not have.
+            The model is then unchanged.
 
     Example:
         >>> import tempfile
@@ -64,7 +67,7 @@ def load_torch_checkpoint(model: Network, path: str | os.PathLike) -> None:
         ...     save_file(tensors, f"{folder}/mlp.safetensors")
         ...     load_torch_checkpoint(model, f"{folder}/mlp.safetensors")
     """
-    path = expanded(path)
+    path = located(path)
     state_dict = read_torch_checkpoint(path)
     inner = _without_prefixes(state_dict, PREFIXES + ATTRIBUTES)
     if torch_keys_of(model) & inner.keys():
@@ -80,7 +83,7 @@ def read_torch_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
     Arguments and errors are those of `load_torch_checkpoint`.
     """
-    path = expanded(path)
+    path = located(path)
     try:
         with open_regular(path) as file:
             start = file.read(9)
@@ -89,6 +92,15 @@ def read_torch_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
     # safetensors starts with the length of its header, 8 bytes, and the header, which is JSON.
     content = _read_safetensors(path) if start[8:] == b"{" else read_torch_file(path)
     return _without_prefixes(_unwrapped(content, path), PREFIXES)
+
+
+def located(path: str | os.PathLike[str]) -> Path:
+    """Where a checkpoint lies, which may be named by its place on the hub; `~` is the home folder.
+
+    Raises:
+        UserError: as in `rcjax.models.hub.hub_file`, or there is no such home folder.
+    """
+    return hub_file(str(path)) if is_hub_name(path) else expanded(path)
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from rcjax import models
 from rcjax.errors import UserError
-from rcjax.outside import expanded, open_regular
+from rcjax.outside import open_regular
 from rcjax.training.checkpoints import arrays_by_name, newest_network
 
 
@@ -30,7 +30,8 @@ def read_network(
     Args:
         path: a file that `rcjax.models.load_torch_checkpoint` reads, or a folder: that of a run of
             rcjax or the folder `checkpoints` in it, of which the newest whole checkpoint is read,
-            or that of a single checkpoint. `~` is the home of the user.
+            or that of a single checkpoint. `~` is the home of the user; "hf:ORG/NAME/FILE@REVISION"
+            is a file of the Hugging Face hub.
         name: of the network.
         shape: its other arguments in `rcjax.models.create`.
         like: the network with other weights.
@@ -80,7 +81,9 @@ def check_unchanged(path: str, noted: Mapping[str, Any] | None, workdir: Path) -
     Raises:
         UserError: another checkpoint is there now. That there is none any more is no error.
     """
-    if noted and os.path.exists(_place(path)) and checkpoint_hash(path) != noted["sha256"]:
+    if not noted or not _is_there(path):
+        return
+    if checkpoint_hash(path) != noted["sha256"]:
         raise UserError(
             f"the checkpoint {path} is not the one any more that workdir {workdir} began with (its "
             "sha256 differs); choose another workdir"
@@ -88,14 +91,21 @@ def check_unchanged(path: str, noted: Mapping[str, Any] | None, workdir: Path) -
 
 
 def _place(path: str) -> Path:
-    return expanded(path)  # no shell expands the tilde of `--config.checkpoint=~/x`
+    return models.located(path)  # no shell expands the tilde of `--config.checkpoint=~/x`
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return os.path.exists(_place(path))
+    except UserError:  # a file of the hub, without a network
+        return False
 
 
 def _check_exists(path: str) -> None:
     if not os.path.exists(_place(path)):
         raise UserError(
             f"config field checkpoint: there is no file or folder {path}; give a file of PyTorch "
-            "or safetensors, or the folder of a run"
+            "or safetensors, hf:ORG/NAME/FILE@REVISION, or the folder of a run"
         )
 
 

@@ -140,6 +140,7 @@ def test_what_is_no_checkpoint_of_this_network_is_refused(trained, torch_file, t
         ({"checkpoint": tmp_path / "none.pth"}, "there is no file or folder"),
         ({"checkpoint": tmp_path / ("x" * 300)}, "there is no file or folder"),
         ({"checkpoint": "~nosuchuser/a.pth"}, "the home folder of an unknown user"),
+        ({"checkpoint": "hf:org/net"}, "write hf:ORG/NAME/FILE@REVISION"),
         ({"checkpoint": "/dev/zero"}, "a device instead of a file"),
         ({"checkpoint": nothing}, "holds no checkpoint of rcjax"),
         ({"checkpoint": torch_file, "width": 9}, "layers.0.weight [8, 64] instead of [9, 64]"),
