@@ -23,6 +23,7 @@ INK, QUIET, FAINT = "#222222", "#767676", "#c9c9c9"
 REGIONS, TRIVIAL = "#2f4b8f", "#c05a1a"
 
 _DOTS_PER_INCH = 300
+_LEGEND_ROW = 0.14  # inches
 _STYLE: dict[Any, Any] = {
     "pdf.fonttype": 42,  # TrueType outlines, which publishers ask for
     "svg.fonttype": "none",  # text stays text: searchable, and in the font of the page
@@ -96,19 +97,22 @@ class Legend:
 
 
 def add_legends(figure: Figure, legends: Sequence[Legend]) -> None:
-    """Draws every legend as a row below the panels; long ones are broken into several rows."""
+    """Draws every legend as a row below the panels; long ones are broken into several rows.
+
+    The figure grows by as much, so that the panels keep their height.
+    """
+    titles = _entry_width([legend.title for legend in legends])
+    entries = _entry_width([key.label for legend in legends for key in legend.keys])
+    width = max(1, int((figure.get_figwidth() - titles) / entries))
     rows: list[list[Artist]] = []
     for legend in legends:
-        longest = max(len(text) for text in (legend.title, *(key.label for key in legend.keys)))
-        # Inches of a letter, and of a mark with the space around it.
-        entry = 0.06 * longest + 0.3
-        width = max(1, int(figure.get_figwidth() / entry) - 1)
         for start in range(0, len(legend.keys), width):
             title = legend.title if start == 0 else ""
             row: list[Artist] = [Line2D([], [], linestyle="none", label=title)]
             rows.append(row + [_handle(key) for key in legend.keys[start : start + width]])
     if not rows:
         return
+    figure.set_figheight(figure.get_figheight() + _LEGEND_ROW * len(rows))
     columns = max(map(len, rows))
     blank = Line2D([], [], linestyle="none", label="")
     padded = [row + [blank] * (columns - len(row)) for row in rows]
@@ -123,6 +127,11 @@ def add_legends(figure: Figure, legends: Sequence[Legend]) -> None:
         columnspacing=0.7,
         labelspacing=0.3,
     )
+
+
+def _entry_width(texts: Sequence[str]) -> float:
+    """Inches of the longest text with a mark and the space around it."""
+    return 0.06 * max(map(len, texts), default=0) + 0.3
 
 
 def _handle(key: Key) -> Line2D:

@@ -132,8 +132,8 @@ def _correlations(
     ends = [(one and one.pearson.interval) or (np.nan, np.nan) for one in found]
     low, high = np.array(ends, float).T
     x = np.arange(len(members), dtype=float)
-    colour = palette.network_colour(network.name)
-    return Curve(network.name, x, np.array(values, float), colour, low, high)
+    colour, marker = palette.network_colour(network.name), palette.network_marker(network.name)
+    return Curve(network.name, x, np.array(values, float), colour, low, high, marker=marker)
 
 
 def _counts(network: NetworkStatistics, members: Sequence[Variant], palette: Palette) -> Curve:
@@ -146,8 +146,8 @@ def _counts(network: NetworkStatistics, members: Sequence[Variant], palette: Pal
         if len(here) > 1:
             spread[position] = np.std(here, ddof=1)
     x = np.arange(len(members), dtype=float)
-    colour = palette.network_colour(network.name)
-    return Curve(network.name, x, mean, colour, mean - spread, mean + spread)
+    colour, marker = palette.network_colour(network.name), palette.network_marker(network.name)
+    return Curve(network.name, x, mean, colour, mean - spread, mean + spread, marker=marker)
 
 
 def _label(fields: tuple[str, ...], values: tuple[Any, ...]) -> str:

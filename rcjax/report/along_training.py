@@ -1,6 +1,6 @@
 """Region counts over training, and how early they tell the final gap."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -79,7 +79,7 @@ def prediction_charts(analysis: Analysis, palette: Palette) -> list[Chart]:
         if network.training.with_gap_then:
             then[name] = network.training.with_gap_then
     panels = tuple(
-        _prediction_panel(title, points, palette.network_colour)
+        _prediction_panel(title, points, palette)
         for title, points in zip(_TITLES, (final, then), strict=True)
         if points
     )
@@ -92,15 +92,15 @@ def prediction_charts(analysis: Analysis, palette: Palette) -> list[Chart]:
         gap_then=bool(then),
         confidence=analysis.options.confidence,
     )
-    legends = palette.network_legend(networks, marker="")
+    legends = palette.network_legend(networks)
     return [Chart("correlation_over_training", "", caption, panels, legends, 2.3, 2)]
 
 
 def _prediction_panel(
-    title: str, points: Mapping[str, Sequence[EpochCorrelation]], colour: Callable[[str], str]
+    title: str, points: Mapping[str, Sequence[EpochCorrelation]], palette: Palette
 ) -> Panel:
     # Bands of many networks hide each other.
-    curves = [_curve(name, own, colour(name), len(points) == 1) for name, own in points.items()]
+    curves = [_curve(name, own, palette, len(points) == 1) for name, own in points.items()]
 
     def draw(axes: Axes) -> Hints:
         axes.axhline(0, color=QUIET, lw=0.6)
@@ -111,10 +111,11 @@ def _prediction_panel(
     return Panel(title, text_of("prediction_description", title=title, lines=points), draw)
 
 
-def _curve(label: str, points: Sequence[EpochCorrelation], colour: str, band: bool) -> Curve:
+def _curve(network: str, points: Sequence[EpochCorrelation], palette: Palette, band: bool) -> Curve:
     epochs = np.array([float(one.epoch) for one in points])
     values = np.array([one.value for one in points])
+    colour, marker = palette.network_colour(network), palette.network_marker(network)
     if not band:
-        return Curve(label, epochs, values, colour)
+        return Curve(network, epochs, values, colour, marker=marker)
     ends = np.array([one.interval or (np.nan, np.nan) for one in points])
-    return Curve(label, epochs, values, colour, ends[:, 0], ends[:, 1])
+    return Curve(network, epochs, values, colour, ends[:, 0], ends[:, 1], marker=marker)

@@ -32,6 +32,7 @@ class Curve:
     low: np.ndarray | None = None
     high: np.ndarray | None = None
     joined: bool = True  # False: marks only
+    marker: str = "o"
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ def draw_curves(
             curve.y,
             color=curve.colour,
             linestyle="-" if curve.joined else "none",
-            marker="o",
+            marker=curve.marker,
             markersize=3,
         )
     axes.set_xlabel(x_label)

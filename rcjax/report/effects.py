@@ -32,6 +32,7 @@ class LineGroup:
     label: str
     colour: str
     settings: Sequence[Setting]
+    marker: str = "o"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def _chart(study: StudyRows, axis: Axis, palette: Palette) -> Chart:
         _panel(label, axis_label, quantity, axis, groups)
         for quantity, label, axis_label in _QUANTITIES
     )
-    legend = Legend(title, tuple(Key(group.label, group.colour) for group in groups))
+    legend = Legend(title, tuple(Key(group.label, group.colour, group.marker) for group in groups))
     several = any(len(group.settings) > len(axis.levels) for group in groups)
     caption = text_of("effect_caption", axis=axis, joined=joined, several=several)
     legends = (legend,) if len(groups) > 1 else ()
@@ -68,7 +69,12 @@ def _groups(study: StudyRows, axis: Axis, palette: Palette) -> tuple[list[LineGr
     networks = [network for network in study.networks if network.with_numbers]
     if len(networks) > 1:
         return [
-            LineGroup(own.name, palette.network_colour(own.name), own.with_numbers)
+            LineGroup(
+                own.name,
+                palette.network_colour(own.name),
+                own.with_numbers,
+                palette.network_marker(own.name),
+            )
             for own in networks
         ], "network"
     for other in study.axes_with_numbers:
@@ -100,8 +106,9 @@ def _panel(
                 line.colour,
                 line.mean - line.spread,
                 line.mean + line.spread,
+                marker=group.marker,
             )
-            for number, line in enumerate(lines)
+            for number, (line, group) in enumerate(zip(lines, groups, strict=True))
         ]
     else:
         curves = [_marks(group, quantity, axis, places) for group in groups]
@@ -132,4 +139,4 @@ def _line(group: LineGroup, quantity: str, axis: Axis) -> _Line:
 def _marks(group: LineGroup, quantity: str, axis: Axis, places: Sequence[float]) -> Curve:
     x = np.array([places[axis.place(setting.settings)] for setting in group.settings])
     y = np.array([setting.mean(quantity) for setting in group.settings])
-    return Curve(group.label, x, y, group.colour, joined=False)
+    return Curve(group.label, x, y, group.colour, joined=False, marker=group.marker)

@@ -56,11 +56,18 @@
   };
   for (const table of document.querySelectorAll("table.sortable")) {
     Array.from(table.tHead.rows[0].cells).forEach((heading, column) => {
-      const button = document.createElement("button");
-      button.type = "button";
+      // No button: browsers leave buttons out where a table goes on on another sheet of paper.
+      const button = document.createElement("span");
+      button.setAttribute("role", "button");
+      button.tabIndex = 0;
       button.className = "sort";
       button.append(...heading.childNodes);
       button.addEventListener("click", () => sort(table, heading, column));
+      button.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        sort(table, heading, column);
+      });
       heading.append(button);
     });
   }

@@ -57,6 +57,7 @@ def render(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     )
+    environment.filters["unbroken"] = words.unbroken
     study = analysis.study
     statuses = {status: len(study.with_status(status)) for status in names.STATUSES}
     # Networks without a usable count are shown too: their notes say why they have none.

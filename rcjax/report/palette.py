@@ -43,9 +43,15 @@ class Palette:
         """Returns the colour of a network with numbers."""
         return network_colour(self._networks.index(network))
 
-    def network_legend(self, networks: Sequence[str], marker: str = "o") -> tuple[Legend, ...]:
+    def network_marker(self, network: str) -> str:
+        """Returns the symbol of a network with numbers, which tells it apart without colours."""
+        return MARKERS[self._networks.index(network) % len(MARKERS)]
+
+    def network_legend(self, networks: Sequence[str]) -> tuple[Legend, ...]:
         """Returns the legend of several networks; none for a single one."""
-        keys = tuple(Key(name, self.network_colour(name), marker) for name in networks)
+        keys = tuple(
+            Key(name, self.network_colour(name), self.network_marker(name)) for name in networks
+        )
         return (Legend("network", keys),) if len(networks) > 1 else ()
 
     def legends(self, *, marker: str = "o", symbols: bool = True) -> tuple[Legend, ...]:

@@ -1,6 +1,7 @@
 """Numbers, names and settings in words."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ _FIELDS = {
     "length": "length of directions",
     "method": "estimator",
 }
+# Names of persons and abbreviations among the words of a name.
+_SPELLED = {"pac bayes": "PAC-Bayes", "sam": "SAM", "hessian": "Hessian"}
 _MEASURES = {names.TRIVIAL: TRIVIAL_NAME, names.NULL: "random predictors"}
 
 
@@ -58,6 +61,16 @@ def p_value(value: float) -> str:
     return f"{value:.2g}"
 
 
+def unbroken(text: str) -> str:
+    """No line ends between a symbol and its number.
+
+    >>> unbroken("r = 0.5 (p = 0.1)").count(" ")
+    1
+    """
+    symbol = "[rp\N{GREEK SMALL LETTER RHO}]"
+    return re.sub(rf"(?<=\b{symbol}) = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}", text)
+
+
 def significant(value: float) -> str:
     """Three significant digits, or a dash."""
     return DASH if not math.isfinite(value) else f"{value:.3g}".replace("-", MINUS)
@@ -87,8 +100,15 @@ def field_name(name: str) -> str:
 
 
 def measure_name(measure: str) -> str:
-    """Returns the name of a predictor as a person reads it."""
-    return _MEASURES.get(measure) or field_name(measure)
+    """Returns the name of a predictor as a person reads it.
+
+    >>> measure_name("pac_bayes_flatness"), measure_name("hessian_trace"), measure_name("sample")
+    ('PAC-Bayes flatness', 'Hessian trace', 'sample')
+    """
+    text = f" {_MEASURES.get(measure) or field_name(measure)} "
+    for plain, spelled in _SPELLED.items():
+        text = text.replace(f" {plain} ", f" {spelled} ")
+    return text.strip()
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rcjax.config import AnalysisConfig, find_file, flatten, replaced
@@ -39,7 +40,9 @@ def run_analysis(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
     say(_columns_read(rows))
     with folder.claimed():
         folder.claim_for_good()
-        report = report_rows(rows, About(plain), checked.report, folder.path)
+        # A report is passed on: where the table lies is no one's business.
+        about = About({**plain, "table": Path(checked.table).name})
+        report = report_rows(rows, about, checked.report, folder.path)
     return {**report, "status": "completed"}
 
 
