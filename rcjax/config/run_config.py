@@ -67,6 +67,7 @@ class RunConfig:
     normalization_std: tuple[float, ...] = ()
     network: str = "resnet18"
     width: int = 0
+    depth: int = 0
     checkpoint: str = ""
     epochs: int = 200
     batch_size: int = 256

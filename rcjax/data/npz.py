@@ -12,7 +12,7 @@ from rcjax.outside import arrays_of, expanded, one_line
 # Names of training images, training labels, test images, test labels; the second are Keras' own.
 SPLIT_KEYS = ("train_images", "train_labels", "test_images", "test_labels")
 _KERAS_KEYS = ("x_train", "y_train", "x_test", "y_test")
-_UNSPLIT_KEYS = ("images", "labels")
+_UNSPLIT_KEYS = (("images", "labels"), ("x", "y"))
 _TEST_PART = 5  # one in so many examples is for testing where the file holds no split
 _REMEDY = "write it again with numpy.savez_compressed, from arrays of numbers"
 
@@ -23,12 +23,14 @@ def load_npz(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     Args:
         path: of the file. It holds `train_images`, `train_labels`, `test_images`, `test_labels`
             (or, as Keras names them, `x_train`, `y_train`, `x_test`, `y_test`); further arrays are
-            not read. A file with only `images` and `labels` is split once and for all: each class
-            gives a fifth of its examples to the test set, taken at even distances in the order of
-            the file, and keeps one for training at least.
+            not read. A file with only `images` and `labels`, or `x` and `y`, is split once and for
+            all: each class gives a fifth of its examples to the test set, taken at even distances
+            in the order of the file, and keeps one for training at least.
             Images are `[n, height, width]` or `[n, height, width, channels]`, not channels first;
-            integers must lie in 0 .. 255, floating-point numbers in any finite range. Labels are
-            integers `[n]` or `[n, 1]`; in training every class 0 .. K - 1 must occur.
+            integers must lie in 0 .. 255, floating-point numbers in any finite range. Vectors
+            `[n, features]`, of any finite numbers, become images of one pixel whose channels are
+            the features. Labels are integers `[n]` or `[n, 1]`; in training every class 0 .. K - 1
+            must occur.
 
     Returns:
         train_images, train_labels, test_images, test_labels as in `rcjax.data.Dataset`.
@@ -36,7 +38,7 @@ def load_npz(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     Raises:
         UserError: no such file, or its contents cannot be used; the line says how to mend it.
     """
-    arrays = read_arrays(path, (SPLIT_KEYS, _KERAS_KEYS, _UNSPLIT_KEYS), _REMEDY)
+    arrays = read_arrays(path, (SPLIT_KEYS, _KERAS_KEYS, *_UNSPLIT_KEYS), _REMEDY)
     keys = tuple(arrays)
     pairs = [
         _pair(path, arrays, image_key, label_key)
@@ -44,7 +46,7 @@ def load_npz(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     ]
     images, labels = pairs[0]
     _check_classes(f"{path}: {keys[1]}", labels)
-    if keys == _UNSPLIT_KEYS:
+    if keys in _UNSPLIT_KEYS:
         is_test = held_out(labels, max(1, len(labels) // _TEST_PART))
         if not is_test.any():
             raise UserError(
@@ -111,12 +113,16 @@ def _pair(
 
 def _as_images(where: str, images: np.ndarray) -> np.ndarray:
     """uint8 or float32 `[n, height, width, channels]`."""
+    if images.ndim == 2:
+        images = images[:, np.newaxis, np.newaxis, :]
+        # Of integers, bytes are no more likely than years or counts.
+        images = images.astype(np.float64) if images.dtype.kind in "iu" else images
     if images.ndim == 3:
         images = images[..., np.newaxis]
     if images.ndim != 4 or 0 in images.shape:
         raise UserError(
-            f"{where} must have shape [n, height, width] or [n, height, width, channels], nowhere "
-            f"0, got {list(images.shape)}"
+            f"{where} must have shape [n, height, width], [n, height, width, channels] or, for "
+            f"vectors, [n, features], nowhere 0, got {list(images.shape)}"
         )
     # Read as pixels of many channels, they would train a network on what nobody meant.
     if _looks_channels_first(*images.shape[1:]):

@@ -35,6 +35,7 @@ def create(
     width: int | None = None,
     channels: int = 3,
     image_size: int = 32,
+    depth: int | None = None,
     compute_dtype: Any = jnp.float32,
 ) -> Network:
     """Makes a network with fresh weights, in evaluation mode (`model.train()` trains it).
@@ -46,6 +47,7 @@ def create(
         width: channels of the stem (mlp: hidden units), everything else in proportion; None takes
             the published width.
         channels, image_size: of the images; most networks take other sizes too.
+        depth: hidden layers of mlp; None takes two. Of other networks it cannot be chosen.
         compute_dtype: of convolutions and linear layers; parameters, batch-norm statistics and
             logits stay float32 (float64 if this is float64, which needs `jax_enable_x64`).
 
@@ -63,7 +65,7 @@ def create(
 
     Source: the initial weights are those of the paper, section 3.
     """
-    shape = _shape(name, num_classes, width, channels, image_size)
+    shape = _shape(name, num_classes, width, channels, image_size, depth)
     definition, init = _definition(shape, _settings(compute_dtype, "automatic"))
     model = nnx.merge(definition, *init(jax.random.key(seed)))
     model.eval()
@@ -77,13 +79,14 @@ def functional(
     width: int | None = None,
     channels: int = 3,
     image_size: int = 32,
+    depth: int | None = None,
     compute_dtype: Any = jnp.float32,
     convolution_gradient: ConvolutionGradient = "automatic",
 ) -> tuple[Init, Apply]:
     """Returns the network as two pure functions on nested dictionaries of arrays.
 
     Args:
-        name, num_classes, width, channels, image_size, compute_dtype: as in `create`.
+        name, num_classes, width, channels, image_size, depth, compute_dtype: as in `create`.
         convolution_gradient: "plain" leaves the gradient to XLA, which `jax.jvp`, `jax.linearize`
             and `jax.jacfwd` of the network need on the CPU; gradients and Hessian-vector products
             (forward over reverse too) work with every choice. See
@@ -106,7 +109,7 @@ def functional(
         >>> logits.shape
         (2, 10)
     """
-    shape = _shape(name, num_classes, width, channels, image_size)
+    shape = _shape(name, num_classes, width, channels, image_size, depth)
     settings = _settings(compute_dtype, convolution_gradient)
     return _definition(shape, settings)[1], _apply(shape, settings)
 
@@ -132,12 +135,13 @@ def predictor(
     width: int | None = None,
     channels: int = 3,
     image_size: int = 32,
+    depth: int | None = None,
     compute_dtype: Any = jnp.float32,
 ) -> Predict:
     """Returns the network in evaluation mode as a pure function.
 
     Args:
-        name, num_classes, width, channels, image_size, compute_dtype: as in `create`.
+        name, num_classes, width, channels, image_size, depth, compute_dtype: as in `create`.
 
     Returns:
         (parameters, state, images) -> logits; the same function for equal arguments. The counter
@@ -155,17 +159,25 @@ def predictor(
         >>> predict(jnp.zeros((2, 4, 4, 3))).shape
         (2, 10)
     """
-    shape = _shape(name, num_classes, width, channels, image_size)
+    shape = _shape(name, num_classes, width, channels, image_size, depth)
     return _predict(shape, _settings(compute_dtype, "automatic"))
 
 
-def _shape(name: str, num_classes: int, width: int | None, channels: int, size: int) -> Shape:
+def _shape(
+    name: str,
+    num_classes: int,
+    width: int | None,
+    channels: int,
+    size: int,
+    depth: int | None,
+) -> Shape:
     return Shape(
         name=name,
         num_classes=_integer(num_classes),
         width=published_width(name) if width is None else _integer(width),
         channels=_integer(channels),
         image_size=_integer(size),
+        depth=_integer(depth),
     )
 
 

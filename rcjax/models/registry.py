@@ -30,16 +30,18 @@ class Entry:
 
     Attributes:
         make: called with a builder, num_classes, width, channels, image_size (where `fixed_size`
-            holds) and `options`.
+            holds), depth (where `depth` is not 0) and `options`.
         width: of the published network.
         options: further arguments of `make`.
         fixed_size: whether the network takes images of one size only.
+        depth: hidden layers, where their number can be chosen; 0 where it cannot.
     """
 
     make: Callable[..., Network]
     width: int
     options: dict[str, Any] = field(default_factory=dict)
     fixed_size: bool = False
+    depth: int = 0
 
 
 BOTTLENECK = {"block": Bottleneck, "expansion": EXPANSION}
@@ -67,7 +69,7 @@ ENTRIES = {
     "senet18_imagenet": Entry(SENet, 64, IMAGENET),
     "efficientnet_b0_imagenet": Entry(EfficientNet, 32, IMAGENET),
     "vit": Entry(VisionTransformer, 384, fixed_size=True),
-    "mlp": Entry(MultilayerPerceptron, 128, fixed_size=True),
+    "mlp": Entry(MultilayerPerceptron, 128, fixed_size=True, depth=2),
 }
 
 NAMES = tuple(ENTRIES)
@@ -82,10 +84,19 @@ class Shape:
     width: int
     channels: int
     image_size: int
+    depth: int | None = None
 
     def __post_init__(self) -> None:
-        for what in ("num_classes", "width", "channels", "image_size"):
+        own_depth = ENTRIES[self.name].depth
+        if self.depth is not None and not own_depth:
+            raise UserError(
+                f"the depth of {self.name} cannot be chosen, got {self.depth!r}; it can of "
+                f"{', '.join(name for name, entry in ENTRIES.items() if entry.depth)}"
+            )
+        for what in ("num_classes", "width", "channels", "image_size", "depth"):
             value = getattr(self, what)
+            if what == "depth" and value is None:
+                continue
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise UserError(f"{what} must be a positive integer, but is {value!r}")
 
@@ -93,12 +104,14 @@ class Shape:
         """Returns the network, in training mode, with initial values from `builder`."""
         entry = ENTRIES[self.name]
         size = {"image_size": self.image_size} if entry.fixed_size else {}
+        depth = {"depth": self.depth or entry.depth} if entry.depth else {}
         return entry.make(
             builder,
             num_classes=self.num_classes,
             width=self.width,
             channels=self.channels,
             **size,
+            **depth,
             **entry.options,
         )
 

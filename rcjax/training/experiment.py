@@ -113,6 +113,7 @@ class Experiment:
             "width": self._config.width or None,
             "channels": channels,
             "image_size": height,
+            "depth": self._config.depth or None,
         }
 
     def _functions(self, compute_dtype: Any) -> tuple[Any, Any]:

@@ -32,6 +32,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "label_noise": (0, 1),
     "image_size": (0, 10_000),
     "width": (0, 100_000),
+    "depth": (0, 1_000),
     "epochs": (0, _MANY),
     "batch_size": (1, _MANY),
     "weight_decay": (0, math.inf),

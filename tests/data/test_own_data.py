@@ -66,6 +66,21 @@ def test_npz_of_floats_in_any_range(tmp_path: Path) -> None:
     np.testing.assert_array_equal(load(path, train_examples=6).mean, dataset.mean)
 
 
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int64])
+def test_vectors_are_pixels_whose_channels_are_the_features(kind: type, tmp_path: Path) -> None:
+    vectors = (RANDOM.normal(size=(50, 7)) * 1000).astype(kind)
+    labels = np.arange(50) % 2
+    split = {"x_train": vectors[:40], "y_train": labels[:40]}
+    split |= {"x_test": vectors[40:], "y_test": labels[40:]}
+    dataset = load(save(tmp_path, split))
+    assert dataset.image_shape == (1, 1, 7)
+    normalized = normalize(dataset.test_images, dataset.mean, dataset.std)[:, 0, 0]
+    expected = (vectors[40:] - vectors[:40].mean(0)) / vectors[:40].std(0)
+    np.testing.assert_allclose(normalized, expected, atol=1e-4)
+    unsplit = load(save(tmp_path, {"x": vectors, "y": labels}))
+    assert unsplit.train_size + unsplit.test_size == 50
+
+
 def test_npz_without_a_split_gives_a_fifth_of_each_class_to_the_test_set(tmp_path: Path) -> None:
     images, labels = RANDOM.integers(0, 256, (50, 4, 4)), np.repeat([0, 1, 2], [30, 15, 5])
     dataset = load(save(tmp_path, {"images": images, "labels": labels}))
@@ -109,7 +124,7 @@ NAN[7, 2, 2] = np.nan
     ("changes", "message"),
     [
         ({"test_labels": None}, r"holds train_images, train_labels, test_images; needed are train"),
-        ({"train_images": np.zeros((12, 4))}, r"train_images must have shape .* got \[12, 4\]"),
+        ({"train_images": np.zeros(12)}, r"train_images must have shape .* got \[12\]"),
         ({"train_images": np.zeros((12, 0, 4))}, r"nowhere 0, got \[12, 0, 4, 1\]"),
         ({"train_images": np.full((12, 4, 4), 256)}, "integers from 256 to 256, but bytes go"),
         ({"train_images": np.zeros((12, 4, 4), complex)}, "or floats, got complex128"),

@@ -109,6 +109,19 @@ def test_networks_take_other_image_sizes_but_the_mlp_only_its_own():
         create("mlp", **TINY)(images(size=12))
 
 
+@pytest.mark.parametrize("depth", [1, 4])
+def test_depth_is_the_number_of_hidden_layers(depth):
+    model = create("mlp", depth=depth, **TINY)
+    tensors = torch_state_dict_of(model)
+    assert len(tensors) == 2 * (depth + 1)
+    hidden = np.asarray(images()).reshape(4, -1)
+    for layer in range(depth + 1):
+        hidden = hidden if layer == 0 else np.maximum(hidden, 0)
+        name = f"layers.{2 * layer}"
+        hidden = hidden @ tensors[f"{name}.weight"].T + tensors[f"{name}.bias"]
+    np.testing.assert_allclose(model(images()), hidden, atol=1e-5)
+
+
 def test_predictor_is_compiled_once_for_all_weights():
     init, _ = functional("mlp", **TINY)
     traces = []
@@ -192,6 +205,8 @@ def test_tensors_that_do_not_fit_are_named_and_nothing_is_loaded():
         ({"name": "resnet81"}, "unknown network 'resnet81'.*resnet18.*mlp"),
         ({"width": 0}, "width must be a positive integer, but is 0"),
         ({"num_classes": -1}, "num_classes must be a positive integer, but is -1"),
+        ({"depth": 0}, "depth must be a positive integer, but is 0"),
+        ({"name": "vit", "depth": 3}, "the depth of vit cannot be chosen, got 3; it can of mlp"),
         ({"channels": 1.5}, r"channels must be a positive integer, but is 1\.5"),
         ({"image_size": True}, "image_size must be a positive integer, but is True"),
         ({"compute_dtype": "int8"}, "compute_dtype must be one of .*, but is int8"),
