@@ -108,7 +108,7 @@ def test_every_import_beyond_the_core_names_its_extra():
 
 
 def test_all_holds_every_extra_that_goes_with_every_other():
-    apart = {"all", "test", "test-torch", "test-models", "cuda12", "cuda13", "tpu"}
+    apart = {"all", "test", "test-torch", "test-models", "docs", "cuda12", "cuda13", "tpu"}
     assert set().union(*(declared(e) for e in set(EXTRAS) - apart)) == declared("all")
 
 

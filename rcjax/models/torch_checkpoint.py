@@ -46,9 +46,9 @@ def load_torch_checkpoint(model: Network, path: str | os.PathLike) -> None:
             of safetensors; `~` is the home folder. "hf:ORG/NAME/FILE@REVISION" is a file of the
             Hugging Face hub, or of its local cache (the extra [hub]). It holds a state_dict, or a
             dictionary with one under `state_dict`, `model_state_dict`, `model_state`, `net`,
-            `model` or `network`. Prefixes that all keys share are taken off: `module.` and `_orig_mod.`,
-            which wrappers of modules add, and `model.`, `net.` and `network.` where the network's
-            own keys appear below. Numbers become those of the model's type.
+            `model` or `network`. Prefixes that all keys share are taken off: `module.` and
+            `_orig_mod.`, which wrappers of modules add, and `model.`, `net.` and `network.` where
+            the network's own keys appear below. Numbers become those of the model's type.
 
     Raises:
         UserError: missing, unexpected, mis-shaped tensors, or tensors that are no floating-point
