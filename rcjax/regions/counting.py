@@ -108,7 +108,8 @@ def count_regions(
             (done, total) slices.
         parameters: counts many networks of one architecture at once: a pytree of arrays whose
             first axis is that of the networks; `predict` is then predict(parameters, points) with
-            the parameters of one network. For "grid" and "adaptive".
+            the parameters of one network. For "grid" and "adaptive" (planes are counted network by
+            network).
 
     Returns:
         RegionCounts: `counts` int32 [slices], `mean`, `standard_error`, `interval(0.95)`,

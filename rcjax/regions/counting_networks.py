@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from rcjax.regions.adaptive import CompiledCounter, count_networks, warn_of_kind
 from rcjax.regions.anchors import read_block, segment_lengths
 from rcjax.regions.classifier import Evaluator, warn_of_precision
 from rcjax.regions.grid import GridCounter
+from rcjax.regions.methods import count_by_method
 from rcjax.regions.networks import (
     GridOfNetworks,
     NetworkCounts,
@@ -19,7 +21,9 @@ from rcjax.regions.networks import (
     nature_of_networks,
     padded,
 )
+from rcjax.regions.progress import Progress
 from rcjax.regions.request import Request
+from rcjax.regions.result import RegionCounts
 from rcjax.regions.types import Block
 
 # Networks per call of the compiled program: progress is reported after each.
@@ -70,18 +74,39 @@ def count_many(request: Request, parameters: object) -> NetworkCounts:
         ("precision='mixed'", request.precision == "mixed"),
         ("regions=True", request.regions),
         ("boundaries=True", request.boundaries),
-        ("method='adaptive' beyond segments", request.method == "adaptive" and request.dim > 1),
     ):
         if given:
             raise ValueError(f"{name} is not for many networks at once; leave parameters out")
     networks = Networks(request.predict, parameters)
     evaluator = request.evaluator(networks.one(0))
     evaluator.prove(read_block(request.anchors, 0, 1))
+    if request.method == "adaptive" and request.dim > 1:
+        return _one_by_one(request, networks)
     by_method = _on_grids if request.method == "grid" else _adaptively
     result = by_method(request, networks, evaluator)
     warn_of_precision(evaluator.low_precision)
     shared = dataclasses.replace(result.shared, low_precision=evaluator.low_precision or None)
     return dataclasses.replace(result, shared=shared)
+
+
+def _one_by_one(request: Request, networks: Networks) -> NetworkCounts:
+    """Where the host refines: every network by the compiled forward pass of the first."""
+    results: list[RegionCounts] = []
+    for network in range(networks.count):
+        progress = Progress(_reporting(request.progress, network, networks.count), request.slices)
+        alone = dataclasses.replace(request, predict=networks.one(network), progress=progress)
+        results.append(count_by_method(alone))
+    return NetworkCounts(
+        np.stack([result.counts for result in results]),
+        np.array([result.evaluations for result in results]),
+        results[0],
+        np.stack([np.asarray(result.uncertain) for result in results]),
+    )
+
+
+def _reporting(progress: Progress, network: int, networks: int) -> Callable[[int, int], None]:
+    """Reports the slices of one network as a share of those of all."""
+    return lambda done, total: progress.report((network * total + done) // networks)
 
 
 def _on_grids(request: Request, networks: Networks, evaluator: Evaluator) -> NetworkCounts:

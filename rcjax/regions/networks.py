@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rcjax.array_types import Array, Float, Int
+from rcjax.array_types import Array, Bool, Float, Int
 from rcjax.regions import simplex, statistics
 from rcjax.regions.adaptive import PROBED_SLICES, Nature, nature_of, places
 from rcjax.regions.classifier import (
@@ -37,11 +37,13 @@ class NetworkCounts:
         evaluations: int64 [networks], points at which each network was evaluated.
         shared: a `RegionCounts` of the first network: method, points, extent and all else that the
             networks have in common.
+        uncertain: bool [networks, slices] of adaptive planes, see `RegionCounts`; else None.
     """
 
     counts: Int[np.ndarray, "networks slices"]
     evaluations: Int[np.ndarray, " networks"]
     shared: RegionCounts
+    uncertain: Bool[np.ndarray, "networks slices"] | None = None
 
     @property
     def mean(self) -> Float[np.ndarray, " networks"]:
@@ -77,6 +79,7 @@ class NetworkCounts:
             self.shared,
             counts=self.counts[network],
             evaluations=int(self.evaluations[network]),
+            uncertain=None if self.uncertain is None else self.uncertain[network],
         )
 
     def __len__(self) -> int:
