@@ -19,8 +19,8 @@ MAGNITUDE_FLOOR = 1e-3  # standard deviation of the noise on a parameter that is
 # the last step. In exponents of 2.
 _START, _STRIDE, _SMALLEST, _LARGEST, _HALVINGS = -6.0, 2.0, -20.0, 6.0, 6
 _NEAR = 0.5  # octaves around sigma in which the drop is taken for a parabola
-# The spread of fewer draws than these blocks hold is too uncertain to stop at.
-_BLOCK, _FEWEST_BLOCKS, _BLOCKS = 10, 3, 100
+# The spread of fewer draws than this is too uncertain to stop at.
+_BLOCK, _FEWEST, _BLOCKS = 10, 30, 100
 
 
 class Flatness(NamedTuple):
@@ -154,16 +154,21 @@ def _refined(
         return sigma, math.nan
     sigma *= 2.0**curve.root
     found: list[float] = []
-    for number, block in enumerate(keys, start=1):
+    for block in keys:
         found += drops(sigma, jax.random.split(block, _BLOCK)).tolist()
         rest = ACCURACY_DROP - float(np.mean(found))
         step = rest / curve.slope
-        step = rest / (curve.slope + curve.bend * step / 2)
-        deviation = math.hypot(_standard_error(np.array(found)), step * curve.slope_error)
-        error = 2 * math.log(2) * deviation / curve.slope
-        if number >= _FEWEST_BLOCKS and error <= precision:
+        step = min(max(rest / (curve.slope + curve.bend * step / 2), -_NEAR), _NEAR)
+        spread = _standard_error(np.array(found))
+        per_drop = 2 * math.log(2) / curve.slope
+        error = per_drop * math.hypot(spread, step * curve.slope_error)
+        if len(found) < _FEWEST or per_drop * spread > precision:
+            continue
+        if error <= precision:
             break
-    return sigma * 2.0 ** min(max(step, -_NEAR), _NEAR), error
+        # The rest is the slope's, which matters less the shorter the step.
+        sigma, step, found = sigma * 2.0**step, 0.0, []
+    return sigma * 2.0**step, error
 
 
 def _standard_error(draws: Float[np.ndarray, " draws"]) -> float:

@@ -10,7 +10,7 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import ndtr
 
 from rcjax.measures import Settings, TrainedNetwork, compute
-from rcjax.measures.pac_bayes import largest_sigma
+from rcjax.measures.pac_bayes import _refined, largest_sigma
 
 NAMES = ["flatness", "bound_origin", "bound_initialization"]
 EXAMPLES, FEATURES = 100, 6
@@ -95,3 +95,27 @@ def test_a_limit_outside_the_range_of_the_search_is_not_given(limit):
 @pytest.mark.parametrize("drop", [0.0, 0.2])
 def test_a_drop_that_never_passes_has_no_sigma(drop):
     assert math.isnan(largest_sigma(lambda sigma: drop))
+
+
+def test_the_stated_error_is_that_by_which_sigma_scatters():
+    """Drops 1 - exp(-(a sigma)^2) with a lognormal a: as heavy in their tails as measured ones."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+
+    def mean_drop(sigma):
+        return 1 - weights @ np.exp(-((np.exp(nodes / 4) * sigma) ** 2)) / weights.sum()
+
+    exact = brentq(lambda sigma: mean_drop(sigma) - 0.1, 0.01, 2)
+
+    def drops(sigma, keys):  # equal keys draw equal numbers
+        words = np.asarray(jax.random.key_data(keys)).ravel()
+        normal = np.random.default_rng(words).standard_normal(len(keys))
+        return 1 - np.exp(-((np.exp(normal / 4) * sigma) ** 2))
+
+    scores = []
+    for seed in range(60):
+        start = exact * (1 + 0.1 * np.cos(seed))  # where a search by few draws ends
+        sigma, error = _refined(start, drops, jax.random.key(seed), 20, 0.05)
+        assert error < 0.05
+        scores.append(((exact / sigma) ** 2 - 1) / error)
+    assert 0.8 < np.std(scores) < 1.25
+    assert abs(np.mean(scores)) < 0.4
