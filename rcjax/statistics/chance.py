@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from rcjax.array_types import Float, Int
-from rcjax.statistics.correlation import pearson
+from rcjax.statistics.correlation import pearson, standardised
 from rcjax.statistics.estimates import Chance, Interval
 
 PERMUTATIONS = 2000
@@ -78,8 +78,7 @@ def swapped(
     correlation = pearson(pair, y)
     if not np.isfinite(correlation).all():
         return None
-    pair = (pair - pair.mean(axis=1, keepdims=True)) / pair.std(axis=1, keepdims=True)
-    pair *= np.where(correlation < 0, -1.0, 1.0)[:, None]
+    pair = standardised(pair) * np.where(correlation < 0, -1.0, 1.0)[:, None]
     generator = np.random.default_rng([seed, 6])
     swap = generator.random((_permutations(x.size), x.size)) < 0.5
     leads = [np.abs(pearson(np.where(s, *pair), y)) for s in (swap, ~swap)]

@@ -169,15 +169,29 @@ def _without_rounding(rest: _Floats, centred: _Floats) -> _Floats:
     return np.where((_product(rest, rest) > tiny)[..., None], rest, 0.0)
 
 
-def _centred(x: _Floats) -> _Floats:
+def standardised(x: Num[np.ndarray, "*batch settings"]) -> Float[np.ndarray, "*batch settings"]:
+    """Minus the mean, divided by the standard deviation; 0 where x is constant.
+
+    Example:
+        >>> standardised(np.array([[1e-310, 3e-310], [5.0, 5.0]])).tolist()
+        [[-1.0, 1.0], [0.0, 0.0]]
+    """
+    centred = _centred(x)
+    deviation = np.sqrt(_product(centred, centred) / x.shape[-1])[..., None]
+    return centred / np.where(deviation > 0, deviation, 1.0)
+
+
+def _centred(x: Num[np.ndarray, "*batch settings"]) -> _Floats:
     """Minus the mean, scaled to at most 1 (squares cannot overflow); exactly 0 if constant."""
     most, least = x.max(axis=-1, keepdims=True), x.min(axis=-1, keepdims=True)
-    scale = np.maximum(np.abs(most), np.abs(least))
-    scale = np.where(scale > 0, scale, 1.0)
-    scaled = x / scale
-    mean = scaled.mean(axis=-1, keepdims=True)
-    centred = np.where(most == least, 0.0, scaled - mean)
-    reach = np.maximum(most / scale - mean, mean - least / scale)
+    # By a power of two and from the least on: neither rounds values that differ in their last
+    # digits alone, whose mean is rounded by more than they differ.
+    _, exponent = np.frexp(np.maximum(np.abs(most), np.abs(least)))
+    scale = np.ldexp(1.0, exponent - 1)
+    above = x / scale - least / scale
+    mean = above.mean(axis=-1, keepdims=True)
+    centred = np.where(most == least, 0.0, above - mean)
+    reach = np.maximum(most / scale - least / scale - mean, mean)
     return centred / np.where(reach > 0, reach, 1.0)
 
 

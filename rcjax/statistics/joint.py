@@ -6,6 +6,7 @@ import numpy as np
 
 from rcjax.array_types import Float
 from rcjax.statistics.averaging import average
+from rcjax.statistics.correlation import standardised
 from rcjax.statistics.names import COUNT, GAP, VARIANT
 from rcjax.statistics.study_rows import NetworkRows, values_of
 
@@ -55,7 +56,7 @@ def joint_regression(network: NetworkRows) -> JointRegression | None:
     table = table[np.isfinite(table).all(axis=1)]
     if len(names) < 2 or len(table) < len(names) + 3 or not np.ptp(table, axis=0).all():
         return None
-    table = (table - table.mean(axis=0)) / table.std(axis=0)
+    table = standardised(table.T).T
     x, y = table[:, :-1], table[:, -1]
     if np.linalg.matrix_rank(x, tol=1e-6 * np.linalg.norm(x)) < len(names):
         return None

@@ -19,6 +19,7 @@ from rcjax.statistics.correlation import (
     pearson,
     ranks,
     spearman,
+    standardised,
 )
 from rcjax.statistics.design import Design
 from rcjax.statistics.estimates import (
@@ -159,7 +160,9 @@ def flexible_residuals(x: _Means, y: _Means, design: Design) -> tuple[_Means, _M
     """What flexible regression on all hyperparameters leaves; nothing where there is none."""
     if design.flexible is None:
         return np.zeros_like(x), np.zeros_like(y)
-    left = [design.flexible.residuals(np.atleast_2d(v)).reshape(v.shape) for v in (x, y)]
+    left = [
+        design.flexible.residuals(np.atleast_2d(standardised(v))).reshape(v.shape) for v in (x, y)
+    ]
     return left[0], left[1]
 
 

@@ -1,5 +1,8 @@
 """Each statistic against scipy or plain Python, and what must not change it."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +12,13 @@ from scipy import stats
 from rcjax.statistics.averaging import average
 from rcjax.statistics.bootstrap import Resampling, percentile_interval
 from rcjax.statistics.conditional_information import break_ties, conditional_mutual_information
-from rcjax.statistics.correlation import kendall, partial_correlation, pearson, spearman
+from rcjax.statistics.correlation import (
+    kendall,
+    partial_correlation,
+    pearson,
+    spearman,
+    standardised,
+)
 from rcjax.statistics.granulated import granulated_kendall
 
 from .slow_statistics import granulated, information_score
@@ -49,6 +58,22 @@ def test_coefficients_agree_with_scipy(pair):
             assert np.isnan(value)
         else:
             assert value == pytest.approx(oracle(x, y), abs=1e-12)
+
+
+def exact_pearson(x, y):
+    x, y = ([Fraction(float(value)) for value in values] for values in (x, y))
+    x, y = ([value - sum(values) / len(values) for value in values] for values in (x, y))
+    product, squares = (sum(a * b for a, b in zip(*pair, strict=True)) for pair in ((x, y), (x, x)))
+    return float(product) / math.sqrt(squares * sum(b * b for b in y))
+
+
+@pytest.mark.parametrize("offset", [1e8, -1e12, 1e15, 2.0**53])
+def test_values_that_differ_in_their_last_digits_alone(offset):
+    generator = np.random.default_rng(0)
+    y = generator.normal(size=40)
+    x = offset + 8 * np.spacing(abs(offset)) * (y + generator.normal(size=40))
+    assert pearson(x, y) == pytest.approx(exact_pearson(x, y), abs=1e-14)
+    np.testing.assert_allclose(standardised(x).std(), 1)
 
 
 @QUICK
