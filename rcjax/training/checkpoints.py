@@ -146,8 +146,9 @@ class Checkpoints:
         state, notes = read["state"], read["notes"]
         if checksum(state) != notes["checksum"]:
             raise _DiffersError("its arrays differ from those that were saved")
-        noted = notes.get("progress_checksum")  # absent in checkpoints of earlier versions
-        if noted is not None and noted != _checksum_of_progress(notes["progress"]):
+        found = _checksum_of_progress(notes["progress"])
+        # Absent in checkpoints of earlier versions.
+        if notes.get("progress_checksum", found) != found:
             raise _DiffersError("its notes differ from those that were saved")
         return Restored(state, notes["progress"])
 

@@ -1,9 +1,11 @@
 """The record of a run, `record.json`: made, checked and summarised."""
 
 import functools
+import itertools
 import json
 import math
 import os
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,7 +146,13 @@ def fault_of(record: Mapping[str, Any]) -> str:
     for number, entry in enumerate(record.get("history", ())):
         if fault := _fault_of_entry(entry):
             return f"entry {number} of history: {fault}"
-    for fault_in in (_fault_of_epochs, _fault_of_counts, _fault_of_status, _fault_of_lengths):
+    for fault_in in (
+        _fault_of_epochs,
+        _fault_of_counts,
+        _fault_of_status,
+        _fault_of_lengths,
+        _fault_of_history,
+    ):
         if fault := fault_in(record):
             return fault
     return ""
@@ -212,6 +220,11 @@ def _fault_of_counts(record: Mapping[str, Any]) -> str:
     expected = sum(counts) / len(counts)
     if mean is not None and not math.isclose(mean, expected, rel_tol=_ROUNDING_OF_MEAN):
         return f"region_count.mean is {mean:g}, but that of its counts is {expected:g}"
+    error = regions.get("standard_error")
+    if error is not None and len(counts) > 1:
+        expected = statistics.stdev(counts) / math.sqrt(len(counts))
+        if not math.isclose(error, expected, rel_tol=_ROUNDING_OF_MEAN, abs_tol=_ROUNDING_OF_MEAN):
+            return f"region_count.standard_error is {error:g}, but by its counts {expected:g}"
     return ""
 
 
@@ -239,6 +252,28 @@ def _fault_of_lengths(record: Mapping[str, Any]) -> str:
             continue
         if len(found) > asked or record.get("status") == "completed":
             return f"{name} has {len(found)} entries, and the config asks for {asked}"
+    return ""
+
+
+def _fault_of_history(record: Mapping[str, Any]) -> str:
+    """Checks that the history rises, and ends with the numbers of the record."""
+    history = record.get("history", ())
+    for before, entry in itertools.pairwise(entry["epoch"] for entry in history):
+        if entry <= before:
+            return f"history goes from epoch {before} to epoch {entry}"
+    if "history" not in record or record.get("status") != "completed":
+        return ""
+    if not history:
+        return "history is empty, but the status is completed"
+    last, found = history[-1], record.get("region_count", {})
+    pairs = [(name, record.get(name), last.get(name)) for name in _ACCURACIES]
+    pairs += [
+        (f"region_count.{name}", found.get(name), last.get("region_count", {}).get(name))
+        for name in ("mean", "standard_error")
+    ]
+    for name, here, there in pairs:
+        if here is not None and there is not None and here != there:
+            return f"{name} is {here:g}, but {there:g} at the end of history"
     return ""
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
+from scipy import stats
 
 from rcjax.config import RunConfig
 from rcjax.config.loading import complete
@@ -70,7 +71,7 @@ def make_record(config: RunConfig, **fields: Any) -> dict[str, Any]:
         "train_accuracy": 100.0,
         "test_accuracy": 90.0 - count,
         "generalization_gap": 10.0 + count,
-        "region_count": {"mean": count, "standard_error": 0.1},
+        "region_count": {"mean": count, "standard_error": float(stats.sem(counts))},
     }
     return {
         "config": config.to_dict(),

@@ -6,6 +6,7 @@ import pytest
 
 from rcjax.training.record import fault_of
 
+ERROR = (7 / 3 / 3) ** 0.5  # the variance of 1, 2 and 4 is 7 / 3
 ENTRY = {"epoch": 2, "train_accuracy": 90.0, "test_accuracy": 80.0, "generalization_gap": 10.0}
 SOUND = {
     "config": {"epochs": 2, "regions": {"slices": 3}},
@@ -13,8 +14,8 @@ SOUND = {
     "train_accuracy": 90.0,
     "test_accuracy": 80.0,
     "generalization_gap": 10.0,
-    "region_count": {"mean": 7 / 3, "standard_error": 0.3, "counts": [1, 2, 4]},
-    "history": [{**ENTRY, "region_count": {"mean": 7 / 3, "standard_error": 0.3}}],
+    "region_count": {"mean": 7 / 3, "standard_error": ERROR, "counts": [1, 2, 4]},
+    "history": [{**ENTRY, "region_count": {"mean": 7 / 3, "standard_error": ERROR}}],
     "epochs": [
         {"epoch": n, "learning_rate": 0.1, "train_loss": 0.5, "train_accuracy": 50.0}
         for n in (1, 2)
@@ -78,6 +79,11 @@ def test_sound_records(record):
         (DIVERGED, "region_count.counts", [1], "but the status is diverged"),
         (DIVERGED, "config.epochs", 1, "epochs has 2 entries"),
         (CLASSICAL, "region_count.counts", [2, 2], "mean is"),
+        (SOUND, "region_count.standard_error", 0.3, "is 0.3, but by its counts 0.881917"),
+        (SOUND, "history.0.train_accuracy", 89.995, "is 90, but 89.995 at the end of history"),
+        (SOUND, "history.0.region_count.mean", 9.0, "mean is 2.33333, but 9 at the end of"),
+        (SOUND, "history", SOUND["history"] * 2, "history goes from epoch 2 to epoch 2"),
+        (SOUND, "history", [], "history is empty"),
     ],
 )
 def test_damaged_records(record, path, value, words):
