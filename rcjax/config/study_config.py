@@ -42,11 +42,13 @@ class ReportSection:
 
 @dataclass(frozen=True)
 class StudyConfig:
-    """Every field of a study that is no field of its runs."""
+    """Every field of a study that is no field of its runs; `report_every` is in minutes."""
 
     experiment: str = "study"
     run: str = ""
     rerun_damaged: bool = False
+    report_only: bool = False
+    report_every: float = 0.0
     executor: ExecutorSection = ExecutorSection()
     measures: MeasuresSection = MeasuresSection()
     report: ReportSection = ReportSection()

@@ -1,6 +1,7 @@
 """Runs one study: plan it, see what is done, have the rest done, report."""
 
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from rcjax.study.executors import batch_commands, executor_of
 from rcjax.study.foreign_runs import foreign_runs
 from rcjax.study.grid import find
 from rcjax.study.jobs import (
+    DIVERGED,
     FAILED,
     IN_USE,
     INTERRUPTED,
@@ -50,6 +52,8 @@ from rcjax.study.run_folders import (
 from rcjax.study.tools import TOOLS, Tools
 from rcjax.terminal import Bar, say
 
+SO_FAR = "report_so_far"  # the folder of a report that another process than the driver makes
+
 
 def run_study(
     config: ConfigDict,
@@ -65,7 +69,8 @@ def run_study(
 
     Args:
         config: with `experiment = "study"`; docs/study.md explains its fields. With a field `run`,
-            that run alone is made, and no report.
+            that run alone is made, and no report; with `report_only`, a report of the runs that
+            are over, in the folder `report_so_far`.
         workdir: folder of the study; made if need be.
         command: the words of the command line, for the executor that prints commands.
         tools: what trains, measures and reports in this process.
@@ -84,6 +89,8 @@ def run_study(
     path = local_folder(workdir)
     _check_is_no_run(path)
     others = foreign_runs(plan.runs, path)
+    if settings.report_only:
+        return report_so_far(plan, path, tools)
     # Where workers have the devices, the driver must not reserve their memory.
     if settings.run or settings.executor.name == "in_process":
         require_devices()
@@ -97,6 +104,22 @@ def run_study(
         say(f"{len(others)} more runs lie in {path}; they are not of this grid")
     with Workdir(path, {}).claimed(), stop_requests() as stop:
         return Study(plan, path, tools).run(stop)
+
+
+def report_so_far(plan: StudyPlan, path: Path, tools: Tools) -> dict[str, Any]:
+    """Reports the runs that are over, while another process may go on with the others.
+
+    The report has a folder of its own, so that it does not meet one that the study writes.
+
+    Raises:
+        UserError: there is no study in the folder, or another process reports on it.
+    """
+    if not (path / "runs").is_dir():
+        raise UserError(f"workdir {path} holds no runs to report; start the study first")
+    folder = path / SO_FAR
+    with Workdir(folder, {}).claimed():
+        report = Study(plan, path, tools).report_so_far(folder)
+    return {**report, "status": COMPLETED}
 
 
 def _check_is_no_run(path: Path) -> None:
@@ -153,6 +176,7 @@ class Study:
         self._tools = tools
         self._failures: dict[str, Outcome] = {}
         self._stopped: list[Outcome] = []
+        self._reported = time.monotonic()
 
     def run(self, stop: StopRequest) -> dict[str, Any]:
         """Makes what is missing, then the report.
@@ -168,6 +192,20 @@ class Study:
             if stop.is_set():
                 raise Interrupted(self._interruption())
         return self._report(self._read())
+
+    def report_so_far(self, folder: Path) -> dict[str, Any]:
+        """Reports the runs that are over, in a folder."""
+        found = self._read()
+        over = sum(each.status in (COMPLETED, DIVERGED) for each in found)
+        say(f"{over} of {len(found)} runs are over; report in {folder}")
+        return self._write_report(found, folder)
+
+    def _report_now_and_then(self) -> None:
+        """Reports while runs go on, if the study asks for it and it is time to."""
+        every = 60 * self._settings.report_every
+        if every and time.monotonic() - self._reported >= every:
+            self._write_report(self._read(), self._path)
+            self._reported = time.monotonic()  # a long report is not followed by another at once
 
     def _read(self) -> list[RunStatus]:
         return read_runs(self._plan.runs, self._path)
@@ -224,6 +262,7 @@ class Study:
                 self._failures[outcome.name] = outcome
             done += 1
             display.update(done, text)
+            self._report_now_and_then()
 
         jobs = [make_job(each.run, self._path) for each in pending]
         try:
@@ -233,6 +272,13 @@ class Study:
             display.close()
 
     def _report(self, found: Sequence[RunStatus]) -> dict[str, Any]:
+        report = self._write_report(found, self._path)
+        problems = [*self._incomplete(found), *damaged_runs(found)]
+        if problems:
+            raise UserError("; ".join(problems))
+        return {**report, "status": COMPLETED}
+
+    def _write_report(self, found: Sequence[RunStatus], folder: Path) -> dict[str, Any]:
         rows: list[Row] = []
         predicted: dict[str, PredictedLabels] = {}
         for each in found:
@@ -247,11 +293,7 @@ class Study:
         for message in version_messages(rows):
             say(message)
         about, options = about_study(self._plan), self._settings.report
-        report = report_rows(rows, about, options, self._path, self._tools)
-        problems = [*self._incomplete(found), *damaged_runs(found)]
-        if problems:
-            raise UserError("; ".join(problems))
-        return {**report, "status": COMPLETED}
+        return report_rows(rows, about, options, folder, self._tools)
 
     def _incomplete(self, found: Sequence[RunStatus]) -> list[str]:
         incomplete = [each.run.name for each in found if self._is_pending(each)]

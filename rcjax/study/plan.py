@@ -65,7 +65,8 @@ def plan_study(config: Mapping[str, Any]) -> StudyPlan:
     own = {name: fields.pop(name) for name in STUDY_FIELDS if name in fields}
     base, settings = run_config(nested(fields)), study_config(own)
     _check_executor(settings.executor)
-    check_ranges(own, {"measures.examples": (1, math.inf)})
+    check_ranges(own, {"measures.examples": (1, math.inf), "report_every": (0, math.inf)})
+    _check_report_only(settings)
     check_report(settings.report)
     _check_variants(free["variants"])
     names = measure_names(settings.measures.names)
@@ -94,6 +95,14 @@ def _check_executor(executor: ExecutorSection) -> None:
             f"config field executor.runs_together must be 1 with executor.name = {executor.name}, "
             f"got {executor.runs_together}; runs are trained together by the executor in_process"
         )
+
+
+def _check_report_only(settings: StudyConfig) -> None:
+    for name, given in (("run", settings.run), ("rerun_damaged", settings.rerun_damaged)):
+        if settings.report_only and given:
+            raise UserError(
+                f"config field report_only makes no run, it reports what is there; leave out {name}"
+            )
 
 
 def check_report(report: ReportSection) -> None:

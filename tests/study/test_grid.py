@@ -116,6 +116,8 @@ def test_words_that_no_study_takes(field, text, message):
         ({"executor.cpus_per_run": 0.0}, "executor.cpus_per_run must be at least 0.01, at most 1"),
         ({"executor.gpus_per_run": 0.4}, "gpus_per_run must be a whole number, or one divided by"),
         ({"executor.workers": 1.5}, "executor.workers must be of type int, got 1.5"),
+        ({"report_every": -1.0}, "report_every must be at least 0, got -1.0"),
+        ({"report_only": True, "run": "0"}, "report_only makes no run.*; leave out run"),
         ({"report.confidence": 1.0}, "report.confidence must be above 0 and below 1, got 1.0"),
         ({"variants.plane.dim": 9}, "variant plane of run learning_rate=0.1,seed=0: .*dim must be"),
         ({"variants.plane.every": 9}, "variants.plane has fields that nothing reads: every"),

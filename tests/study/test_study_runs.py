@@ -155,6 +155,42 @@ def test_a_single_run_and_no_report(tmp_path, run, trained):
     assert not (tmp_path / "report.json").exists()
 
 
+def test_a_report_of_what_is_there_while_the_study_goes_on(tmp_path, capsys):
+    seen = []
+
+    def train(config, folder):
+        record = pretend_to_train(config, folder)
+        if not seen:  # from within the first run: the folder of the study is claimed
+            seen.append(run_quick(small_study(report_only=True), tmp_path))
+        return record
+
+    with pytest.raises(UserError, match="holds no runs to report; start the study first"):
+        run_quick(small_study(report_only=True), tmp_path / "none")
+    report = run_quick(small_study(), tmp_path, train=train)
+    assert Counter(run["status"] for run in seen[0]["runs"]) == {"completed": 1, "missing": 3}
+    assert (
+        json.loads((tmp_path / "report_so_far" / "report.json").read_text())["runs"]
+        == (seen[0]["runs"])
+    )
+    assert {run["status"] for run in report["runs"]} == {"completed"}
+    assert run_quick(small_study(report_only=True), tmp_path)["runs"] == report["runs"]
+    assert "4 of 4 runs are over; report in" in capsys.readouterr().out
+
+
+def test_the_driver_reports_now_and_then(tmp_path):
+    reported = []
+
+    def write(analysis, about, folder):
+        reported.append(sum(row.status == "completed" for row in analysis.study.rows))
+        return write_only_numbers(analysis, about, folder)
+
+    run_quick(small_study(report_every=1e-9), tmp_path, write_report=write)
+    assert reported == [1, 2, 3, 4, 4]
+    reported.clear()
+    run_quick(small_study(report_every=60.0), tmp_path / "hourly", write_report=write)
+    assert reported == [4]
+
+
 def test_another_config_is_refused_before_anything_runs(tmp_path, run, trained):
     run(small_study(run="3"), tmp_path)
     with pytest.raises(UserError, match=r"0.01,seed=1 was made with another.*epochs: 2 -> 3"):

@@ -12,7 +12,10 @@ from rcjax.runtime import local_folder
 from rcjax.study.grid import PlannedRun
 
 # Fields that the single runs are not to be given again.
-_OURS = ("--config.run", "--config.executor.name", "--config.rerun_damaged")
+_OURS = (
+    "--config.run", "--config.executor.name", "--config.rerun_damaged", "--config.report_only",
+    "--config.report_every",
+)  # fmt: skip
 
 
 def batch_commands(missing: Sequence[PlannedRun], total: int, argv: Sequence[str]) -> list[str]:
