@@ -197,7 +197,8 @@ def draw_measures(
     axes.axvline(0, color=QUIET, lw=0.6, zorder=1)
     for place, mark in zip(places, marks, strict=True):
         axes.hlines(place, mark.low, mark.high, color=mark.colour, lw=1.2, zorder=2)
-        axes.plot(mark.value, place, "o", color=mark.colour, markersize=4.5, zorder=3)
+        # Near 1 a dot reaches beyond the axes.
+        axes.plot(mark.value, place, "o", c=mark.colour, markersize=4.5, zorder=3, clip_on=False)
         if not np.isfinite(mark.value):
             axes.text(0, place, " undefined", color=QUIET, va="center", fontsize=7)
     axes.set_yticks(places, [mark.label for mark in marks])

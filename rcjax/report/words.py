@@ -21,7 +21,7 @@ _FIELDS = {
     "method": "estimator",
 }
 # Names of persons and abbreviations among the words of a name.
-_SPELLED = {"pac bayes": "PAC-Bayes", "sam": "SAM", "hessian": "Hessian"}
+_SPELLED = {"pac bayes": "PAC-Bayes", "sam": "SAM", "hessian": "Hessian", "frobenius": "Frobenius"}
 _MEASURES = {names.TRIVIAL: TRIVIAL_NAME, names.NULL: "random predictors"}
 
 
