@@ -57,6 +57,11 @@ def _user_error(message: str) -> int:
 
 
 def _os_error(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError) and not error.filename:
+        try:
+            os.getcwd()
+        except FileNotFoundError:
+            return "the current folder is no longer there"
     reason = error.strerror or str(error) or type(error).__name__
     return f"{os.fsdecode(error.filename)}: {reason}" if error.filename else reason
 

@@ -192,6 +192,16 @@ def test_full_disk(capsys, tmp_path, monkeypatch):
     assert not (tmp_path / "run" / "record.json").exists()
 
 
+def test_a_current_folder_that_is_gone(capsys, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    outcome = launch(capsys, small_arguments("relative"))
+    monkeypatch.chdir(tmp_path)
+    assert_refused(outcome, "the current folder is no longer there")
+
+
 @pytest.mark.parametrize(
     "error",
     [
