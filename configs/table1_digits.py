@@ -8,8 +8,8 @@ generalization gap. All measures are computed, so that the count stands beside i
 
 Cost: 38 minutes of processor time on two CPU cores of an AMD EPYC, 1.7 GB of memory for the largest
     process.
-Expect: 100 % training accuracy in every run but one (99.5 %), 81 to 97 % test accuracy, 2.15 to 2.71
-    regions. Pearson 0.900 [0.667, 0.911] and Spearman 0.894 between count and gap over the 27
+Expect: 100 % training accuracy in every run but one (99.5 %), 81 to 97 % test accuracy, 2.15 to
+    2.71 regions. Pearson 0.900 [0.667, 0.911] and Spearman 0.894 between count and gap over the 27
     settings. The trivial predictor log(batch size / learning rate) has 0.762 [0.534, 0.857], less
     by 0.138 [0.026, 0.331]. docs/table1_digits.md has the rest, and what it does not show.
 Quick size: configs/table1_digits.py:quick takes 4 runs of 2 epochs of an mlp; it shows that all
