@@ -58,8 +58,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name, (title, members) in API.items():
         text = "\n\n".join([f"# {title}", *(f"::: {member}" for member in members)])
         files.append(File.generated(config, f"api/{name}.md", content=text + "\n"))
-    report = _digits_report()
-    files.append(File.generated(config, "table1_digits/report.html", content=report))
+    for place, content in _digits_report().items():
+        files.append(File.generated(config, f"table1_digits/{place}", content=content))
     return files
 
 
@@ -94,8 +94,8 @@ def _placed(markdown: str, source: Path, place: str) -> str:
     return LINK.sub(replaced, markdown)
 
 
-def _digits_report() -> str:
-    """The page that a study writes, of the rows of the study on digits."""
+def _digits_report() -> dict[str, bytes]:
+    """The page that a study writes, of the rows of the study on digits, and what it links to."""
     from rcjax.config import load_config
     from rcjax.study import run_analysis
 
@@ -117,4 +117,6 @@ def _digits_report() -> str:
         config = load_config(str(ROOT / "configs" / "analyze.py")).copy_and_resolve_references()
         config.table = str(path)
         run_analysis(config, Path(folder, "report"))
-        return Path(folder, "report", "report.html").read_text(encoding="utf-8")
+        report = Path(folder, "report")
+        files = [report / "report.html", report / "runs.csv", *report.glob("figures/*.pdf")]
+        return {path.relative_to(report).as_posix(): path.read_bytes() for path in files}

@@ -9,7 +9,7 @@
 # # Reading a study's report
 #
 # A study leaves `report.html` for people and `report.json` for programs. Here is the latter, of
-# the [study on digits](../table1_digits.md): 27 settings of a ResNet18, three seeds each.
+# the [study on digits](../table1_digits.html): 27 settings of a ResNet18, three seeds each.
 
 # %%
 import json
