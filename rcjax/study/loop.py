@@ -137,7 +137,8 @@ def _print_commands(plan: StudyPlan, path: Path, command: Sequence[str]) -> dict
     found = read_runs(plan.runs, path)
     pending = [each.run for each in found if is_pending(each, path)]
     lines = batch_commands(pending, len(found), command)
-    say("\n".join(lines))
+    if not say("\n".join(lines)):
+        raise UserError("standard output did not take all commands; mend that and ask again")
     if damaged := damaged_runs(found, "another executor with "):
         raise UserError(damaged[0])
     return {"status": COMPLETED, "commands": lines}

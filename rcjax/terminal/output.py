@@ -17,13 +17,16 @@ _LONG_WORD = re.compile(rf"\S{{{_LONGEST_WORD + 1},}}")
 _LONGEST_MESSAGE = 2000
 
 
-def say(text: str) -> None:
+def say(text: str) -> bool:
     """Prints a line on standard output. Never raises, even if the stream is closed or full.
 
     Args:
         text: control characters in it, which may come from a file, are shown escaped.
+
+    Returns:
+        Whether all lines so far were taken.
     """
-    _write_line(text, sys.stdout)
+    return _write_line(text, sys.stdout)
 
 
 def say_error(text: str) -> None:
@@ -31,10 +34,11 @@ def say_error(text: str) -> None:
     _write_line(text, sys.stderr)
 
 
-def _write_line(text: str, stream: TextIO | None) -> None:
-    safe = UnfailingStream(stream)
+def _write_line(text: str, stream: TextIO | None) -> bool:
+    safe = stream if isinstance(stream, UnfailingStream) else UnfailingStream(stream)
     safe.write(escaped(text) + "\n")
     safe.flush()
+    return not safe.lost
 
 
 def escaped(text: str) -> str:
@@ -84,22 +88,31 @@ class UnfailingStream:
 
     def __init__(self, stream: TextIO | None):
         self._stream = stream
+        # Whether anything was; a reader that closes its pipe had what it wanted.
+        self.lost = stream is None
 
     def write(self, text: str) -> int:
         """Writes text; characters that the stream's encoding lacks are escaped."""
         if self._stream is not None:
             encoding = getattr(self._stream, "encoding", None) or "utf-8"
             text = text.encode(encoding, "backslashreplace").decode(encoding)
-            # ValueError: the stream was closed.
-            with contextlib.suppress(OSError, ValueError):
+            try:
                 self._stream.write(text)
+            except BrokenPipeError:
+                pass
+            except (OSError, ValueError):  # the latter where the stream was closed
+                self.lost = True
         return len(text)
 
     def flush(self) -> None:
         """Passes on what is buffered."""
         if self._stream is not None:
-            with contextlib.suppress(OSError, ValueError):
+            try:
                 self._stream.flush()
+            except BrokenPipeError:
+                pass
+            except (OSError, ValueError):
+                self.lost = True
 
     def isatty(self) -> bool:
         """Whether this is a terminal."""
