@@ -48,6 +48,12 @@ class TrainedNetwork:
     batch_size: int | None = None
 
     def __post_init__(self) -> None:
+        for name, values in (("images", self.images), ("labels", self.labels)):
+            if np.ma.is_masked(values):  # what lies below a mask means nothing
+                raise UserError(f"{name} hold masked values; leave these examples out")
+        kind = getattr(self.images, "dtype", type(self.images).__name__)
+        if kind in (np.dtype(object), "list", "tuple"):
+            raise UserError(f"images must be an array of numbers, but are of {kind}")
         images, labels = np.shape(self.images), np.shape(self.labels)
         if len(images) != 4 or labels != images[:1] or not images[0]:
             raise UserError(

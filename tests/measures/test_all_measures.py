@@ -117,6 +117,7 @@ def test_bad_input_is_refused():
         (lambda y: y + 0.7, "must be integers"),
         (lambda y: np.where(y == y[0], np.nan, y), "must be integers"),
         (lambda y: y > 0, "must be integers"),
+        (lambda y: np.ma.masked_equal(y, y[0]), "labels hold masked values"),
     ],
 )
 def test_labels_that_are_no_classes_are_refused(labels, message):
@@ -124,3 +125,18 @@ def test_labels_that_are_no_classes_are_refused(labels, message):
     wrong = labels(np.asarray(network.labels))
     with pytest.raises(UserError, match=message):
         type(network)(**{**vars(network), "labels": wrong})
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (lambda x: np.ma.masked_greater(x, 0), "images hold masked values"),
+        (lambda x: x.astype(object), "array of numbers, but are of object"),
+        (lambda x: x.tolist(), "array of numbers, but are of list"),
+    ],
+)
+def test_images_that_are_no_array_of_numbers_are_refused(images, message):
+    network = tiny_network()
+    wrong = images(np.asarray(network.images))
+    with pytest.raises(UserError, match=message):
+        type(network)(**{**vars(network), "images": wrong})

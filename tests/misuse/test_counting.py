@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
-from flax import linen
+from flax import linen, nnx
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import SVC
@@ -66,6 +66,11 @@ def masked(array):
     return np.ma.masked_array(array, np.zeros(array.shape, bool) | (array == array.flat[0]))
 
 
+def through_jit_of_nnx(x):
+    return nnx.jit(lambda model, points: model(points))(LINEAR, x)
+
+
+LINEAR = nnx.Linear(4, 3, rngs=nnx.Rngs(0))
 two_outputs = DecisionTreeClassifier().fit(POINTS, np.stack([LABELS, LABELS], axis=1))
 indicator = OneVsRestClassifier(LogisticRegression()).fit(POINTS, np.eye(2, dtype=int)[LABELS])
 
@@ -181,6 +186,7 @@ SITUATIONS = {
         "labels must be whole numbers",
     ),
     "boundaries of text": (count(boundaries="no"), "must be True or False, got 'no'"),
+    "nnx.jit with a module": (count(through_jit_of_nnx), r"model.eval\(\), and count the model"),
     "a linen module without parameters": (count(linen.Dense(3)), r"Partial\(module.apply"),
     "a linen module without parameters on the host": (
         lambda: on_host(linen.Dense(3)),

@@ -172,6 +172,12 @@ def trace(predict: Predict, feature_shape: tuple[int, ...], batch_size: int) -> 
             "values); wrap it: count_regions(on_host(predict), ...)"
         ) from error
     except Exception as error:
+        if type(error).__name__ == "TraceContextError":  # of Flax, which need not be installed
+            raise ValueError(
+                "predict changes a Flax NNX module while JAX traces it, as a module in training "
+                "mode and nnx.jit with a module among its arguments do; call model.eval(), and "
+                "count the model itself or lambda points: model(points)"
+            ) from error
         shape = ", ".join(map(str, ("n", *feature_shape)))
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         raise ValueError(
