@@ -7,10 +7,12 @@ import pytest
 
 from rcjax.errors import UserError
 from rcjax.experiments import run_experiment
+from rcjax.study import run_study
+from rcjax.study.executors import in_process
 from rcjax.study.executors.in_process import groups
 from rcjax.study.jobs import make_job
 
-from .small_studies import planned, small_study
+from .small_studies import UNDRAWN, planned, small_study
 
 TOGETHER = {"executor.runs_together": 3}
 GRID = {"grid.batch_size": (16, 32), "grid.learning_rate": (0.1, 0.01), "grid.seed": (0, 1)}
@@ -39,6 +41,20 @@ def test_study_together_makes_the_records_of_single_runs(tmp_path):
         )
     logs = (tmp_path / "together" / "logs").glob("together_*.txt")
     assert any("3 runs together" in log.read_text() for log in logs)
+
+
+def test_a_group_that_cannot_be_written_is_not_trained_one_by_one(tmp_path, monkeypatch):
+    """Its runs would differ in their last digits from those of a study that nothing disturbed."""
+
+    def refuse(*_):
+        raise UserError("no space left for workdir W")
+
+    monkeypatch.setattr(in_process, "train_together", refuse)
+    with pytest.raises(UserError, match=r"4 of 4 runs are incomplete.*no space left"):
+        run_study(
+            small_study(**{"executor.runs_together": 2}), tmp_path, tools=UNDRAWN,
+        )  # fmt: skip
+    assert not list(tmp_path.glob("runs/*"))
 
 
 def test_only_the_executor_that_can_takes_it(tmp_path):

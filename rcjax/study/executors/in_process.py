@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rcjax.config import ExecutorSection
+from rcjax.errors import UserError
 from rcjax.runtime import Interrupted, StopRequest
 from rcjax.study.executors.executor import OnOutcome
-from rcjax.study.jobs import INTERRUPTED, Job, LockWait, do_job
+from rcjax.study.jobs import FAILED, INTERRUPTED, Job, LockWait, Outcome, do_job
 from rcjax.study.tools import TOOLS, Tools
 from rcjax.terminal import say
 from rcjax.training import group_key, is_groupable, train_together
@@ -25,11 +26,15 @@ def execute(
     lock_wait = LockWait(tools)
     with _existing_objects_left_alone():
         for number, group in enumerate(groups(jobs, settings.runs_together)):
+            refusal = ""
             if len(group) > 1 and not stop.is_set():
-                _train_group(group, number, stop)
+                refusal = _train_group(group, number, stop)
             for job in group:
                 if stop.is_set():
                     return
+                if refusal:
+                    on_outcome(Outcome(job.name, FAILED, refusal))
+                    continue
                 # A run that was trained with its group is over by now: it is only measured.
                 outcome = do_job(job, stop, lock_wait, tools)
                 if outcome.status == INTERRUPTED:
@@ -63,7 +68,13 @@ def groups(jobs: Sequence[Job], most: int) -> Iterator[list[Job]]:
             yield group[start : start + most]
 
 
-def _train_group(group: Sequence[Job], number: int, stop: StopRequest) -> None:
+def _train_group(group: Sequence[Job], number: int, stop: StopRequest) -> str:
+    """Trains a group; where the group is too much, its runs are left to be trained one by one.
+
+    Returns:
+        What the user has to mend before they can be trained at all, such as a full disk. Trained one
+        by one after it, they would be other runs than an undisturbed study has.
+    """
     log_path = Path(group[0].workdir) / "logs" / f"together_{number}.txt"
     log_path.parent.mkdir(parents=True, exist_ok=True)
     configs = [job.config for job in group]
@@ -72,11 +83,15 @@ def _train_group(group: Sequence[Job], number: int, stop: StopRequest) -> None:
             train_together(configs, [job.folder for job in group], stop)
         except Interrupted:
             stop.set()
-        # Training the group failed; try each run alone, since the cause may not affect it.
+        except UserError as error:
+            say(f"error: {error}")
+            return str(error)
+        # Such as a lack of memory, which a run alone may not feel.
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             say(f"not trained together: {reason}")
         else:
-            return
+            return ""
     if not stop.is_set():
         say(f"{len(group)} runs are trained one by one ({reason[:200]})")
+    return ""
