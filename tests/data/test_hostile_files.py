@@ -91,7 +91,7 @@ def test_members_that_are_no_arrays_are_not_taken_for_any(tmp_path: Path) -> Non
     message = refused(write_zip(tmp_path / "set.npz", members))
     assert message.endswith(
         "holds labels; needed are train_images, train_labels, test_images, "
-        "test_labels, or x_train, y_train, x_test, y_test, or images, labels"
+        "test_labels, or x_train, y_train, x_test, y_test, or images, labels, or x, y"
     )
 
 
