@@ -23,6 +23,8 @@ def _draws(random):
         "geometric(0.1)": (lambda n: random.geometric(0.1, n), 10.0, 0.9**0.5 / 0.1),
         "island on 1 %": (lambda n: 2 + 2 * (random.random(n) < 0.01), 2.02, 2 * 0.0099**0.5),
         "island on 10 %": (lambda n: 2 + 2 * (random.random(n) < 0.1), 2.2, 0.6),
+        "30 on 10 %, 1": (lambda n: np.where(random.random(n) < 0.1, 30, 1), 3.9, 29 * 0.3),
+        "21 on 2 %, 1": (lambda n: 1 + 20 * (random.random(n) < 0.02), 1.4, 20 * 0.0196**0.5),
         "2 on 99 %, 1": (lambda n: 1 + (random.random(n) < 0.99), 1.99, 0.0099**0.5),
     }
 

@@ -4,7 +4,8 @@ The percentile bootstrap and Student's t know only values that were seen: of 50 
 of the islands that 1 slice in 100 has, they make an interval of width zero. The rule here is
 Student's t on the counts and one more that was not seen: for the upper end one above the largest,
 for the lower end one below the smallest, further by half the range and at least by 2 (an island
-adds 2 regions). `benchmarks/interval_coverage.py` measures its coverage.
+adds 2 regions). `benchmarks/interval_coverage.py` measures its coverage; counts that are rare and
+lie further out than that are missed by every rule that knows only the counts.
 """
 
 from __future__ import annotations

@@ -52,7 +52,8 @@ class RegionCounts(ResultFields):
         """Confidence interval of the mean over slices of these data; NaN for a single slice.
 
         Student's t on the counts and one that was not seen: few, skewed or equal counts get an
-        interval that covers. For the mean between *new* images see `images_interval`.
+        interval that covers, unless rare counts lie further out than all that were seen
+        (docs/region_count.md). For the mean between *new* images see `images_interval`.
         """
         return intervals.mean_interval(self.counts, level, smallest=1)
 
