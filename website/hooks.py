@@ -1,9 +1,6 @@
-"""What mkdocs adds to docs/: pages that lie elsewhere, the API, the report of the digits study."""
+"""What mkdocs adds to docs/: pages that lie elsewhere, and the API."""
 
-import csv
-import json
 import re
-import tempfile
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -50,7 +47,7 @@ LINK = re.compile(r"(!?\[[^\]]*\])\((?!https?:|#)([^)#\s]+)(#[^)]*)?\)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the pages and the report."""
+    """Adds the pages."""
     for source, place in ELSEWHERE.items():
         text = (ROOT / source).read_text(encoding="utf-8")
         text = BADGES.sub("", text)
@@ -58,8 +55,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name, (title, members) in API.items():
         text = "\n\n".join([f"# {title}", *(f"::: {member}" for member in members)])
         files.append(File.generated(config, f"api/{name}.md", content=text + "\n"))
-    for place, content in _digits_report().items():
-        files.append(File.generated(config, f"table1_digits/{place}", content=content))
     return files
 
 
@@ -92,31 +87,3 @@ def _placed(markdown: str, source: Path, place: str) -> str:
         return f"{text}({up}{path}{heading})"
 
     return LINK.sub(replaced, markdown)
-
-
-def _digits_report() -> dict[str, bytes]:
-    """The page that a study writes, of the rows of the study on digits, and what it links to."""
-    from rcjax.config import load_config
-    from rcjax.study import run_analysis
-
-    rows = json.loads((ROOT / "docs/table1_digits/report.json").read_text(encoding="utf-8"))["runs"]
-    table = [
-        {
-            "network": row["network"], **row["settings"], "seed": row["seed"],
-            "train_accuracy": row["train_accuracy"], "test_accuracy": row["test_accuracy"],
-            **row["measures"],
-        }
-        for row in rows
-    ]  # fmt: skip
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "digits.csv")
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, table[0])
-            writer.writeheader()
-            writer.writerows(table)
-        config = load_config(str(ROOT / "configs" / "analyze.py")).copy_and_resolve_references()
-        config.table = str(path)
-        run_analysis(config, Path(folder, "report"))
-        report = Path(folder, "report")
-        files = [report / "report.html", report / "runs.csv", *report.glob("figures/*.pdf")]
-        return {path.relative_to(report).as_posix(): path.read_bytes() for path in files}
