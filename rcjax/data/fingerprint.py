@@ -11,23 +11,25 @@ import numpy as np
 from rcjax.data.folders import list_folder
 from rcjax.data.names import FOLDER, NPZ, STREAM
 from rcjax.data.npz import load_npz
+from rcjax.data.prepare import cache_path, data_root, read_cache
 from rcjax.errors import UserError
 from rcjax.outside import expanded, open_regular
 
 
-def fingerprint(name: str) -> str:
-    """SHA-256 of the content of a data set of one's own; its path has no part in it.
+def fingerprint(name: str, data_dir: str = "") -> str:
+    """SHA-256 of the content of a data set in files; its path has no part in it.
 
     It is that of the whole set, so that runs which draw different examples of it agree.
 
     Args:
         name: of the data set, as `rcjax.data.load_or_open` takes it.
+        data_dir: where prepared sets lie, likewise.
 
     Returns:
-        64 hexadecimal digits. Of a `.npz` file, over its arrays; of "folder:PATH", over names and
-        bytes of the pictures; of "stream:PATH", whose bytes are too many, over names, sizes and
-        times of last change. Empty where nothing lies at the path, and for sets with a name of
-        their own, which says what they hold.
+        64 hexadecimal digits. Of a `.npz` file, and of what `rcjax.data.prepare` wrote, over its
+        arrays; of "folder:PATH", over names and bytes of the pictures; of "stream:PATH", whose
+        bytes are too many, over names, sizes and times of last change. Empty where nothing lies at
+        the path, and for other sets with a name, which says what they hold.
 
     Raises:
         UserError: the data set cannot be read.
@@ -37,12 +39,14 @@ def fingerprint(name: str) -> str:
         ''
     """
     kind = next((kind for kind in (FOLDER, STREAM) if name.startswith(kind)), "")
-    if not kind and not name.endswith(NPZ):
-        return ""
-    place = expanded(name.removeprefix(kind))
+    own = bool(kind) or name.endswith(NPZ)
+    root = data_root(data_dir)
+    place = expanded(name.removeprefix(kind)) if own else cache_path(name, root)
     if not os.path.exists(place):
         return ""
     try:
+        if not own:
+            return _of_prepared(name, root, _stamps([place]))
         if not kind:
             return _of_npz(str(place), _stamps([place]))
         pictures = _pictures(place)
@@ -82,6 +86,12 @@ def _pictures(root: Path) -> _Pictures:
 @functools.lru_cache(maxsize=16)
 def _of_npz(path: str, stamps: _Stamps) -> str:
     return _sha256(_bytes_of(load_npz(path)))
+
+
+# Of another archive than the published one, perhaps: `prepare` takes these where it is told to.
+@functools.lru_cache(maxsize=16)
+def _of_prepared(name: str, root: Path, stamps: _Stamps) -> str:
+    return _sha256(_bytes_of(read_cache(name, root)))
 
 
 @functools.lru_cache(maxsize=16)

@@ -41,7 +41,7 @@ def _check(name: str, run: PlannedRun, workdir: Path) -> None:
     except DamagedError:  # it is set aside, or nobody's; whose it was cannot be known
         return
     ours = run.config.to_dict()
-    if "data" in theirs and (found := fingerprint(run.config.dataset)):
+    if "data" in theirs and (found := fingerprint(run.config.dataset, run.config.data_dir)):
         ours["data"] = {"sha256": found}
     differences = {
         field: values

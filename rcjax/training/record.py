@@ -329,5 +329,5 @@ RUN_RECORDS = RecordRules(fault_of, closing_table, RUN_FIELDS)
 
 def run_workdir(path: str | os.PathLike, config: RunConfig) -> Workdir:
     """Returns the folder of a run."""
-    find = functools.partial(fingerprint, config.dataset)
+    find = functools.partial(fingerprint, config.dataset, config.data_dir)
     return Workdir(path, config.to_dict(), RUN_RECORDS, find)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from rcjax.config import run_config
 from rcjax.data import fingerprint
+from rcjax.data.prepare.array_cache import write_cache
 from rcjax.errors import UserError
 from rcjax.experiments import run_experiment
 from rcjax.runtime import Interrupted, StopRequest
@@ -178,3 +179,13 @@ def test_fingerprint_is_of_arrays_and_not_of_how_they_are_packed(tmp_path):
         np.savez_compressed(tmp_path / "packed.npz", **arrays)
     assert fingerprint(str(tmp_path / "packed.npz")) == fingerprint(file)
     assert fingerprint("cifar10") == fingerprint(str(tmp_path / "none.npz")) == ""
+
+
+def test_prepared_data_are_known_by_their_content(tmp_path):
+    for place, pixel in (("a", 0), ("b", 0), ("c", 1)):
+        images, labels = np.full((2, 2, 2, 1), pixel, np.uint8), np.arange(2, dtype=np.int32)
+        (tmp_path / place / "cifar10").mkdir(parents=True)
+        write_cache("cifar10", tmp_path / place, (images, labels, images, labels), tmp_path)
+    first, same, other = (fingerprint("cifar10", str(tmp_path / place)) for place in "abc")
+    assert first == same != other
+    assert fingerprint("cifar10", str(tmp_path)) == fingerprint("digits", str(tmp_path)) == ""

@@ -7,6 +7,7 @@ The first form downloads the original archive; the second takes one that was dow
 needs no network. Folders that tensorflow-datasets prepared are read as well.
 """
 
+from rcjax.data.prepare.array_cache import cache_path, data_root, read_cache
 from rcjax.data.prepare.preparing import load_prepared, main, prepare
 from rcjax.data.prepare.tfds_folder import (
     check_format,
@@ -16,6 +17,6 @@ from rcjax.data.prepare.tfds_folder import (
 )
 
 __all__ = [
-    "check_format", "check_record_counts", "is_prepared", "load_prepared", "main", "prepare",
-    "stock_builder",
+    "cache_path", "check_format", "check_record_counts", "data_root", "is_prepared",
+    "load_prepared", "main", "prepare", "read_cache", "stock_builder",
 ]  # fmt: skip
