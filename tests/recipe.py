@@ -30,7 +30,7 @@ def recipe_state_dict(shapes: Mapping[str, Sequence[int]], seed: int = 0) -> dic
     return {key: recipe_tensor(key, shape, seed) for key, shape in shapes.items()}
 
 
-def recipe_images(count: int, seed: int = 0, size: int = 32) -> np.ndarray:
-    """The recipe's inputs, float32 [count, size, size, 3]."""
-    images = np.random.default_rng(seed).standard_normal((count, 3, size, size))
+def recipe_images(count: int, seed: int = 0, size: int = 32, channels: int = 3) -> np.ndarray:
+    """The recipe's inputs, float32 [count, size, size, channels]."""
+    images = np.random.default_rng(seed).standard_normal((count, channels, size, size))
     return images.astype(np.float32).transpose(0, 2, 3, 1)

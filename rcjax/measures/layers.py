@@ -19,7 +19,15 @@ import jax.numpy as jnp
 from rcjax.array_types import Array, ArrayLike, Float
 from rcjax.measures.inputs import Apply, Arrays
 from rcjax.measures.lanczos import largest_eigenvalue
-from rcjax.models import BatchNorm, Convolution, Linear, convolution, observing
+from rcjax.models import (
+    BatchNorm,
+    Convolution,
+    Convolution1d,
+    Linear,
+    convolution,
+    convolution_1d,
+    observing,
+)
 
 ITERATIONS = 40  # of Lanczos, for the norm of a convolution
 
@@ -29,9 +37,10 @@ class Layer:
     """A linear map, without its bias.
 
     Attributes:
-        weight: `[k, k, in / groups, out]` of a convolution, `[in, out]` of a linear layer,
-            `[channels]` of batch norm by itself.
-        image: (height, width, in) of what a convolution is applied to, otherwise empty.
+        weight: `[k, k, in / groups, out]` of a convolution, `[k, in, out]` of a 1-D convolution,
+            `[in, out]` of a linear layer, `[channels]` of batch norm by itself.
+        image: (height, width, in) or (length, in) of what a convolution is applied to, otherwise
+            empty.
         stride, padding, groups: of a convolution.
     """
 
@@ -83,7 +92,7 @@ def folded_layers(
             else:
                 axes = tuple(range(layer.weight.ndim - 1))
                 layer.weight = layer.weight * jnp.expand_dims(scale, axes)
-        elif isinstance(module, Convolution):
+        elif isinstance(module, Convolution | Convolution1d):
             layer = Layer(
                 module.weight[...], inputs.shape[1:], module.stride, module.padding, module.groups
             )
@@ -142,6 +151,8 @@ def _convolution_norm(weight: jax.Array, layer: Layer, key: jax.Array) -> jax.Ar
     shape = (1, *layer.image)
 
     def operator(images: jax.Array) -> jax.Array:
+        if weight.ndim == 3:
+            return convolution_1d(images, weight, stride=layer.stride, padding=layer.padding)
         return convolution(
             images, weight, stride=layer.stride, padding=layer.padding, groups=layer.groups
         )

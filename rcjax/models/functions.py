@@ -46,7 +46,8 @@ def create(
         seed: same seed, same weights, equal to `functional(name)[0](jax.random.key(seed))`.
         width: channels of the stem (mlp: hidden units), everything else in proportion; None takes
             the published width.
-        channels, image_size: of the images; most networks take other sizes too.
+        channels, image_size: of the images; most networks take other sizes too. cnn1d takes vectors
+            of `channels` features, as images of one pixel.
         depth: hidden layers of mlp; None takes two. Of other networks it cannot be chosen.
         compute_dtype: of convolutions and linear layers; parameters, batch-norm statistics and
             logits stay float32 (float64 if this is float64, which needs `jax_enable_x64`).

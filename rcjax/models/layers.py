@@ -1,8 +1,8 @@
 """The layers of which all networks are made, with the semantics of PyTorch (paper, section 3).
 
 Images are [n, height, width, channels]. Attributes are named as in PyTorch, so that the path of a
-parameter is its `state_dict` key; weights are stored as JAX likes them ([height, width, in, out]
-and [in, out]) and transposed on loading, see `torch_state_dict`.
+parameter is its `state_dict` key; weights are stored as JAX likes them ([height, width, in, out],
+[length, in, out] and [in, out]) and transposed on loading, see `torch_state_dict`.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ from flax import nnx
 
 from rcjax.errors import UserError
 from rcjax.models.builder import Builder
+from rcjax.models.convolution_1d import convolution_1d
 from rcjax.models.convolution_gradient import convolution
 
 relu = jax.nn.relu
@@ -33,10 +34,10 @@ _observer: ContextVar[Observer | None] = ContextVar("observer", default=None)
 def observing(observer: Observer) -> Iterator[None]:
     """Calls observer(layer, inputs, outputs) after each call of a layer with weights.
 
-    These layers are `Convolution`, `Linear` and `BatchNorm`, in the order of evaluation. Outputs
-    are the very objects that the network goes on with: a batch norm whose inputs *are* the outputs
-    of a convolution follows it. Observe where the network itself runs, in Python or while it is
-    traced; inside a function compiled earlier nothing is called.
+    These layers are `Convolution`, `Convolution1d`, `Linear` and `BatchNorm`, in the order of
+    evaluation. Outputs are the very objects that the network goes on with: a batch norm whose
+    inputs *are* the outputs of a convolution follows it. Observe where the network itself runs, in
+    Python or while it is traced; inside a function compiled earlier nothing is called.
     """
     token = _observer.set(observer)
     try:
@@ -101,6 +102,32 @@ class Convolution(nnx.Module):
             gradient=self.settings.convolution_gradient,
         )
         return outputs if self.bias is None else outputs + last_axis(self.bias, outputs, dtype)
+
+
+class Convolution1d(nnx.Module):
+    """1-D convolution with a bias, of signals [n, length, in]; initialised as `Convolution`."""
+
+    groups = 1
+
+    def __init__(
+        self, builder: Builder, inputs: int, outputs: int, kernel: int, *, stride: int, padding: int
+    ) -> None:
+        bound = 1 / math.sqrt(kernel * inputs)
+        self.weight = nnx.Param(builder.uniform((kernel, inputs, outputs), bound))
+        self.bias = nnx.Param(builder.uniform((outputs,), bound))
+        self.stride, self.padding = stride, padding
+        self.settings = builder.settings
+
+    @_observed
+    def __call__(self, signals: jax.Array) -> jax.Array:
+        dtype = self.settings.compute_dtype
+        outputs = convolution_1d(
+            signals.astype(dtype),
+            self.weight[...].astype(dtype),
+            stride=self.stride,
+            padding=self.padding,
+        )
+        return outputs + last_axis(self.bias, outputs, dtype)
 
 
 class Linear(nnx.Module):

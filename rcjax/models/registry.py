@@ -6,6 +6,8 @@ from typing import Any
 
 from rcjax.errors import UserError
 from rcjax.models.builder import Builder
+from rcjax.models.cnn import ConvolutionalNetwork
+from rcjax.models.cnn1d import ConvolutionalNetwork1d
 from rcjax.models.densenet import DenseNet
 from rcjax.models.dpn import DPN
 from rcjax.models.efficientnet import EfficientNet
@@ -70,6 +72,8 @@ ENTRIES = {
     "efficientnet_b0_imagenet": Entry(EfficientNet, 32, IMAGENET),
     "vit": Entry(VisionTransformer, 384, fixed_size=True),
     "mlp": Entry(MultilayerPerceptron, 128, fixed_size=True, depth=2),
+    "cnn": Entry(ConvolutionalNetwork, 32),
+    "cnn1d": Entry(ConvolutionalNetwork1d, 25),
 }
 
 NAMES = tuple(ENTRIES)

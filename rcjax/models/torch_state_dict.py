@@ -23,10 +23,11 @@ def load_torch_state_dict(model: Network, state_dict: Mapping[str, Any]) -> None
     Args:
         model: a network of `rcjax.models.create`.
         state_dict: {key: array}, keys and shapes as PyTorch gives them (weights of convolutions
-            [out, in, height, width], of linear layers [out, in]); NumPy or JAX arrays or tensors,
-            of any type of floating-point number. `num_batches_tracked` is ignored. All are copied.
-            ResNets take the names of torchvision and timm as well (`downsample`, `fc`) as those of
-            the common CIFAR networks (`shortcut`, `linear`), whatever their stem.
+            [out, in, height, width] or [out, in, length], of linear layers [out, in]); NumPy or JAX
+            arrays or tensors, of any type of floating-point number. `num_batches_tracked` is
+            ignored. All are copied. ResNets take the names of torchvision and timm as well
+            (`downsample`, `fc`) as those of the common CIFAR networks (`shortcut`, `linear`),
+            whatever their stem.
 
     Raises:
         UserError: missing, unexpected or mis-shaped tensors, or tensors that are no floating-point
@@ -184,11 +185,11 @@ def _overflows(array: np.ndarray) -> bool:
 
 
 def _is_weight(key: str, rank: int) -> bool:
-    return rank in (2, 4) and key.endswith(".weight")
+    return rank in (2, 3, 4) and key.endswith(".weight")
 
 
 def _from_torch(key: str, array: np.ndarray) -> np.ndarray:
-    """[out, in] -> [in, out] and [out, in, height, width] -> [height, width, in, out]."""
+    """[out, in, ...] -> [..., in, out], where ... is nothing, a length, or height and width."""
     if not _is_weight(key, array.ndim):
         return array
     return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T

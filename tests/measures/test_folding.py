@@ -77,13 +77,13 @@ NO_PATHS = {"senet18": "logistic", "vit": "neither linear nor ReLU"}
 
 
 @pytest.mark.parametrize(
-    "name", ["resnet18", "mobilenet", "densenet121", "senet18", "vit", "dpn92"]
+    "name", ["resnet18", "mobilenet", "densenet121", "senet18", "vit", "dpn92", "cnn1d"]
 )
 def test_layers_of_the_networks(name):
     width = {"vit": 12, "dpn92": 2, "densenet121": 4}.get(name, 4)
-    init, network = models.functional(name, width=width)
+    image = (1, 1, 40) if name == "cnn1d" else (32, 32, 3)
+    init, network = models.functional(name, width=width, channels=image[-1])
     arrays = jax.eval_shape(init, KEY)
-    image = (32, 32, 3)
     found = []
     jax.eval_shape(lambda p, s: found.extend(folded_layers(network, p, s, image)), *arrays)
     kernels = [layer for layer in found if len(layer.weight.shape) > 1]

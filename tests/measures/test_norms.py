@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from rcjax.measures import TrainedNetwork, compute, undefined
-from rcjax.measures.layers import ITERATIONS, Layer, _convolution_norm
+from rcjax.measures.layers import ITERATIONS, Layer, _convolution_norm, folded_layers
 from rcjax.measures.path_norm import path_norm
-from rcjax.models import functional
+from rcjax.models import arrays_of, create, functional
 from rcjax.models.convolution_gradient import convolution
+from rcjax.models.torch_state_dict import torch_state_dict_of
+
+from ..dense_cnn1d import dense_layers
 
 
 @pytest.mark.parametrize(
@@ -51,6 +54,23 @@ def test_path_norm_of_an_mlp_is_the_sum_over_its_paths():
     for i, j, k, m in itertools.product(range(3), range(4), range(4), range(2)):
         total += (weights[0][i, j] * weights[1][j, k] * weights[2][k, m]) ** 2
     assert path_norm(apply, parameters, state, (1, 1, 3)) == pytest.approx(total**0.5, rel=1e-5)
+
+
+def test_norms_of_1d_convolutions_are_those_of_their_matrices():
+    shape = {"width": 3, "channels": 12, "num_classes": 3}
+    model = create("cnn1d", **shape)
+    arguments = (functional("cnn1d", **shape)[1], *arrays_of(model), (1, 1, 12))
+    layers = [np.float64(weight) for weight, _ in dense_layers(torch_state_dict_of(model), 12)]
+
+    @jax.jit
+    def second_norm(parameters, state, key):
+        layer = folded_layers(arguments[0], parameters, state, arguments[-1])[1]
+        return _convolution_norm(layer.weight, layer, key)
+
+    found = second_norm(*arguments[1:3], jax.random.key(0))
+    assert float(found) == pytest.approx(np.linalg.norm(layers[1], 2), rel=1e-3)
+    paths = np.linalg.multi_dot([np.ones(12), *(np.square(weight) for weight in layers)]).sum()
+    assert path_norm(*arguments) == pytest.approx(paths**0.5, rel=1e-5)
 
 
 def small_network(name, seed=0, **shape):

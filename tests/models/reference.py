@@ -61,7 +61,7 @@ def blank(name: str, compute_dtype: Any = np.float32, **sizes: int) -> Network:
 
 def recipe_network(name: str, compute_dtype: Any = np.float32) -> Network:
     """The published network with the recipe's weights, in evaluation mode."""
-    model = blank(name, compute_dtype)
+    model = blank(name, compute_dtype, channels=REFERENCE[name].get("channels", 3))
     load_torch_state_dict(model, recipe_state_dict(reference_shapes(name)))
     return model
 

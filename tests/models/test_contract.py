@@ -27,18 +27,22 @@ CLASSES, BATCH = 3, 4
 every_network = pytest.mark.parametrize("name", NAMES)
 
 
-def image_size(name: str) -> int:
-    return 64 if name.endswith("_imagenet") else 32
+def image_shape(name: str) -> tuple[int, int]:
+    """(height and width, channels)."""
+    if name == "cnn1d":
+        return 1, 40
+    return (64 if name.endswith("_imagenet") else 32), 3
 
 
 def options(name: str) -> dict[str, int]:
     width = {"vit": 12, "googlenet": 12}.get(name, 4)  # the heads of vit share its width
-    return {"width": width, "num_classes": CLASSES, "image_size": image_size(name)}
+    size, channels = image_shape(name)
+    return {"width": width, "num_classes": CLASSES, "image_size": size, "channels": channels}
 
 
 def images(name: str, count: int = BATCH, seed: int = 0) -> jax.Array:
-    size = image_size(name)
-    numbers = np.random.default_rng(seed).standard_normal((count, size, size, 3))
+    size, channels = image_shape(name)
+    numbers = np.random.default_rng(seed).standard_normal((count, size, size, channels))
     return jnp.asarray(numbers, jnp.float32)
 
 
@@ -121,7 +125,7 @@ def training_step(name: str, precision: str):
     return step
 
 
-QUICK = ("resnet18", "vgg19", "mlp")  # their training compiles in a few seconds
+QUICK = ("resnet18", "vgg19", "mlp", "cnn", "cnn1d")  # their training compiles in a few seconds
 # Made of the blocks of another one, and of the stem of resnet18_imagenet.
 ALIKE = {
     "resnet34", "resnet34_imagenet", "resnet50_imagenet", "senet18_imagenet",

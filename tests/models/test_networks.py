@@ -103,8 +103,14 @@ def test_width_scales_the_whole_network(name):
 
 
 def test_networks_take_other_image_sizes_but_the_mlp_only_its_own():
-    model = create("resnet18", width=2)
-    assert logits_of(model, images(size=12)).shape == (4, 10)
+    for name in ("resnet18", "cnn"):
+        assert logits_of(create(name, width=2), images(size=12)).shape == (4, 10)
+    with pytest.raises(UserError, match=r"vectors.*\[n, 1, 1, features\].*12 x 12.*choose cnn"):
+        create("cnn1d", **TINY)(images(size=12))
+    with pytest.raises(UserError, match="too small for this network: 1 x 1 pixels"):
+        create("cnn", **TINY)(images(size=3))
+    with pytest.raises(UserError, match=r"4 x 4 pixels or more, but got vectors .*choose cnn1d"):
+        create("cnn", **TINY)(images(size=1))
     with pytest.raises(UserError, match=r"8 x 8 pixels, but got 12 x 12"):
         create("mlp", **TINY)(images(size=12))
 
@@ -214,6 +220,7 @@ def test_tensors_that_do_not_fit_are_named_and_nothing_is_loaded():
         ({"compute_dtype": "float64"}, "jax_enable_x64"),
         ({"name": "vit", "width": 8}, "multiple of 12, but is 8"),
         ({"name": "vit", "image_size": 12}, "multiple of 8, but is 12"),
+        ({"name": "cnn1d", "channels": 2}, "3 features or more, .* got channels = 2: choose cnn"),
     ],
 )
 def test_impossible_networks_are_refused(options, message):

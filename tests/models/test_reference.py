@@ -19,7 +19,7 @@ from .reference import REFERENCE, logits_of, recipe_network, reference_shapes
 
 TRAJECTORIES = json.loads(Path(__file__).with_name("trajectories.json").read_text())
 NETWORKS = [name for name in REFERENCE if name != "source"]
-QUICK = ("resnet18", "mobilenet", "vit")
+QUICK = ("resnet18", "mobilenet", "vit", "cnn", "cnn1d")
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,8 @@ def test_keys_shapes_and_logits_equal_pytorch(name):
     parameters = jax.tree.leaves(nnx.state(model, nnx.Param))
     assert sum(array.size for array in parameters) == REFERENCE[name]["parameters"]
     expected = np.asarray(REFERENCE[name]["logits"])
-    size = REFERENCE[name].get("image_size", 32)
-    actual = logits_of(model, recipe_images(len(expected), size=size))
+    sizes = {"size": REFERENCE[name].get("image_size", 32), "channels": model.channels}
+    actual = logits_of(model, recipe_images(len(expected), **sizes))
     assert actual.dtype == np.float32
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 

@@ -10,7 +10,11 @@ import pytest
 from flax import nnx
 
 from rcjax import count_regions
+from rcjax.models import create
+from rcjax.models.torch_state_dict import torch_state_dict_of
 from rcjax.regions.exact.counting import count_exact, linear_pieces
+
+from ..dense_cnn1d import dense_layers
 
 _spec = importlib.util.spec_from_file_location(
     "exact_oracle", Path(__file__).parent / "exact_oracle.py"
@@ -80,6 +84,21 @@ def test_a_residual_network_matches_numpy_on_a_dense_grid(seed):
         positions, at_bends = pieces[index].positions[bends], pieces[index].scores[bends]
         interpolated = np.stack([np.interp(grid, positions, s) for s in at_bends.T], axis=1)
         np.testing.assert_allclose(interpolated, scores, atol=1e-6)
+
+
+def test_cnn1d_has_the_breakpoints_of_the_same_multilayer_perceptron():
+    model = create("cnn1d", width=3, channels=12, num_classes=3, seed=1)
+    layers = dense_layers(torch_state_dict_of(model), 12)
+    anchors = np.float32(np.random.default_rng(0).normal(size=(3, 2, 1, 1, 12)) * 4)
+    result, pieces = count_exact(model, anchors), linear_pieces(model, anchors)
+    grid = np.linspace(0, 1, 4_001)
+    for index, ends in enumerate(anchors.reshape(3, 2, 12)):
+        np.testing.assert_allclose(
+            pieces[index].breakpoints, oracle.mlp_breakpoints(layers, ends), atol=1e-9
+        )
+        scores, _ = oracle.forward(layers, oracle.on_segment(ends, grid))
+        assert result.counts[index] == 1 + oracle.changes(scores.argmax(axis=1))
+    assert result.counts.max() > 1
 
 
 def one_score(function):
