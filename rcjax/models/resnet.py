@@ -138,9 +138,8 @@ class ResNet(Network):
 
     def torch_key_of(self, other: str) -> str:
         """Takes either names: networks for small images are often torchvision's, changed."""
-        if self.imagenet:
-            return _named_by_torchvision(other)
-        return re.sub(r"\bfc\.", "linear.", other.replace(".downsample.", ".shortcut."))
+        own = re.sub(r"\bfc\.", "linear.", other.replace(".downsample.", ".shortcut."))
+        return self.torch_key(own)
 
 
 def _named_by_torchvision(key: str) -> str:
