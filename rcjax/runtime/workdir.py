@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import functools
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -71,6 +70,7 @@ class Workdir:
     ):
         self._rules = rules
         self._fingerprint = fingerprint
+        self._hash = ""
         self.path = local_folder(path)
         self.config = config
         self.record = self.path / "record.json"
@@ -80,11 +80,13 @@ class Workdir:
         self.tensorboard = self.path / "tensorboard"
         self._config_file = self.path / "config.json"
 
-    @functools.cached_property
+    @property
     def data(self) -> dict[str, Any]:
         """The note of the run's data in its files: {"data": {"sha256": ...}}, or nothing."""
-        found = self._fingerprint()
-        return {"data": {"sha256": found}} if found else {}
+        # A data set that the run itself downloads has a hash from then on.
+        if not self._hash:
+            self._hash = self._fingerprint()
+        return {"data": {"sha256": self._hash}} if self._hash else {}
 
     def finished_record(self) -> dict[str, Any] | None:
         """Returns the record of a run that is over, or None. Creates nothing.

@@ -151,8 +151,10 @@ def test_truncated_archive(tmp_path: Path, kept: float) -> None:
     make_archive(archive, train=10, test=10)
     data = archive.read_bytes()
     archive.write_bytes(data[: int(len(data) * kept)])
+    folder = tmp_path / "data" / "sets"
     with pytest.raises(UserError, match=r"cannot be read .*download it again"):
-        prepare("cifar10", archives=[archive], data_dir=tmp_path, checksum=False)
+        prepare("cifar10", archives=[archive], data_dir=folder, checksum=False)
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from rcjax.data import fingerprint
 from rcjax.data.prepare.array_cache import write_cache
 from rcjax.errors import UserError
 from rcjax.experiments import run_experiment
-from rcjax.runtime import Interrupted, StopRequest
+from rcjax.runtime import Interrupted, StopRequest, Workdir
 from rcjax.training import load_finished_run, train
 from rcjax.training.experiment import Experiment
 from rcjax.training.vmapped_runs import train_together
@@ -189,3 +189,12 @@ def test_prepared_data_are_known_by_their_content(tmp_path):
     first, same, other = (fingerprint("cifar10", str(tmp_path / place)) for place in "abc")
     assert first == same != other
     assert fingerprint("cifar10", str(tmp_path)) == fingerprint("digits", str(tmp_path)) == ""
+
+
+def test_data_that_a_run_has_fetched_itself_are_noted(tmp_path):
+    found = ["", "0" * 64]  # before and after the download
+    folder = Workdir(tmp_path / "run", {}, fingerprint=lambda: found.pop(0))
+    with folder.claimed():
+        folder.claim_for_good()
+    content = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert content["data"] == {"sha256": "0" * 64}

@@ -1,6 +1,7 @@
 """Prepares CIFAR-10, CIFAR-100 or SVHN: original archives become one file of arrays."""
 
 import argparse
+import contextlib
 import glob
 import os
 import shlex
@@ -95,6 +96,8 @@ def prepare(
     if given is not None and checksum:
         for archive in ARCHIVES[name]:
             verify_checksum(archive, given[archive.file_name])
+    folders = [root / name, root, *root.parents]
+    made = [folder for folder in folders if not os.path.exists(folder)]
     try:
         root.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix="preparing-", dir=root))
@@ -108,6 +111,10 @@ def prepare(
             f"data set {name!r} cannot be prepared in {root} ({one_line(error)}); "
             f"choose another data_dir"
         ) from error
+    finally:
+        for folder in made:
+            with contextlib.suppress(OSError):  # it holds what was prepared
+                folder.rmdir()
 
 
 def _match_archives(name: str, paths: Sequence[str | os.PathLike[str]]) -> dict[str, Path]:
