@@ -1,6 +1,8 @@
 """Trackers get the numbers of a run, and none of their failures ends it."""
 
+import contextlib
 import importlib.machinery
+import sqlite3
 import sys
 import types
 
@@ -78,9 +80,15 @@ class Fake(types.ModuleType):
 
 
 def written(name: str, folder, monkeypatch, fails_at: str = "") -> Fake:
-    """What a tracker got of a short run that was resumed after its first evaluation."""
+    """What a tracker got of a short run."""
     fake = Fake(name, fails_at)
     monkeypatch.setitem(sys.modules, name, fake)
+    write(name, folder)
+    return fake
+
+
+def write(name: str, folder) -> None:
+    """A short run that was resumed after its first evaluation."""
     check_tracker(name)
     tracker = Tracker(name, CONFIG, folder)
     writer = MetricsWriter(folder / "metrics.jsonl", folder / "board", [entry(0)], 0, tracker)
@@ -89,7 +97,6 @@ def written(name: str, folder, monkeypatch, fails_at: str = "") -> Fake:
     writer.evaluation(entry(1))
     writer.close()
     assert len((folder / "metrics.jsonl").read_text().splitlines()) == 2
-    return fake
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -123,3 +130,36 @@ def test_a_tracker_that_is_not_installed_is_one_line(name, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=rf"pip install .rcjax\[{name}\]."):
         check_tracker(name)
+
+
+def in_wandb(folder) -> bytes:
+    (offline,) = folder.glob("wandb/offline-run-*/*.wandb")
+    return offline.read_bytes()
+
+
+def in_mlflow(folder) -> bytes:
+    files = (folder / "store").glob("*/*/metrics/*/*")
+    return b"".join(f"{file.parent.name}/{file.name} ".encode() for file in files)
+
+
+def in_trackio(folder) -> bytes:
+    with contextlib.closing(sqlite3.connect(folder / "store" / "rcjax.db")) as database:
+        return b"".join(row for (row,) in database.execute("select metrics from metrics"))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize(
+    ("name", "kept"), [("wandb", in_wandb), ("mlflow", in_mlflow), ("trackio", in_trackio)]
+)
+def test_the_trackers_themselves_keep_the_numbers(name, kept, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "store").as_uri())
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "store"))
+    pytest.importorskip(name)  # after the variables: Trackio reads its own when it is imported
+    write(name, tmp_path)
+    assert "is lost" not in capfd.readouterr().err
+    found = kept(tmp_path)
+    for number in ("evaluation/test_accuracy", "region_count/mean", "epoch/learning_rate"):
+        assert number.encode() in found
