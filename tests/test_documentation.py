@@ -2,8 +2,10 @@
 
 import doctest
 import importlib
+import importlib.util
 import pkgutil
 import re
+from importlib import metadata
 from pathlib import Path
 
 import jax
@@ -86,7 +88,27 @@ def test_snippets_run(page, monkeypatch, tmp_path):
     run_page(page, IN_THE_TESTS)
 
 
+@pytest.fixture
+def torchvision_imports():
+    """PyPI's torchvision, made for GPUs, finds none of its operators beside a PyTorch for CPUs.
+
+    Two of them it looks for as it is imported; a network needs neither.
+    """
+    installed = [importlib.util.find_spec(name) for name in ("torch", "torchvision")]
+    if None in installed:
+        yield
+        return
+    import torch
+
+    of_a_kind = "+" in metadata.version("torchvision") or "+" not in metadata.version("torch")
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for name in () if of_a_kind else ("nms", "qnms"):
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    yield
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("torchvision_imports")
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.filterwarnings("default")  # what other libraries warn of is theirs
 def test_snippets_of_other_libraries_run(library, monkeypatch, tmp_path):
