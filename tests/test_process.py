@@ -1,6 +1,7 @@
 """A process of rcjax's own: any signal at any moment ends it with one line and exit code 130."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -67,7 +68,8 @@ def test_a_signal_while_modules_load(tmp_path, door, seconds, number):
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == INTERRUPTED
-    assert errors == LINE or "interrupted after 0 epochs" in errors
+    # On a quick machine training has begun by then, and what it did is saved.
+    assert errors == LINE or re.search(r"^interrupted after \d+ epochs, all saved;", errors, re.M)
     assert "Traceback" not in errors
 
 
