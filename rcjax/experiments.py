@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from rcjax.errors import UserError
-from rcjax.runtime import own_settings
+from rcjax.runtime import own_jax_settings
 
 NAMES = ("study", "analyze", "edge_of_stability")
 
 
-@own_settings()
+@own_jax_settings()
 def run_experiment(
     config: Any, workdir: str | os.PathLike, command: Sequence[str] = ()
 ) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 A config file is Python with a function `get_config(size: str = "")` that returns an
 `ml_collections.ConfigDict`; `digits:quick` calls `get_config("quick")`. The function of a file with
-one size may take no argument. Fields that it leaves out
-take the defaults of `rcjax.config.fields`.
+one size may take no argument. Fields that the config leaves out take the defaults of
+`rcjax.config.fields`.
 """
 
 import inspect

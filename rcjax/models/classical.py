@@ -87,7 +87,7 @@ def _check_names(name: str, hyperparameters: Mapping[str, Any]) -> None:
 
 # What fitting raises where a hyperparameter is wrong, or larger than the integers and the memory
 # that there are.
-OBJECTIONS = (TypeError, ValueError, OverflowError, MemoryError)
+FITTING_ERRORS = (TypeError, ValueError, OverflowError, MemoryError)
 
 
 # A grid asks for the same few settings again and again, and a forest of them takes a moment.
@@ -102,7 +102,7 @@ def _check_values(name: str, hyperparameters: str) -> None:
         warnings.simplefilter("ignore")
         try:
             estimator.fit(points, labels)
-        except OBJECTIONS as error:
+        except FITTING_ERRORS as error:
             raise classifier_error(name, error) from error
 
 

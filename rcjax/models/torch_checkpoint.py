@@ -67,7 +67,7 @@ def load_torch_checkpoint(model: Network, path: str | os.PathLike) -> None:
         ...     save_file(tensors, f"{folder}/mlp.safetensors")
         ...     load_torch_checkpoint(model, f"{folder}/mlp.safetensors")
     """
-    path = located(path)
+    path = checkpoint_path(path)
     state_dict = read_torch_checkpoint(path)
     inner = _without_prefixes(state_dict, PREFIXES + ATTRIBUTES)
     if torch_keys_of(model) & inner.keys():
@@ -83,7 +83,7 @@ def read_torch_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
     Arguments and errors are those of `load_torch_checkpoint`.
     """
-    path = located(path)
+    path = checkpoint_path(path)
     try:
         with open_regular(path) as file:
             start = file.read(9)
@@ -94,7 +94,7 @@ def read_torch_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
     return _without_prefixes(_unwrapped(content, path), PREFIXES)
 
 
-def located(path: str | os.PathLike[str]) -> Path:
+def checkpoint_path(path: str | os.PathLike[str]) -> Path:
     """Where a checkpoint lies, which may be named by its place on the hub; `~` is the home folder.
 
     Raises:

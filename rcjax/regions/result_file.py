@@ -43,7 +43,8 @@ def write(path: str | os.PathLike[str], result: ResultFields) -> None:
         UserError: it cannot be written.
     """
     header: dict[str, object] = {"format": _FORMAT, "version": _VERSION}
-    arrays: dict[str, np.ndarray] = {}
+    # Any: to mypy, an array might be the option allow_pickle.
+    arrays: dict[str, Any] = {}
     for field in dataclasses.fields(result):
         value = getattr(result, field.name)
         if field.name == "regions":
@@ -62,8 +63,7 @@ def write(path: str | os.PathLike[str], result: ResultFields) -> None:
         partial = path.with_name(path.name + ".partial")
         try:
             with open(partial, "wb") as file:
-                # To mypy, any of the arrays might be the option allow_pickle.
-                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+                np.savez_compressed(file, **arrays)
             os.replace(partial, path)
         finally:
             partial.unlink(missing_ok=True)

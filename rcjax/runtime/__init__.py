@@ -20,7 +20,7 @@ from rcjax.runtime.files import (
     written_whole,
 )
 from rcjax.runtime.interruption import Interrupted, StopRequest, stop_requests
-from rcjax.runtime.settings import own_settings
+from rcjax.runtime.settings import own_jax_settings
 from rcjax.runtime.storage import check_readable, local_folder
 from rcjax.runtime.versions import versions
 from rcjax.runtime.workdir import RecordRules, Workdir, config_differences
@@ -28,7 +28,7 @@ from rcjax.runtime.workdir import RecordRules, Workdir, config_differences
 __all__ = [
     "Interrupted", "RecordRules", "StopRequest", "Workdir", "check_readable",
     "config_differences", "describe_devices", "divide_batch", "finite", "is_finite_number",
-    "json_line", "local_folder", "local_mesh", "mended_compilation_cache", "own_settings",
+    "json_line", "local_folder", "local_mesh", "mended_compilation_cache", "own_jax_settings",
     "place_batch", "read_json", "replicate", "replicated", "require_devices", "set_aside",
     "shared_compilations", "stop_requests", "versions", "write_json", "written_whole",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from rcjax.config import RunConfig, run_config
 from rcjax.errors import InUseError, UserError
-from rcjax.runtime import StopRequest, own_settings
+from rcjax.runtime import StopRequest, own_jax_settings
 from rcjax.study.after_training import Measurements, measure_run
 from rcjax.study.grid import PlannedRun
 from rcjax.study.requested import Requested
@@ -135,7 +135,7 @@ def _train_and_measure(job: Job, stop: StopRequest, tools: Tools) -> dict[str, A
     return record
 
 
-@own_settings()
+@own_jax_settings()
 def do_job(job: Job, stop: StopRequest, lock_wait: LockWait, tools: Tools = TOOLS) -> Outcome:
     """Does a job and says how it ended; what it prints goes to the job's log.
 

@@ -90,7 +90,7 @@ def run_study(
     _check_is_no_run(path)
     others = foreign_runs(plan.runs, path)
     if settings.report_only:
-        return report_so_far(plan, path, tools)
+        return _report_only(plan, path, tools)
     # Where workers have the devices, the driver must not reserve their memory.
     if settings.run or settings.executor.name == "in_process":
         require_devices()
@@ -106,7 +106,7 @@ def run_study(
         return Study(plan, path, tools).run(stop)
 
 
-def report_so_far(plan: StudyPlan, path: Path, tools: Tools) -> dict[str, Any]:
+def _report_only(plan: StudyPlan, path: Path, tools: Tools) -> dict[str, Any]:
     """Reports the runs that are over, while another process may go on with the others.
 
     The report has a folder of its own, so that it does not meet one that the study writes.

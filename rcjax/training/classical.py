@@ -17,7 +17,7 @@ from rcjax import RegionCounts, on_host
 from rcjax.config import RUN_FIELDS, RegionsSection, RunConfig, nested
 from rcjax.data import Dataset, is_streamed, load, normalize
 from rcjax.errors import UserError
-from rcjax.models import CLASSICAL_NAMES, OBJECTIONS, classifier_error, create_classical
+from rcjax.models import CLASSICAL_NAMES, FITTING_ERRORS, classifier_error, create_classical
 from rcjax.runtime import Workdir, finite, json_line, versions, write_json
 from rcjax.terminal import say
 from rcjax.training.counting import count_with, sample_slices
@@ -142,7 +142,7 @@ def fit_classical(config: RunConfig) -> FittedClassifier:
             points = _points(dataset, "train")
             estimator.fit(points, dataset.train_labels)
             estimator.predict(points[:1])  # where neighbours find that there are too few images
-        except OBJECTIONS as error:
+        except FITTING_ERRORS as error:
             raise classifier_error(config.network, error) from error
     messages = dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
     return FittedClassifier(dataset, config.seed, estimator, tuple(messages))

@@ -91,7 +91,7 @@ def check_unchanged(path: str, noted: Mapping[str, Any] | None, workdir: Path) -
 
 
 def _place(path: str) -> Path:
-    return models.located(path)  # no shell expands the tilde of `--config.checkpoint=~/x`
+    return models.checkpoint_path(path)  # no shell expands the tilde of `--config.checkpoint=~/x`
 
 
 def _is_there(path: str) -> bool:

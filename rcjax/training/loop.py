@@ -16,7 +16,7 @@ from rcjax.runtime import (
     Workdir,
     describe_devices,
     finite,
-    own_settings,
+    own_jax_settings,
     require_devices,
     stop_requests,
     write_json,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rcjax.training.metrics import MetricsWriter
 
 
-@own_settings()
+@own_jax_settings()
 def train(
     config: ConfigDict | Mapping[str, Any] | RunConfig,
     workdir: str | os.PathLike,

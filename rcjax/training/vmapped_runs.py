@@ -20,7 +20,7 @@ import numpy as np
 from rcjax.config import RunConfig
 from rcjax.data import Dataset, is_streamed, load
 from rcjax.errors import UserError
-from rcjax.runtime import Interrupted, StopRequest, own_settings, replicated, require_devices
+from rcjax.runtime import Interrupted, StopRequest, own_jax_settings, replicated, require_devices
 from rcjax.terminal import say
 from rcjax.training.classical import is_classical
 from rcjax.training.epoch import EpochMetrics, epoch_function
@@ -50,7 +50,7 @@ def is_groupable(config: RunConfig) -> bool:
     return not is_classical(config)
 
 
-@own_settings()
+@own_jax_settings()
 def train_together(
     configs: Sequence[RunConfig], workdirs: Sequence[str | os.PathLike], stop_requested: StopRequest
 ) -> int:
