@@ -72,8 +72,9 @@ def _train_group(group: Sequence[Job], number: int, stop: StopRequest) -> str:
     """Trains a group; where the group is too much, its runs are left to be trained one by one.
 
     Returns:
-        What the user has to mend before they can be trained, such as a full disk. Trained one
-        by one after it, they would be other runs than an undisturbed study has.
+        What the user has to mend before the runs can be trained, such as a full disk; "" where
+        there is nothing. Trained one by one after it, they would be other runs than an undisturbed
+        study has.
     """
     log_path = Path(group[0].workdir) / "logs" / f"together_{number}.txt"
     log_path.parent.mkdir(parents=True, exist_ok=True)
