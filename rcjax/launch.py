@@ -39,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         return _user_error(str(error))
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        from rcjax.runtime import is_out_of_memory  # not at the top, like the training stack
+
+        if not is_out_of_memory(error):
             raise
         reason = f" ({str(error).splitlines()[0][:200]})" if str(error) else ""
         return _user_error(f"out of memory{reason}; lower batch_size, width or regions.batch_size")
@@ -64,18 +66,6 @@ def _os_error(error: OSError) -> str:
             return "the current folder is no longer there"
     reason = error.strerror or str(error) or type(error).__name__
     return f"{os.fsdecode(error.filename)}: {reason}" if error.filename else reason
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    """Whether Python, NumPy or a device had no memory left."""
-    if isinstance(error, MemoryError):
-        return True
-    import jax  # not at the top, like the training stack
-
-    text = str(error).lower()
-    return isinstance(error, jax.errors.JaxRuntimeError) and (
-        "resource_exhausted" in text or "out of memory" in text
-    )
 
 
 def _run(argv: list[str]) -> int:

@@ -46,6 +46,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "data": {
         "outside": "data sets come in files of other people",
         "errors": "a damaged file is the user's to mend",
+        "extras": "some data sets lie in packages that are optional",
         "process": "preparing data is a command, too",
         "terminal": "a download says that it begins",
     },
@@ -87,6 +88,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "config": "a grid is made of config fields",
         "data": "measures are taken on a run's data set",
         "measures": "runs are measured after training",
+        "outside": "lines of records come back from files",
         "regions": "the report names the connectivity of the counter",
         "report": "a study ends with a report",
         "runtime": "a study has a folder and may be interrupted",

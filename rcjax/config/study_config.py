@@ -48,6 +48,7 @@ class StudyConfig:
     run: str = ""
     rerun_damaged: bool = False
     report_only: bool = False
+    records: str = "folders"
     report_every: float = 0.0
     executor: ExecutorSection = ExecutorSection()
     measures: MeasuresSection = MeasuresSection()

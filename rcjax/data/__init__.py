@@ -7,11 +7,11 @@ from rcjax.data.fingerprint import fingerprint
 from rcjax.data.names import check_name, is_streamed
 from rcjax.data.normalization import check_spread, normalize
 from rcjax.data.randomness import Purpose, generator
-from rcjax.data.resident import NAMES, load
+from rcjax.data.resident import NAMES, load, with_draws
 from rcjax.data.streamed import ImageStream, open_stream
 
 __all__ = [
     "NAMES", "AnyDataset", "Dataset", "ImageStream", "Purpose", "augment", "check_name",
     "check_spread", "fingerprint", "generator", "is_streamed", "load", "load_or_open",
-    "normalize", "open_stream",
+    "normalize", "open_stream", "with_draws",
 ]  # fmt: skip

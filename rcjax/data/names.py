@@ -6,6 +6,8 @@ RESIDENT: dict[str, int] = {  # number of classes
     "cifar10": 10,
     "cifar100": 100,
     "digits": 10,
+    "mnist1d": 10,
+    "mnist_5k": 10,
     "svhn_cropped": 10,
     "synthetic": 10,
 }

@@ -26,6 +26,8 @@ NORMALIZATION: dict[str, Normalization] = {
     "digits": Normalization((0.3049,), (0.3757,)),  # of the training split
     "cifar10": _CIFAR10,
     "cifar100": Normalization((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
+    "mnist1d": Normalization((0.0,) * 40, (1.0,) * 40),  # the generator has standardised it
+    "mnist_5k": Normalization((0.1312,), (0.3085,)),  # of the training split
     "svhn_cropped": Normalization((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     "synthetic": _CIFAR10,
 }

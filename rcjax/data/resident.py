@@ -2,13 +2,15 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from rcjax.data.dataset import Dataset
 from rcjax.data.digits import load_digits
 from rcjax.data.label_noise import label_shifts
+from rcjax.data.mnist1d import load_mnist1d
+from rcjax.data.mnist_5k import load_mnist_5k
 from rcjax.data.names import FOLDER, NPZ, RESIDENT, check_name, is_streamed
 from rcjax.data.normalization import NORMALIZATION, Normalization, chosen_normalization, measured
 from rcjax.data.npz import load_npz
@@ -18,6 +20,12 @@ from rcjax.data.synthetic import load_synthetic
 from rcjax.errors import UserError
 
 NAMES: tuple[str, ...] = tuple(RESIDENT)
+_MADE_HERE: dict[str, Callable[[], tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]] = {
+    "digits": load_digits,
+    "mnist1d": load_mnist1d,
+    "mnist_5k": load_mnist_5k,
+    "synthetic": load_synthetic,
+}
 
 
 def load(
@@ -34,8 +42,9 @@ def load(
     """Loads a data set into memory.
 
     Args:
-        name: one of `NAMES`, or one of your own. "digits" (scikit-learn's, 8 x 8) and "synthetic"
-            (made-up images of CIFAR-10's shape) need no download; "cifar10", "cifar100" and
+        name: one of `NAMES`, or one of your own. "digits" (scikit-learn's, 8 x 8), "synthetic"
+            (made-up images of CIFAR-10's shape), "mnist1d" (signals) and "mnist_5k" (28 x 28; both
+            with the extra [datasets]) need no download; "cifar10", "cifar100" and
             "svhn_cropped" come through tensorflow-datasets (TensorFlow is not needed). A name that
             ends in ".npz" is a file of arrays, one that begins with "folder:" a folder of pictures:
             see `rcjax.data.npz.load_npz` and `rcjax.data.folders.list_folder`.
@@ -77,7 +86,7 @@ def load(
         otherwise=functools.partial(_own_normalization, name, train_images),
     )
     num_classes = RESIDENT.get(name) or int(train_labels.max()) + 1
-    if train_examples:
+    if train_examples:  # before they are resized, which takes its time
         drawn = stratified_subset(train_labels, train_examples, seed)
         train_images, train_labels = train_images[drawn], train_labels[drawn]
     if image_size:
@@ -94,6 +103,25 @@ def load(
         mean=np.array(normalization.mean, np.float32),
         std=np.array(normalization.std, np.float32),
     )
+    return _with_label_noise(dataset, label_noise, seed) if label_noise else dataset
+
+
+def with_draws(
+    dataset: Dataset, *, train_examples: int = 0, seed: int = 0, label_noise: float = 0.0
+) -> Dataset:
+    """Returns what `load` gives with these draws, from the same data set without draws.
+
+    Args:
+        dataset: the whole set.
+        train_examples, seed, label_noise: as in `load`.
+
+    Raises:
+        UserError: `train_examples` or `label_noise` is out of range.
+    """
+    if train_examples:
+        drawn = stratified_subset(dataset.train_labels, train_examples, seed)
+        images, labels = dataset.train_images[drawn], dataset.train_labels[drawn]
+        dataset = dataclasses.replace(dataset, train_images=images, train_labels=labels)
     return _with_label_noise(dataset, label_noise, seed) if label_noise else dataset
 
 
@@ -116,10 +144,8 @@ def _arrays(
 def _load_named(
     name: str, data_dir: str | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    if name == "digits":
-        return load_digits()
-    if name == "synthetic":
-        return load_synthetic()
+    if name in _MADE_HERE:
+        return _MADE_HERE[name]()
     from rcjax.data.prepare import load_prepared  # brings in tensorflow-datasets
 
     return load_prepared(name, data_dir)

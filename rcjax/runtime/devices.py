@@ -1,6 +1,7 @@
 """The devices of a run: one copy of everything on each of them, batches divided among them."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -75,3 +76,29 @@ def divide_batch(mesh: Mesh, batch: Any) -> Any:
     divided, whole = NamedSharding(mesh, PartitionSpec(_AXIS)), replicated(mesh)
     placements = jax.tree.map(lambda array: divided if array.ndim else whole, batch)
     return jax.lax.with_sharding_constraint(batch, placements)
+
+
+def available_memory() -> int | None:
+    """Bytes that this process may still take of the main memory, where it computes there.
+
+    None on accelerators, which say themselves when theirs is full, and where the system tells
+    nothing.
+    """
+    if jax.default_backend() != "cpu":
+        return None
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return 1024 * int(found[0]) if found else None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether Python, NumPy or a device had no memory left."""
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, jax.errors.JaxRuntimeError) and (
+        "resource_exhausted" in text or "out of memory" in text
+    )

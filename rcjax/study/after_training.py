@@ -16,6 +16,7 @@ from rcjax.errors import DamagedError
 from rcjax.runtime import StopRequest, finite, is_finite_number, read_json, set_aside, write_json
 from rcjax.study.predicted_labels import PredictedLabels, fault_of
 from rcjax.study.requested import SEED_DISAGREEMENT, Requested
+from rcjax.study.run_status import Measured
 from rcjax.study.tools import Note, Tools
 from rcjax.terminal import say
 from rcjax.training import FinishedRun, FittedClassifier, Interrupted, run_workdir
@@ -74,6 +75,10 @@ class Measurements:
             and self.variants().keys() >= requested.variants.keys()
             and not self._lacks_labels()
         )
+
+    def found(self) -> Measured:
+        """Returns what is known of it all."""
+        return Measured(self.measures(), self.variants(), self.labels(), self.complete())
 
     def compute(
         self, trained: FinishedRun | FittedClassifier, stop: StopRequest, tools: Tools

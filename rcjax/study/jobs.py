@@ -1,11 +1,13 @@
 """One run of a study, wherever it is executed: training, then what is computed of its network."""
 
 import contextlib
+import functools
 import json
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from rcjax.config import RunConfig, run_config
 from rcjax.errors import InUseError, UserError
@@ -17,6 +19,7 @@ from rcjax.study.tools import TOOLS, Tools
 from rcjax.terminal import say
 from rcjax.training import Interrupted, RunResult, result_of
 
+_Done = TypeVar("_Done")
 # How a run may end in a worker.
 COMPLETED, DIVERGED, FAILED, IN_USE, INTERRUPTED, LOST = (
     "completed", "diverged", "failed", "in use", "interrupted", "lost",
@@ -51,6 +54,11 @@ class Job(NamedTuple):
         return cls(values["name"], run_config(values["config"]), values["workdir"], requested)
 
     @property
+    def runs(self) -> tuple[str, ...]:
+        """Names of the runs that the job makes: its own."""
+        return (self.name,)
+
+    @property
     def folder(self) -> Path:
         """Folder of the run."""
         return run_folder(self.workdir, self.name)
@@ -59,6 +67,10 @@ class Job(NamedTuple):
     def log(self) -> Path:
         """The file of everything that the run prints."""
         return Path(self.workdir) / "logs" / f"{self.name}.txt"
+
+    def make(self, stop: StopRequest, tools: Tools) -> "Outcome":
+        """Makes the run, or what is missing of it; raises as `train_and_measure`."""
+        return _summary(self, result_of(_train_and_measure(self, stop, tools)))
 
 
 class Outcome(NamedTuple):
@@ -110,10 +122,14 @@ def train_and_measure(
         UserError, Interrupted: as `rcjax.training.train`.
         InUseError: another process makes the run, and no time is left to wait.
     """
+    return _once_free(functools.partial(_train_and_measure, job, stop, tools), stop, lock_wait)
+
+
+def _once_free(work: Callable[[], _Done], stop: StopRequest, lock_wait: LockWait) -> _Done:
     while True:
         began = time.monotonic()
         try:
-            return _train_and_measure(job, stop, tools)
+            return work()
         except InUseError:
             if lock_wait.left <= 0:
                 raise
@@ -135,20 +151,46 @@ def _train_and_measure(job: Job, stop: StopRequest, tools: Tools) -> dict[str, A
     return record
 
 
+class AnyJob(Protocol):
+    """A run, or several that are made as one, with everything that a worker needs to do it."""
+
+    @property
+    def name(self) -> str:
+        """Of the job."""
+
+    @property
+    def workdir(self) -> str:
+        """Folder of the study."""
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """Names of the runs that it makes."""
+
+    @property
+    def log(self) -> Path:
+        """The file of everything that is printed."""
+
+    def to_json(self) -> str:
+        """The job as a line of JSON, without its end."""
+
+    def make(self, stop: StopRequest, tools: Tools) -> Outcome:
+        """Makes the runs, or what is missing of them; raises as `train_and_measure`."""
+
+
 @own_jax_settings()
-def do_job(job: Job, stop: StopRequest, lock_wait: LockWait, tools: Tools = TOOLS) -> Outcome:
+def do_job(job: AnyJob, stop: StopRequest, lock_wait: LockWait, tools: Tools = TOOLS) -> Outcome:
     """Does a job and says how it ended; what it prints goes to the job's log.
 
     Args:
-        job: the run.
-        stop: set when the run should end at the next occasion, with a checkpoint.
-        lock_wait: how long to wait while another process makes the run.
+        job: what to make.
+        stop: set when the work should end at the next occasion, with a checkpoint.
+        lock_wait: how long to wait while another process makes the same.
         tools: what does the work.
     """
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with open(job.log, "a", encoding="utf-8") as log, contextlib.redirect_stdout(log):
         try:
-            return _summary(job, result_of(train_and_measure(job, stop, lock_wait, tools)))
+            return _once_free(functools.partial(job.make, stop, tools), stop, lock_wait)
         except Interrupted as interrupted:
             return Outcome(job.name, INTERRUPTED, str(interrupted))
         except InUseError as error:

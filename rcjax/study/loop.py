@@ -21,7 +21,6 @@ from rcjax.runtime import (
 )
 from rcjax.statistics import Row
 from rcjax.study.executors import batch_commands, executor_of
-from rcjax.study.foreign_runs import foreign_runs
 from rcjax.study.grid import find
 from rcjax.study.jobs import (
     DIVERGED,
@@ -37,18 +36,15 @@ from rcjax.study.jobs import (
 from rcjax.study.plan import StudyPlan, plan_study
 from rcjax.study.predicted_labels import PredictedLabels, with_disagreement
 from rcjax.study.reporting import about_study, report_rows
-from rcjax.study.run_folders import (
+from rcjax.study.run_status import (
     COMPLETED,
     DAMAGED,
     MISSING,
     RunStatus,
-    is_pending,
-    labels_of,
     make_row,
-    read_runs,
-    set_damaged_aside,
     version_messages,
 )
+from rcjax.study.storage import Storage, storage_of
 from rcjax.study.tools import TOOLS, Tools
 from rcjax.terminal import Bar, say
 
@@ -88,9 +84,10 @@ def run_study(
     settings = plan.settings
     path = local_folder(workdir)
     _check_is_no_run(path)
-    others = foreign_runs(plan.runs, path)
+    storage = storage_of(plan, path)
+    others = storage.foreign(plan.runs)
     if settings.report_only:
-        return _report_only(plan, path, tools)
+        return _report_only(plan, path, storage, tools)
     # Where workers have the devices, the driver must not reserve their memory.
     if settings.run or settings.executor.name == "in_process":
         require_devices()
@@ -99,14 +96,14 @@ def run_study(
         with shared_compilations(path), stop_requests() as stop:
             return train_and_measure(job, stop, LockWait(tools), tools)
     if settings.executor.name == "commands":
-        return _print_commands(plan, path, command)
+        return _print_commands(plan, path, storage, command)
     if others:
         say(f"{len(others)} more runs lie in {path}; they are not of this grid")
     with Workdir(path, {}).claimed(), stop_requests() as stop:
-        return Study(plan, path, tools).run(stop)
+        return Study(plan, path, storage, tools).run(stop)
 
 
-def _report_only(plan: StudyPlan, path: Path, tools: Tools) -> dict[str, Any]:
+def _report_only(plan: StudyPlan, path: Path, storage: Storage, tools: Tools) -> dict[str, Any]:
     """Reports the runs that are over, while another process may go on with the others.
 
     The report has a folder of its own, so that it does not meet one that the study writes.
@@ -114,11 +111,11 @@ def _report_only(plan: StudyPlan, path: Path, tools: Tools) -> dict[str, Any]:
     Raises:
         UserError: there is no study in the folder, or another process reports on it.
     """
-    if not (path / "runs").is_dir():
+    if not storage.holds_runs():
         raise UserError(f"workdir {path} holds no runs to report; start the study first")
     folder = path / SO_FAR
     with Workdir(folder, {}).claimed():
-        report = Study(plan, path, tools).report_so_far(folder)
+        report = Study(plan, path, storage, tools).report_so_far(folder)
     return {**report, "status": COMPLETED}
 
 
@@ -133,9 +130,11 @@ def _check_is_no_run(path: Path) -> None:
             )
 
 
-def _print_commands(plan: StudyPlan, path: Path, command: Sequence[str]) -> dict[str, Any]:
-    found = read_runs(plan.runs, path)
-    pending = [each.run for each in found if is_pending(each, path)]
+def _print_commands(
+    plan: StudyPlan, path: Path, storage: Storage, command: Sequence[str]
+) -> dict[str, Any]:
+    found = storage.read(plan.runs)
+    pending = [each.run for each in found if each.pending]
     lines = batch_commands(pending, len(found), command)
     if not say("\n".join(lines)):
         raise UserError("standard output did not take all commands; mend that and ask again")
@@ -167,13 +166,15 @@ class Study:
     Args:
         plan: of the study.
         path: its folder.
+        storage: of its runs.
         tools: what does the runs in this process, and the report.
     """
 
-    def __init__(self, plan: StudyPlan, path: Path, tools: Tools = TOOLS):
+    def __init__(self, plan: StudyPlan, path: Path, storage: Storage, tools: Tools = TOOLS):
         self._plan = plan
         self._settings = plan.settings
         self._path = path
+        self._storage = storage
         self._tools = tools
         self._failures: dict[str, Outcome] = {}
         self._stopped: list[Outcome] = []
@@ -186,7 +187,7 @@ class Study:
             stop: once it is set the study stops with its runs' checkpoints saved.
         """
         found = self._mend(self._read())
-        pending = [each for each in found if self._is_pending(each)]
+        pending = [each for each in found if each.pending]
         self._announce(found, pending)
         if pending:
             self._execute(pending, stop)
@@ -209,7 +210,7 @@ class Study:
             self._reported = time.monotonic()  # a long report is not followed by another at once
 
     def _read(self) -> list[RunStatus]:
-        return read_runs(self._plan.runs, self._path)
+        return self._storage.read(self._plan.runs)
 
     def _interruption(self) -> str:
         """Says how far the runs came until the user asked to stop."""
@@ -231,12 +232,9 @@ class Study:
         if not self._settings.rerun_damaged:
             say("--config.rerun_damaged=true makes them again, keeping what is there")
             return found
-        for each in damaged:
-            say(set_damaged_aside(each, self._path))
+        for line in self._storage.set_damaged_aside(damaged):
+            say(line)
         return self._read()
-
-    def _is_pending(self, found: RunStatus) -> bool:
-        return is_pending(found, self._path)
 
     def _announce(self, found: Sequence[RunStatus], pending: Sequence[RunStatus]) -> None:
         missing = sum(each.status == MISSING for each in pending)
@@ -259,13 +257,16 @@ class Study:
                 self._stopped.append(outcome)
                 display.message(text)
                 return
+            runs = runs_of[outcome.name]
             if outcome.status in (FAILED, IN_USE):
-                self._failures[outcome.name] = outcome
-            done += 1
+                self._failures.update(dict.fromkeys(runs, outcome))
+            done += len(runs)
             display.update(done, text)
             self._report_now_and_then()
 
-        jobs = [make_job(each.run, self._path) for each in pending]
+        jobs = self._storage.jobs([each.run for each in pending], self._plan.runs)
+        runs_of = {job.name: job.runs for job in jobs}
+        self._storage.begin(self._plan.runs)
         try:
             with shared_compilations(self._path):
                 execute(jobs, executor, report, stop)
@@ -285,10 +286,10 @@ class Study:
         for each in found:
             failure = self._failures.get(each.run.name)
             # Another process may have made the run in the meantime.
-            if failure is not None and not each.message and self._is_pending(each):
+            if failure is not None and not each.message and each.pending:
                 each = each._replace(message=failure.message)
-            rows.append(make_row(each, self._path))
-            if labels := labels_of(each, self._path):
+            rows.append(make_row(each))
+            if labels := each.measured.labels:
                 predicted[each.run.name] = labels
         rows = with_disagreement(rows, predicted)
         for message in version_messages(rows):
@@ -297,7 +298,7 @@ class Study:
         return report_rows(rows, about, options, folder, self._tools)
 
     def _incomplete(self, found: Sequence[RunStatus]) -> list[str]:
-        incomplete = [each.run.name for each in found if self._is_pending(each)]
+        incomplete = [each.run.name for each in found if each.pending]
         if not incomplete:
             return []
         first = incomplete[0]

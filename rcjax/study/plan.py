@@ -18,10 +18,12 @@ from rcjax.config import (
     run_config,
     study_config,
 )
+from rcjax.data import is_streamed
 from rcjax.errors import UserError
 from rcjax.study.executors import NAMES as EXECUTORS
 from rcjax.study.grid import PlannedRun, expand
 from rcjax.study.requested import Requested, check_measurable, measure_names, variants_of
+from rcjax.training import is_classical
 
 _EXECUTOR_RANGES: dict[str, tuple[float, float]] = {
     "executor.workers": (0, 10_000),
@@ -30,6 +32,7 @@ _EXECUTOR_RANGES: dict[str, tuple[float, float]] = {
     "executor.cpus_per_run": (0.01, 10_000),
     "executor.gpus_per_run": (0, 1_000),
 }
+RECORDS = ("folders", "lines")
 _REPORT_RANGES: dict[str, tuple[float, float]] = {
     "report.bootstrap_samples": (10, 1_000_000),
     "report.fitted_accuracy": (0, 100),
@@ -64,9 +67,10 @@ def plan_study(config: Mapping[str, Any]) -> StudyPlan:
     fields = flatten({name: value for name, value in config.items() if name not in free})
     own = {name: fields.pop(name) for name in STUDY_FIELDS if name in fields}
     base, settings = run_config(nested(fields)), study_config(own)
-    _check_executor(settings.executor)
+    _check_executor(settings.executor, settings.records)
     check_ranges(own, {"measures.examples": (1, math.inf), "report_every": (0, math.inf)})
     _check_report_only(settings)
+    _check_records(settings)
     check_report(settings.report)
     _check_variants(free["variants"])
     names = measure_names(settings.measures.names)
@@ -74,13 +78,15 @@ def plan_study(config: Mapping[str, Any]) -> StudyPlan:
     for run in expand(base, free["grid"]):
         if names:
             check_measurable(run.name, run.config)
+        if settings.records == "lines":
+            _check_line(run)
         variants = variants_of(run.name, run.config, free["variants"])
         requested = Requested(names, settings.measures.examples, variants)
         runs.append(run._replace(requested=requested))
     return StudyPlan(settings, runs, config)
 
 
-def _check_executor(executor: ExecutorSection) -> None:
+def _check_executor(executor: ExecutorSection, records: str) -> None:
     check_ranges(flatten({"executor": dataclasses.asdict(executor)}), _EXECUTOR_RANGES)
     gpus = executor.gpus_per_run
     if gpus != 0 and not float(gpus if gpus >= 1 else 1 / gpus).is_integer():
@@ -90,10 +96,11 @@ def _check_executor(executor: ExecutorSection) -> None:
         )
     if executor.name not in EXECUTORS:
         raise UserError(f"unknown executor.name {executor.name!r}; known: {', '.join(EXECUTORS)}")
-    if executor.runs_together > 1 and executor.name != "in_process":
+    if executor.runs_together > 1 and executor.name != "in_process" and records != "lines":
         raise UserError(
             f"config field executor.runs_together must be 1 with executor.name = {executor.name}, "
-            f"got {executor.runs_together}; runs are trained together by the executor in_process"
+            f"got {executor.runs_together}; runs are trained together by the executor in_process, "
+            "or with records = lines"
         )
 
 
@@ -102,6 +109,38 @@ def _check_report_only(settings: StudyConfig) -> None:
         if settings.report_only and given:
             raise UserError(
                 f"config field report_only makes no run, it reports what is there; leave out {name}"
+            )
+
+
+def _check_records(settings: StudyConfig) -> None:
+    if settings.records not in RECORDS:
+        raise UserError(f"unknown records {settings.records!r}; known: {', '.join(RECORDS)}")
+    if settings.records != "lines":
+        return
+    if settings.run:
+        raise UserError(
+            f"config field run must be empty with records = lines, got {settings.run}: the runs "
+            "are made in groups"
+        )
+    if settings.executor.name == "commands":
+        raise UserError(
+            "config field executor.name cannot be commands with records = lines: the runs are made "
+            "in groups; choose in_process, processes or ray"
+        )
+
+
+def _check_line(run: PlannedRun) -> None:
+    """Checks that a run can be made in a group, without a folder of its own."""
+    config = run.config
+    for name, value, reason in (
+        ("network", is_classical(config) and config.network, "is no network that is trained"),
+        ("dataset", is_streamed(config.dataset) and config.dataset, "stays on the disk"),
+        ("tracker", config.tracker != "none" and config.tracker, "follows one run at a time"),
+    ):
+        if value:
+            raise UserError(
+                f"records = lines is not for run {run.name}: {name} = {value} {reason}; leave "
+                "records out"
             )
 
 

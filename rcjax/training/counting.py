@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from rcjax import RegionCounts, count_regions, slices
+from rcjax import count_regions, slices
 from rcjax.config import RegionsSection
 from rcjax.data import AnyDataset, ImageStream, normalize
 from rcjax.data.streamed import decoded
@@ -53,8 +53,13 @@ def _normalized(dataset: AnyDataset, split: str, numbers: np.ndarray) -> np.ndar
 
 
 def count_with(
-    predict: Any, anchors: np.ndarray, regions: RegionsSection, *, sizes: bool = False
-) -> RegionCounts:
+    predict: Any,
+    anchors: np.ndarray,
+    regions: RegionsSection,
+    *,
+    sizes: bool = False,
+    networks: Any = None,
+) -> Any:
     """Counts a classifier's regions as a section `regions` asks.
 
     Args:
@@ -63,6 +68,11 @@ def count_with(
         anchors: `[slices, dim + 1, height, width, channels]`.
         regions: points, extent, connectivity, method and batch_size are read.
         sizes: keep label, size and share of every region too.
+        networks: arrays of several networks, stacked; `predict` takes those of one before the
+            points.
+
+    Returns:
+        `rcjax.RegionCounts`, with `networks` `rcjax.NetworkCounts`.
 
     Raises:
         UserError: the section asks for what cannot be counted.
@@ -77,6 +87,7 @@ def count_with(
             method=regions.method,
             batch_size=regions.batch_size or None,
             regions=sizes,
+            parameters=networks,
         )
     except ValueError as error:
         raise UserError(f"config section regions: {error}") from error

@@ -77,6 +77,7 @@ class Experiment:
         self._schedule = schedule_of(config)
         self._network_shape = self._shape(dataset)
         self._init, apply = self._functions(jnp.float32)
+        self.creation_parts = (self._init, self._optimizer)
         self.apply = apply
         apply_training = apply
         if config.precision == "bfloat16":
@@ -85,12 +86,13 @@ class Experiment:
         smallest = dataset.train_size % config.batch_size or config.batch_size
         images = (smallest, *dataset.image_shape)
         _check_images_fit(self._init, apply_training, images, training=config.epochs > 0)
-        # Equal for runs that may be trained together, see `rcjax.training.vmapped_runs`.
+        # Equal for runs that may be trained together, see `rcjax.training.stacking`.
         self.epoch_parts = (apply_training, self._optimizer, settings, self._mesh)
         self._epoch = make_epoch(*self.epoch_parts)
-        self._evaluate = compile_evaluation(apply, inputs.mean, inputs.std, self._mesh)
+        self.evaluation_parts = (apply, inputs.mean, inputs.std)
+        self._evaluate = compile_evaluation(*self.evaluation_parts, self._mesh)
         self.anchors = sample_slices(dataset, config.regions, config.seed)
-        self._predict = models.predictor(config.network, **self._network_shape)
+        self.predict = models.predictor(config.network, **self._network_shape)
         self._mean, self._std = dataset.mean, dataset.std
         self._place(dataset, shares_arrays_with)
 
@@ -137,7 +139,7 @@ class Experiment:
 
     def random_state(self) -> TrainState:
         """Returns the same with random weights, whatever the config's checkpoint; reads no file."""
-        create = state_creation(self._init, self._optimizer)
+        create = state_creation(*self.creation_parts)
         return replicate(self._mesh, create(np.uint32(self._config.seed)))
 
     def compile(self, state: TrainState) -> float:
@@ -205,23 +207,11 @@ class Experiment:
         """
         network = (state["parameters"], state["model_state"])
         train, test = self._scores(network)
-        mean = standard_error = math.nan
-        counts: list[int] = []
+        regions, counts = None, []
         if math.isfinite(train.loss):
             regions = self._count(network, self.anchors, self._config.regions)
-            mean, standard_error = float(regions.mean), float(regions.standard_error)
             counts = np.asarray(regions.counts).tolist()
-        entry = {
-            "epoch": epoch,
-            "learning_rate": self.learning_rate(epoch),
-            "train_loss": train.loss,
-            "train_accuracy": train.accuracy,
-            "test_loss": test.loss,
-            "test_accuracy": test.accuracy,
-            "generalization_gap": train.accuracy - test.accuracy,
-            "region_count": {"mean": mean, "standard_error": standard_error},
-        }
-        return entry, counts
+        return history_entry(epoch, self.learning_rate(epoch), train, test, regions), counts
 
     def _scores(self, network: tuple[Any, Any]) -> tuple[Scores, Scores]:
         """On clean training images and on test images."""
@@ -236,7 +226,7 @@ class Experiment:
         *,
         sizes: bool = False,
     ) -> RegionCounts:
-        predict = jax.tree_util.Partial(self._predict, *network)
+        predict = jax.tree_util.Partial(self.predict, *network)
         return count_with(predict, anchors, regions, sizes=sizes)
 
     def count_on(
@@ -255,7 +245,7 @@ class Experiment:
 
     def logits(self, state: TrainState, points: np.ndarray) -> np.ndarray:
         """Logits `[n, classes]` of normalised images `[n, height, width, channels]`."""
-        predict = jax.jit(self._predict)
+        predict = jax.jit(self.predict)
         return np.asarray(predict(state["parameters"], state["model_state"], points))
 
     def to_pixels(self, points: np.ndarray) -> np.ndarray:
@@ -265,6 +255,24 @@ class Experiment:
     def draw(self, record: dict[str, Any], state: TrainState, folder: Path) -> None:
         """Draws the pictures of the run that has ended, see `draw_figures`."""
         draw_figures(record, self, state, folder)
+
+
+def history_entry(
+    epoch: int, learning_rate: float, train: Scores, test: Scores, regions: RegionCounts | None
+) -> dict[str, Any]:
+    """Returns an evaluation as the record's history has it; without regions their mean is NaN."""
+    mean = math.nan if regions is None else float(regions.mean)
+    standard_error = math.nan if regions is None else float(regions.standard_error)
+    return {
+        "epoch": epoch,
+        "learning_rate": learning_rate,
+        "train_loss": train.loss,
+        "train_accuracy": train.accuracy,
+        "test_loss": test.loss,
+        "test_accuracy": test.accuracy,
+        "generalization_gap": train.accuracy - test.accuracy,
+        "region_count": {"mean": mean, "standard_error": standard_error},
+    }
 
 
 @functools.lru_cache(maxsize=32)  # the runs of a study ask the same, and tracing takes seconds

@@ -56,16 +56,17 @@ def epoch_keys(state: TrainState) -> InputKeys:
     return InputKeys(moving_key, jax.random.fold_in(epoch_key, 2))  # the split has 0 and 1
 
 
+def strengths_of(config: RunConfig) -> dict[str, float]:
+    """Returns the strengths of the augmentations that have one and are on, by field."""
+    names = ("random_erasing", "mixup", "cutmix")
+    return {name: float(getattr(config, name)) for name in names if getattr(config, name) > 0}
+
+
 def input_settings_of(
     config: RunConfig, dataset: AnyDataset
 ) -> tuple[InputSettings, dict[str, float]]:
     """Returns a config's choices of inputs: the compiled ones, and the `hyperparameters`."""
-    strengths = {
-        "random_erasing": config.random_erasing,
-        "mixup": config.mixup,
-        "cutmix": config.cutmix,
-    }
-    numbers = {name: float(value) for name, value in strengths.items() if value > 0}
+    numbers = strengths_of(config)
     settings = InputSettings(
         mean=tuple(map(float, dataset.mean)),
         std=tuple(map(float, dataset.std)),

@@ -31,6 +31,11 @@ class ProgressDisplay:
             f"{self._examples / seconds:.0f} images/s{self._regions}",
         )
 
+    def epoch_of_group(self, completed: int, loss: float, seconds: float) -> None:
+        """Shows an epoch of a group of runs; the loss is their mean."""
+        speed = f"{self._examples / seconds:.0f} images/s"
+        self._bar.update(completed, f"loss {loss:.4f}, {speed}")
+
     def evaluation(self, entry: dict[str, Any]) -> None:
         """Shows an evaluation; `entry` as in the record's history."""
         regions = entry["region_count"]

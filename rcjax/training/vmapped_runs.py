@@ -14,34 +14,39 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from rcjax.config import RunConfig
 from rcjax.data import Dataset, is_streamed, load
 from rcjax.errors import UserError
-from rcjax.runtime import Interrupted, StopRequest, own_jax_settings, replicated, require_devices
+from rcjax.runtime import Interrupted, StopRequest, own_jax_settings, require_devices
 from rcjax.terminal import say
 from rcjax.training.classical import is_classical
-from rcjax.training.epoch import EpochMetrics, epoch_function
+from rcjax.training.epoch import EpochMetrics
 from rcjax.training.experiment import Experiment
+from rcjax.training.inputs import strengths_of
 from rcjax.training.loop import OngoingRun
 from rcjax.training.optimizer import optimizer_of
 from rcjax.training.progress import ProgressDisplay
 from rcjax.training.record import run_workdir
+from rcjax.training.stacking import Images, stack, stacked_epoch, stacked_numbers
 from rcjax.training.validation import check_config, check_fits
 
 
 def group_key(config: RunConfig) -> str:
-    """Runs of equal keys can be trained together: they differ in seed and optimizer's numbers only.
+    """Runs of equal keys can be trained together: they differ in the seed, in numbers of optimizer,
+    schedule and augmentation, and in label noise.
 
     Data sets must be in memory: of runs on streamed ones, only equal runs have equal keys.
     """
     fields = config.fields()
     if not is_streamed(config.dataset):
         optimizer, _ = optimizer_of(config)
-        for name in ("seed", *optimizer.names):
+        schedule = [name for name in fields if name.startswith("schedule")]
+        for name in ("seed", *optimizer.names, *schedule, "warmup_epochs", "label_noise"):
             fields.pop(name, None)
+        for name in strengths_of(config):  # which of them are on is compiled
+            fields[name] = "on"
     return json.dumps(fields, sort_keys=True)
 
 
@@ -73,7 +78,10 @@ def train_together(
         Interrupted: `stop_requested` was set; all runs saved checkpoints.
     """
     if len({group_key(config) for config in configs}) > 1:
-        raise UserError("runs trained together may differ in seed and optimizer's numbers only")
+        raise UserError(
+            "runs trained together may differ in the seed, in numbers of optimizer, schedule and "
+            "augmentation, and in label noise only"
+        )
     for config in configs:
         check_config(config)
     require_devices()
@@ -108,8 +116,11 @@ def _members(
         except UserError as error:
             say(f"left out: {error}")
             continue
-        # Without a draw of its own, every seed has the same data set.
-        drawn = config.seed if config.train_examples or config.label_noise else None
+        # Without a draw of its own, every run has the same data set.
+        drawn = (
+            config.label_noise,
+            config.seed if config.train_examples or config.label_noise else 0,
+        )
         if drawn not in loaded:
             dataset = load(config.dataset, **config.data_choices())
             check_fits(config, dataset)
@@ -171,17 +182,14 @@ class _StackedRuns:
     def __init__(self, experiments: Sequence[Experiment], states: Sequence[Any]):
         self._experiments = experiments
         arrays = [experiment.train_arrays for experiment in experiments]
-        self._shared = all(each[0] is arrays[0][0] for each in arrays)
-        self._data = arrays[0] if self._shared else _stack(arrays)
-        self._states = _stack(states)
-        self._program = _group_program(*experiments[0].epoch_parts, self._shared)
+        shared = all(each[0] is arrays[0][0] for each in arrays)
+        self._data = Images(*(arrays[0] if shared else stack(arrays)))
+        self._states = stack(states)
+        self._program = stacked_epoch(*experiments[0].epoch_parts, self._data.axes())
 
     def run_epoch(self, epoch: int) -> list[dict[str, Any]]:
         """Trains all runs for the epoch after `epoch` epochs; returns their entries."""
-        values = [experiment.hyperparameters(epoch) for experiment in self._experiments]
-        numbers = {
-            name: jnp.asarray([each[name] for each in values], jnp.float32) for name in values[0]
-        }
+        numbers = stacked_numbers([each.hyperparameters(epoch) for each in self._experiments])
         self._states, metrics = self._program(self._states, *self._data, numbers)
         losses, correct = jax.device_get(EpochMetrics(*metrics))
         return [
@@ -192,17 +200,3 @@ class _StackedRuns:
     def state(self, number: int) -> Any:
         """Returns the state of one run, copied out of the stack."""
         return jax.tree.map(lambda leaf: leaf[number], self._states)
-
-
-def _stack(trees: Sequence[Any]) -> Any:
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
-
-
-@functools.lru_cache(maxsize=8)
-def _group_program(apply: Any, optimizer: Any, settings: Any, mesh: Any, shared: bool) -> Any:
-    """Compiles an epoch of many runs: states and numbers are stacked, data too unless `shared`."""
-    data_axis = None if shared else 0
-    mapped = jax.vmap(
-        epoch_function(apply, optimizer, settings, mesh), in_axes=(0, data_axis, data_axis, 0)
-    )
-    return jax.jit(mapped, donate_argnums=0, out_shardings=replicated(mesh))

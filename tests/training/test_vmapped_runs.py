@@ -103,6 +103,6 @@ def test_folder_of_another_run_is_left_alone(tmp_path, capsys):
 def test_runs_that_do_not_go_together_are_refused(tmp_path):
     configs = [small_run(), small_run(batch_size=16)]
     assert group_key(configs[0]) != group_key(configs[1])
-    with pytest.raises(UserError, match="seed and optimizer's numbers only"):
+    with pytest.raises(UserError, match="and in label noise only"):
         train_together(configs, [tmp_path / "a", tmp_path / "b"], StopRequest())
     assert not list(tmp_path.iterdir())

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from rcjax.config import ExecutorSection
 from rcjax.runtime import StopRequest
-from rcjax.study.jobs import Job, Outcome
+from rcjax.study.jobs import AnyJob, Outcome
 
 # Called in the driver's main thread when a run ends.
 OnOutcome = Callable[[Outcome], None]
@@ -20,7 +20,7 @@ class Executor(Protocol):
 
     def __call__(
         self,
-        jobs: Sequence[Job],
+        jobs: Sequence[AnyJob],
         settings: ExecutorSection,
         on_outcome: OnOutcome,
         stop: StopRequest,

@@ -9,14 +9,14 @@ from rcjax.config import ExecutorSection
 from rcjax.errors import UserError
 from rcjax.runtime import Interrupted, StopRequest
 from rcjax.study.executors.executor import OnOutcome
-from rcjax.study.jobs import FAILED, INTERRUPTED, Job, LockWait, Outcome, do_job
+from rcjax.study.jobs import FAILED, INTERRUPTED, AnyJob, Job, LockWait, Outcome, do_job
 from rcjax.study.tools import TOOLS, Tools
 from rcjax.terminal import say
 from rcjax.training import group_key, is_groupable, train_together
 
 
 def execute(
-    jobs: Sequence[Job],
+    jobs: Sequence[AnyJob],
     settings: ExecutorSection,
     on_outcome: OnOutcome,
     stop: StopRequest,
@@ -56,19 +56,20 @@ def _existing_objects_left_alone() -> Iterator[None]:
         gc.unfreeze()
 
 
-def groups(jobs: Sequence[Job], most: int) -> Iterator[list[Job]]:
-    """Groups of at most `most` jobs that can be trained together; other jobs form groups of one."""
-    by_key: dict[str, list[Job]] = {}
+def groups(jobs: Sequence[AnyJob], most: int) -> Iterator[Sequence[AnyJob]]:
+    """Groups of at most `most` runs that can be trained together; other jobs form groups of one."""
+    by_key: dict[str, list[AnyJob]] = {}
     for job in jobs:
-        together = most > 1 and is_groupable(job.config)
-        key = group_key(job.config) if together else job.name
+        key = job.name
+        if most > 1 and isinstance(job, Job) and is_groupable(job.config):
+            key = group_key(job.config)
         by_key.setdefault(key, []).append(job)
     for group in by_key.values():
         for start in range(0, len(group), most):
             yield group[start : start + most]
 
 
-def _train_group(group: Sequence[Job], number: int, stop: StopRequest) -> str:
+def _train_group(group: Sequence[AnyJob], number: int, stop: StopRequest) -> str:
     """Trains a group; where the group is too much, its runs are left to be trained one by one.
 
     Returns:
@@ -78,10 +79,10 @@ def _train_group(group: Sequence[Job], number: int, stop: StopRequest) -> str:
     """
     log_path = Path(group[0].workdir) / "logs" / f"together_{number}.txt"
     log_path.parent.mkdir(parents=True, exist_ok=True)
-    configs = [job.config for job in group]
+    runs = [job for job in group if isinstance(job, Job)]
     with open(log_path, "a", encoding="utf-8") as log, contextlib.redirect_stdout(log):
         try:
-            train_together(configs, [job.folder for job in group], stop)
+            train_together([run.config for run in runs], [run.folder for run in runs], stop)
         except Interrupted:
             stop.set()
         except UserError as error:

@@ -21,13 +21,13 @@ from rcjax.study.executors.environment import python_path
 from rcjax.study.executors.executor import OnOutcome
 from rcjax.study.executors.resources import WorkerResources, worker_resources
 from rcjax.study.executors.worker import STOP
-from rcjax.study.jobs import FAILED, INTERRUPTED, LOST, Job, Outcome
+from rcjax.study.jobs import FAILED, INTERRUPTED, LOST, AnyJob, Outcome
 
 _TICK = 0.2  # seconds between looks at `stop`
 
 
 def execute(
-    jobs: Sequence[Job], settings: ExecutorSection, on_outcome: OnOutcome, stop: StopRequest
+    jobs: Sequence[AnyJob], settings: ExecutorSection, on_outcome: OnOutcome, stop: StopRequest
 ) -> None:
     """Does the jobs in `settings.workers` processes; see `rcjax.study.executors.resources`.
 
@@ -43,12 +43,12 @@ class _WorkerPool:
 
     def __init__(
         self,
-        jobs: Sequence[Job],
+        jobs: Sequence[AnyJob],
         places: Sequence[WorkerResources],
         retries: int,
         stop: StopRequest,
     ):
-        self._pending: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._pending: queue.SimpleQueue[AnyJob] = queue.SimpleQueue()
         for job in jobs:
             self._pending.put(job)
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
@@ -112,7 +112,7 @@ class _WorkerPool:
                 break
         worker.end()
 
-    def _attempt(self, worker: "_Worker", job: Job) -> Outcome:
+    def _attempt(self, worker: "_Worker", job: AnyJob) -> Outcome:
         """Raises OSError when no process can be started."""
         for _ in range(self._retries + 1):
             outcome = worker.do(job)
@@ -141,7 +141,7 @@ class _Worker:
         # One thread gives it jobs, another asks it to stop.
         self._lock = threading.Lock()
 
-    def do(self, job: Job) -> Outcome | None:
+    def do(self, job: AnyJob) -> Outcome | None:
         """Waits for a job's outcome; None if the process died meanwhile.
 
         Raises:

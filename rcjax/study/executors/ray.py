@@ -19,7 +19,7 @@ from rcjax.runtime import StopRequest, shared_compilations, stop_requests
 from rcjax.study.executors.environment import computation_settings, python_path
 from rcjax.study.executors.executor import OnOutcome
 from rcjax.study.executors.resources import memory_share, note_idle_gpus, without_gpus
-from rcjax.study.jobs import FAILED, INTERRUPTED, LOST, Job, LockWait, Outcome, do_job
+from rcjax.study.jobs import FAILED, INTERRUPTED, LOST, AnyJob, LockWait, Outcome, do_job
 
 _TICK = 0.5  # seconds between looks at `stop`
 # Silence two Ray warnings about settings we chose on purpose.
@@ -27,7 +27,7 @@ _ENVIRONMENT = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "0"
 
 
 def execute(
-    jobs: Sequence[Job], settings: ExecutorSection, on_outcome: OnOutcome, stop: StopRequest
+    jobs: Sequence[AnyJob], settings: ExecutorSection, on_outcome: OnOutcome, stop: StopRequest
 ) -> None:
     """Does the jobs on the cluster at `settings.ray_address`, or on one that it starts here.
 
@@ -71,10 +71,10 @@ class _Tasks:
         self._start_task = start_task
         self._retries = retries
         self._stop = stop
-        self._waiting: dict[Any, Job] = {}
+        self._waiting: dict[Any, AnyJob] = {}
         self._interruptions: dict[str, int] = {}
 
-    def work(self, jobs: Sequence[Job], on_outcome: OnOutcome) -> None:
+    def work(self, jobs: Sequence[AnyJob], on_outcome: OnOutcome) -> None:
         """Submits the jobs to the cluster and hands over their outcomes."""
         for job in jobs:
             self._submit(job)
@@ -90,10 +90,10 @@ class _Tasks:
                 for reference in self._waiting:
                     self._ray.cancel(reference)
 
-    def _submit(self, job: Job) -> None:
+    def _submit(self, job: AnyJob) -> None:
         self._waiting[self._start_task(job, os.getcwd())] = job
 
-    def _end(self, reference: Any, job: Job) -> Outcome | None:
+    def _end(self, reference: Any, job: AnyJob) -> Outcome | None:
         """Returns a task's outcome; None where it had not begun or is submitted anew."""
         outcome = self._outcome(reference, job)
         if outcome is None or outcome.status != INTERRUPTED or self._stop.is_set():
@@ -105,7 +105,7 @@ class _Tasks:
             return None
         return Outcome(job.name, FAILED, f"its worker was asked to stop, {times} times")
 
-    def _outcome(self, reference: Any, job: Job) -> Outcome | None:
+    def _outcome(self, reference: Any, job: AnyJob) -> Outcome | None:
         try:
             return self._ray.get(reference)
         except self._ray.exceptions.TaskCancelledError:
@@ -117,7 +117,7 @@ class _Tasks:
             return Outcome(job.name, status, f"lost by Ray ({type(error).__name__}: {text[:300]})")
 
 
-def _do_job(job: Job, folder: str) -> Outcome:
+def _do_job(job: AnyJob, folder: str) -> Outcome:
     """Does a job as a task. Ray cancels it by the signal of Ctrl-C: the run saves a checkpoint.
 
     Args:

@@ -15,7 +15,8 @@ import threading
 from typing import IO
 
 from rcjax.runtime import StopRequest, shared_compilations, stop_requests
-from rcjax.study.jobs import Job, LockWait, do_job
+from rcjax.study.group_jobs import job_from_json
+from rcjax.study.jobs import LockWait, do_job
 
 STOP = "stop"
 
@@ -37,7 +38,7 @@ def main(argv: list[str]) -> None:
     with stop_requests(second_ends=False) as stop, contextlib.ExitStack() as stack:
         threading.Thread(target=_receive, args=(jobs, stop), daemon=True).start()
         while True:
-            job = Job.from_json(jobs.get())
+            job = job_from_json(jobs.get())
             stack.enter_context(shared_compilations(job.workdir))
             outcome = do_job(job, stop, lock_wait)
             print(json.dumps(outcome._asdict()), file=answers, flush=True)

@@ -1,0 +1,70 @@
+"""A thousand small networks on MNIST-1D: does the count know more than the learning rate?
+
+    python launch.py --config=configs/thousand_networks.py --workdir=runs/perceptrons
+    python launch.py --config=configs/thousand_networks.py:convolutions --workdir=runs/convolutions
+    python launch.py --config=configs/thousand_networks.py:optimizers --workdir=runs/optimizers
+    python launch.py --config=configs/thousand_networks.py:training_sizes --workdir=runs/sizes
+    python launch.py --config=configs/thousand_networks.py:seeds --workdir=runs/seeds
+    python launch.py --config=configs/thousand_networks.py:more_seeds --workdir=runs/more_seeds
+
+train 384, 192, 216, 120, 60 and 60 networks, with label noise, 100 epochs each, and count their
+regions on 500 segments. They are mass studies: records are lines, see docs/study.md. The data come
+from the package mnist1d: pip install "rcjax[datasets]". docs/thousand_networks.md says what came
+out.
+
+Quick size: configs/thousand_networks.py:quick trains 8 networks for 2 epochs.
+"""
+
+from ml_collections import ConfigDict
+
+_SIZES = ("", "convolutions", "optimizers", "training_sizes", "seeds", "more_seeds", "quick")
+
+
+def get_config(size: str = "") -> ConfigDict:
+    """Returns the config of a mass study; `size` is one of the sizes above."""
+    if size not in _SIZES:
+        raise ValueError(f"unknown size {size!r}; known: {', '.join(_SIZES[1:])}")
+    config = ConfigDict()
+    config.experiment, config.records = "study", "lines"
+    config.dataset = "mnist1d"
+    config.network, config.width, config.depth = "mlp", 100, 2
+    config.epochs, config.checkpoint_every = 100, 50
+    config.batch_size, config.weight_decay = 100, 1e-5
+    config.regions = ConfigDict({"method": "adaptive", "slices": 500, "every": 25})
+    config.variants = ConfigDict({
+        "test images": {"anchors": "test", "slices": 300},
+        "planes": {"dim": 2, "method": "grid", "points": 30, "slices": 50},
+    })  # fmt: skip
+    config.measures = ConfigDict(
+        {"names": "parameter_norm, path_norm, spectrally_normalized_margin, train_loss"}
+    )
+    config.executor = ConfigDict({"name": "processes", "runs_together": 24})
+    config.grid = ConfigDict(_grid(size))
+    if size in ("convolutions", "more_seeds"):
+        config.network, config.width, config.depth = "cnn1d", 25, 0
+    if size == "quick":
+        config.epochs, config.regions.every, config.regions.slices = 2, 1, 20
+        config.executor = ConfigDict({"name": "in_process", "runs_together": 4})
+        config.report = ConfigDict({"bootstrap_samples": 50})
+    return config
+
+
+def _grid(size: str) -> dict[str, tuple]:
+    rates, decays, noise = (0.3, 0.1, 0.03, 0.01), (1e-5, 1e-3), (0.0, 0.1)
+    seeds = {"seed": (0, 1, 2)}
+    recipe = {"learning_rate": rates, "batch_size": (25, 100), "weight_decay": decays}
+    match size:
+        case "":
+            return recipe | {"width": (50, 100), "depth": (2, 3), "label_noise": noise} | seeds
+        case "convolutions":
+            return recipe | {"width": (15, 25), "label_noise": noise} | seeds
+        case "optimizers":
+            adaptive = {"optimizer": ("adam", "adamw", "rmsprop")}
+            recipe["learning_rate"] = (0.01, 0.003, 0.001)
+            return adaptive | recipe | {"label_noise": noise} | seeds
+        case "training_sizes":
+            recipe = {"learning_rate": (0.1, 0.03, 0.01), "batch_size": (25, 100)}
+            return recipe | {"train_examples": (500, 1000, 2000, 4000), "seed": tuple(range(5))}
+        case "seeds" | "more_seeds":
+            return {"learning_rate": (0.1,), "seed": tuple(range(60))}
+    return {"learning_rate": (0.1, 0.01), "label_noise": noise, "seed": (0, 1)}
