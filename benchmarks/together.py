@@ -73,7 +73,8 @@ def epochs_alone(configs: list[ConfigDict], repeats: int) -> dict[str, list[floa
 
     def single():
         for _ in experiments:
-            holder[0], _ = experiments[0].run_epoch(holder[0], 0)
+            *_, end = experiments[0].epoch_in_parts(holder[0], 0, None, lambda: False)
+            holder[0] = end.state
         jax.block_until_ready(holder[0]["parameters"])
 
     return interleaved({"one by one": single, "together": lambda: group.run_epoch(0)}, repeats)

@@ -20,7 +20,7 @@ from pytorch_resnet import resnet
 
 from rcjax.models import functional
 from rcjax.runtime.devices import local_mesh, replicate
-from rcjax.training.epoch import EpochSettings, make_epoch
+from rcjax.training.epoch import EpochSettings, make_epoch, no_sums
 from rcjax.training.inputs import InputSettings
 from rcjax.training.optimizer import Optimizer
 from rcjax.training.state import create_state
@@ -38,18 +38,21 @@ def rcjax_epoch(precision: str, network: str, width: int | None, batch_size: int
     mesh = local_mesh()
     optimizer = Optimizer()
     settings = EpochSettings(batch_size, InputSettings(mean=(0.5,) * 3, std=(0.25,) * 3))
-    epoch = make_epoch(apply, optimizer, settings, mesh)
+    programs, steps = make_epoch(apply, optimizer, settings, mesh), len(images) // batch_size
     state = replicate(mesh, create_state(init, optimizer, seed=0))
     data = replicate(mesh, (jnp.asarray(images), jnp.asarray(labels)))
     numbers = {"learning_rate": 0.01, "momentum": 0.9, "weight_decay": 1e-6}
     numbers = {name: jnp.float32(value) for name, value in numbers.items()}
     start = time.perf_counter()
-    compiled = epoch.lower(state, *data, numbers).compile()
+    train = programs.steps.lower(state, no_sums(settings), *data, numbers, 0, steps).compile()
+    end = programs.end.lower(state, no_sums(settings), *data, numbers).compile()
     seconds = time.perf_counter() - start
     holder = [state]
 
     def run():
-        holder[0], metrics = compiled(holder[0], *data, numbers)
+        sums = replicate(mesh, no_sums(settings))
+        state, sums = train(holder[0], sums, *data, numbers, 0, steps)
+        holder[0], metrics = end(state, sums, *data, numbers)
         jax.block_until_ready(metrics)
 
     return run, seconds

@@ -118,5 +118,5 @@ def _watch(receiver: socket.socket, requested: StopRequest, second_ends: bool) -
             new_line = "\n" if os.isatty(2) else ""
             requested.set()
             # A terminal has shown ^C, or a progress bar, on the line at hand.
-            say_error(f"{new_line}stopping at the end of this epoch, with a checkpoint{remedy}")
+            say_error(f"{new_line}stopping as soon as a checkpoint can be saved{remedy}")
         first = False

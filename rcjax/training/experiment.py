@@ -16,12 +16,13 @@ from rcjax.config import RegionsSection, RunConfig
 from rcjax.data import AnyDataset
 from rcjax.runtime import local_mesh, replicate
 from rcjax.training.counting import count_with, sample_slices
-from rcjax.training.epoch import EpochMetrics, EpochSettings, make_epoch
+from rcjax.training.epoch import EpochMetrics, EpochSettings, EpochSums, make_epoch, no_sums
 from rcjax.training.evaluation import Scores, compile_evaluation
 from rcjax.training.figures import draw_figures
 from rcjax.training.initial_weights import NetworkArrays, read_network
 from rcjax.training.inputs import input_settings_of
 from rcjax.training.optimizer import optimizer_of
+from rcjax.training.pace import Pace
 from rcjax.training.schedules import schedule_of
 from rcjax.training.state import TrainState, state_creation
 
@@ -61,9 +62,8 @@ class Experiment:
 
     Attributes:
         checkpoints_per_epoch: how many places an epoch has at which a checkpoint can be saved.
+        pace: how long an epoch goes on without such a place.
     """
-
-    checkpoints_per_epoch = 1
 
     def __init__(
         self, config: RunConfig, dataset: AnyDataset, shares_arrays_with: "Experiment | None" = None
@@ -88,7 +88,8 @@ class Experiment:
         _check_images_fit(self._init, apply_training, images, training=config.epochs > 0)
         # Equal for runs that may be trained together, see `rcjax.training.stacking`.
         self.epoch_parts = (apply_training, self._optimizer, settings, self._mesh)
-        self._epoch = make_epoch(*self.epoch_parts)
+        self.checkpoints_per_epoch = -(-dataset.train_size // config.batch_size)
+        self.pace = Pace()
         self.evaluation_parts = (apply, inputs.mean, inputs.std)
         self._evaluate = compile_evaluation(*self.evaluation_parts, self._mesh)
         self.anchors = sample_slices(dataset, config.regions, config.seed)
@@ -107,6 +108,7 @@ class Experiment:
         )
         self.train_arrays: tuple[Any, Any] = self._arrays[0]
         self._test_arrays = self._arrays[1]
+        self._epoch = make_epoch(*self.epoch_parts)
 
     def _shape(self, dataset: AnyDataset) -> dict[str, Any]:
         height, _, channels = dataset.image_shape
@@ -143,16 +145,24 @@ class Experiment:
         return replicate(self._mesh, create(np.uint32(self._config.seed)))
 
     def compile(self, state: TrainState) -> float:
-        """Compiles `lower(state)` ahead of the first epoch; returns the seconds it took."""
+        """Compiles the programs of an epoch ahead of the first; returns the seconds it took."""
         start = time.monotonic()
         self._compiled = self.lower(state).compile()
+        self._end_epoch = self._epoch.end.lower(*self._arguments(state, None, 0)).compile()
         return time.monotonic() - start
 
     def lower(self, state: TrainState) -> jax.stages.Lowered:
-        """The program of an epoch, the same for all runs that differ in seed and numbers alone."""
-        return self._epoch.lower(
-            state, *self.train_arrays, self._on_devices(self.hyperparameters(0))
-        )
+        """The program of many steps, for all runs that differ in seed and numbers alone."""
+        return self._epoch.steps.lower(*self._arguments(state, None, 0), 0, 1)
+
+    def _arguments(self, state: TrainState, position: Position | None, epoch: int) -> Any:
+        """Those of both programs of an epoch, at the beginning of it or at a position."""
+        sums = no_sums(self.epoch_parts[2])
+        if position is not None:
+            given = zip(position[1:], sums, strict=True)
+            sums = EpochSums(*(like.dtype.type(value) for value, like in given))
+        numbers = self._on_devices(self.hyperparameters(epoch))
+        return state, replicate(self._mesh, sums), *self.train_arrays, numbers
 
     def _on_devices(self, values: dict[str, float]) -> dict[str, jax.Array]:
         return replicate(self._mesh, {name: np.float32(value) for name, value in values.items()})
@@ -165,22 +175,10 @@ class Experiment:
         """Returns the learning rate once `epoch` epochs are completed."""
         return self._schedule.rate(epoch)
 
-    def run_epoch(self, state: TrainState, epoch: int) -> tuple[TrainState, dict[str, Any]]:
-        """Trains one epoch, for which `state` is used up. Call `compile` first.
-
-        Returns:
-            The new state, and the epoch's entry in the record.
-        """
-        hyperparameters = self.hyperparameters(epoch)
-        new_state, metrics = self._compiled(
-            state, *self.train_arrays, self._on_devices(hyperparameters)
-        )
-        return new_state, self.entry(epoch, jax.device_get(EpochMetrics(*metrics)))
-
     def epoch_in_parts(
         self, state: TrainState, epoch: int, position: Position | None, stopping: Callable[[], bool]
     ) -> Iterator[EpochPart]:
-        """Trains one epoch, with pauses in which a checkpoint can be saved. Here there are none.
+        """Trains one epoch, with pauses in which a checkpoint can be saved. Call `compile` first.
 
         Args:
             state: at the beginning of the epoch or at `position`; it is used up.
@@ -188,8 +186,19 @@ class Experiment:
             position: where in the epoch a checkpoint was saved.
             stopping: asks for a pause as soon as there can be one.
         """
-        new_state, entry = self.run_epoch(state, epoch)
-        yield EpochPart(new_state, None, entry)
+        state, sums, *arguments = self._arguments(state, position, epoch)
+        step, last = position.step if position else 0, self.checkpoints_per_epoch
+        full = self._dataset.train_size // self._config.batch_size
+        while step < full:
+            steps, start = self.pace.next(full - step), time.monotonic()
+            state, sums = self._compiled(state, sums, *arguments, step, step + steps)
+            jax.block_until_ready(sums)
+            self.pace.note(steps, time.monotonic() - start)
+            step += steps
+            if step < last and stopping():
+                yield EpochPart(state, Position(step, *map(float, jax.device_get(sums))), None)
+        state, metrics = self._end_epoch(state, sums, *arguments)
+        yield EpochPart(state, None, self.entry(epoch, jax.device_get(EpochMetrics(*metrics))))
 
     def entry(self, epoch: int, metrics: EpochMetrics) -> dict[str, Any]:
         """The record's entry for the epoch after `epoch` epochs, from its figures on the host."""

@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import functools
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -50,7 +51,12 @@ class StreamedExperiment(Experiment):
         self._stream: ImageStream = dataset
         self._readers = Readers(self._config.streaming.processes)
         self._step = _make_step(*self.epoch_parts)
-        self.checkpoints_per_epoch = -(-dataset.train_size // self._config.batch_size)
+
+    def compile(self, state: TrainState) -> float:
+        """Compiles a step ahead of the first epoch; returns the seconds it took."""
+        start = time.monotonic()
+        self._compiled = self.lower(state).compile()
+        return time.monotonic() - start
 
     def lower(self, state: TrainState) -> jax.stages.Lowered:
         """Returns the program of a step with a full batch."""

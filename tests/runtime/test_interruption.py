@@ -39,7 +39,7 @@ def test_a_thousand_signals_leave_a_process_stoppable(capfd):
             os.kill(os.getpid(), (signal.SIGINT, signal.SIGTERM)[number % 2])
         assert stop.wait(5)
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
-    assert capfd.readouterr().err.strip() == "stopping at the end of this epoch, with a checkpoint"
+    assert capfd.readouterr().err.strip() == "stopping as soon as a checkpoint can be saved"
 
 
 BURST = """

@@ -28,6 +28,7 @@ _FIELDS = {
     "regions.slices": 5,
     "regions.points": 20,
 }
+STEPS = 2  # of an epoch
 
 
 def small_config(**fields: Any) -> ConfigDict:

@@ -55,9 +55,9 @@ def interrupted(config, folder):
     """Leaves the run after its first epoch."""
 
     class Stopped(Experiment):
-        def run_epoch(self, state, number):
+        def entry(self, number, metrics):
             signal.raise_signal(signal.SIGINT)
-            return super().run_epoch(state, number)
+            return super().entry(number, metrics)
 
     with pytest.raises(Interrupted, match="after 1 epochs"):
         train(config, folder, make=Stopped)

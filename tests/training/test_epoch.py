@@ -10,7 +10,7 @@ import pytest
 from rcjax.data import load
 from rcjax.models import functional
 from rcjax.runtime.devices import local_mesh
-from rcjax.training.epoch import EpochSettings, epoch_function, make_epoch
+from rcjax.training.epoch import EpochSettings, epoch_function, make_epoch, no_sums
 from rcjax.training.experiment import Experiment
 from rcjax.training.inputs import InputSettings
 from rcjax.training.optimizer import Optimizer
@@ -44,13 +44,16 @@ def epochs():
     # With a learning rate of zero the parameters stay, so the metrics are known.
     numbers = dict.fromkeys(optimizer.names, jnp.float32(0.0))
     settings = EpochSettings(BATCH_SIZE, InputSettings(mean=(0.0,), std=(1.0,)))
-    run_epoch = make_epoch(record_batches, optimizer, settings, local_mesh())
+    programs = make_epoch(record_batches, optimizer, settings, local_mesh())
     images = np.tile(np.arange(EXAMPLES, dtype=np.uint8)[:, None, None, None], (1, 2, 2, 1))
     labels = np.arange(EXAMPLES, dtype=np.int32) % 2
     state = create_state(init, optimizer, seed=0)
     results = []
     for _ in range(2):
-        state, metrics = run_epoch(state, images, labels, numbers)
+        sums = no_sums(settings)
+        for first, stop in ((0, 1), (1, EXAMPLES // BATCH_SIZE)):
+            state, sums = programs.steps(state, sums, images, labels, numbers, first, stop)
+        state, metrics = programs.end(state, sums, images, labels, numbers)
         results.append(jax.device_get((dict(state, key=None), metrics)))
     return results
 

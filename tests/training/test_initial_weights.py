@@ -17,7 +17,7 @@ from rcjax.models.torch_state_dict import torch_state_dict_of
 from rcjax.training.checkpoints import newest_network
 from rcjax.training.finished_run import load_finished_run
 
-from .small_runs import damage, launch, small_arguments, small_config, train_undrawn
+from .small_runs import STEPS, damage, launch, small_arguments, small_config, train_undrawn
 
 COUNT = {"epochs": 0, "batch_size": 256}  # of more images than there are; nothing is trained
 
@@ -121,7 +121,7 @@ def test_without_its_beginning_a_run_goes_on_from_its_own_checkpoints(torch_file
     config = small_config(checkpoint=str(path), epochs=2)
     record, workdir = train_undrawn(config, tmp_path / "run"), tmp_path / "run"
     (workdir / "record.json").unlink()
-    shutil.rmtree(workdir / "checkpoints" / "2")
+    shutil.rmtree(workdir / "checkpoints" / str(2 * STEPS))
     path.unlink()
     assert train_undrawn(config, workdir) == record  # from the first epoch on
     run = load_finished_run(run_config(config), workdir)
@@ -160,8 +160,8 @@ def test_what_is_no_checkpoint_of_this_network_is_refused(trained, torch_file, t
 def test_damaged_newest_checkpoint_is_passed_over_and_left(trained, tmp_path):
     source = shutil.copytree(trained[0], tmp_path / "copy")
     before, _ = newest_network(source / "checkpoints" / ".." / "checkpoints")
-    first, _ = newest_network(source / "checkpoints" / "1")
-    newest = source / "checkpoints" / "2"
+    first, _ = newest_network(source / "checkpoints" / str(STEPS))
+    newest = source / "checkpoints" / str(2 * STEPS)
     damage(newest)
     after, _ = newest_network(source)
     name = "parameters.layers.0.weight"
@@ -170,6 +170,6 @@ def test_damaged_newest_checkpoint_is_passed_over_and_left(trained, tmp_path):
     with pytest.raises(UserError, match="holds no checkpoint that can be read"):
         newest_network(newest)
     assert newest.is_dir()
-    shutil.rmtree(source / "checkpoints" / "1")
+    shutil.rmtree(source / "checkpoints" / str(STEPS))
     with pytest.raises(UserError, match="holds no checkpoint that can be read"):
         newest_network(source)

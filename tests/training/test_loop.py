@@ -14,12 +14,14 @@ import pytest
 from rcjax.config import run_config
 from rcjax.data import load
 from rcjax.errors import UserError
-from rcjax.training import train
+from rcjax.training import Interrupted, train
 from rcjax.training.checkpoints import Checkpoints
 from rcjax.training.experiment import Experiment
+from rcjax.training.pace import Pace
 from rcjax.training.record import run_workdir
 
 from .small_runs import (
+    STEPS,
     damage,
     launch,
     small_arguments,
@@ -41,9 +43,8 @@ def finished(tmp_path_factory):
     return workdir, train(small_config(), workdir)
 
 
-def final_parameters(workdir):
+def final_parameters(workdir, config):
     """The arrays of the newest checkpoint."""
-    config = small_config()
     experiment = Experiment(config, load("digits", train_examples=config.train_examples))
     checkpoints = Checkpoints(workdir / "checkpoints", config.keep_checkpoints)
     restored, messages = checkpoints.restore_newest(experiment.initial_state())
@@ -52,12 +53,14 @@ def final_parameters(workdir):
     return jax.device_get((restored.state["parameters"], restored.state["optimizer_state"]))
 
 
-def assert_same_outcome(workdir, finished):
+def assert_same_outcome(workdir, finished, config=None):
     """Bit for bit: files and parameters."""
     for name in ("record.json", "metrics.jsonl", "config.json"):
         assert (workdir / name).read_bytes() == (finished / name).read_bytes(), name
     jax.tree.map(
-        np.testing.assert_array_equal, final_parameters(workdir), final_parameters(finished)
+        np.testing.assert_array_equal,
+        final_parameters(workdir, config or small_config()),
+        final_parameters(finished, config or small_config()),
     )
 
 
@@ -108,10 +111,10 @@ def cut_off_at(epoch, workdir):
     """Trains until the power fails: as an epoch begins, or, after all four, in the figures."""
 
     class Failing(Experiment):
-        def run_epoch(self, state, number):
+        def epoch_in_parts(self, state, number, *rest):
             if number == epoch:
                 raise RuntimeError("power cut")
-            return super().run_epoch(state, number)
+            return super().epoch_in_parts(state, number, *rest)
 
         def draw(self, record, state, folder):
             raise RuntimeError("power cut")
@@ -143,12 +146,12 @@ def cut_off(after_three_epochs, tmp_path):
 
 
 def test_damaged_newest_checkpoint_falls_back(finished, cut_off, capsys):
-    damage(cut_off / "checkpoints" / "3")
+    damage(cut_off / "checkpoints" / str(3 * STEPS))
     capsys.readouterr()
     train_undrawn(small_config(), cut_off)
     out = capsys.readouterr().out
-    assert "checkpoint 3 is damaged" in out
-    assert "going back to checkpoint 2" in out
+    assert f"checkpoint {3 * STEPS} is damaged" in out
+    assert f"going back to checkpoint {2 * STEPS}" in out
     assert "resuming after 2 epochs" in out
     assert_same_outcome(cut_off, finished[0])
 
@@ -214,9 +217,9 @@ def test_checkpoint_that_cannot_be_read_now_stays(two_checkpoints, monkeypatch):
 
 
 def test_empty_newest_checkpoint_falls_back(finished, cut_off, capsys):
-    (cut_off / "checkpoints" / "4").mkdir()
+    (cut_off / "checkpoints" / str(4 * STEPS)).mkdir()
     train_undrawn(small_config(), cut_off)
-    assert "going back to checkpoint 3" in capsys.readouterr().out
+    assert f"going back to checkpoint {3 * STEPS}" in capsys.readouterr().out
     assert_same_outcome(cut_off, finished[0])
 
 
@@ -225,7 +228,8 @@ def test_all_checkpoints_damaged_are_set_aside(finished, cut_off, capsys):
         damage(checkpoint)
     train_undrawn(small_config(), cut_off)
     assert "no checkpoint is whole" in capsys.readouterr().out
-    assert {path.name for path in (cut_off / "checkpoints.damaged1").iterdir()} == {"1", "2", "3"}
+    aside = {int(path.name) for path in (cut_off / "checkpoints.damaged1").iterdir()}
+    assert aside == {STEPS, 2 * STEPS, 3 * STEPS}
     assert_same_outcome(cut_off, finished[0])
 
 
@@ -288,24 +292,59 @@ def test_divergence_in_the_last_step_is_divergence(tmp_path, capsys):
 
 
 def test_stop_request_leaves_a_checkpoint(finished, tmp_path, monkeypatch, capsys):
-    run_epoch = Experiment.run_epoch
+    entry = Experiment.entry
 
-    def press_control_c(self, state, number):
+    def press_control_c(self, number, metrics):
         if number == 1:
             signal.raise_signal(signal.SIGINT)
-        return run_epoch(self, state, number)
+        return entry(self, number, metrics)
 
-    monkeypatch.setattr(Experiment, "run_epoch", press_control_c)
+    monkeypatch.setattr(Experiment, "entry", press_control_c)
     arguments = small_arguments(tmp_path, checkpoint_every=3)
     outcome = launch(capsys, arguments)
     assert outcome.code == 130
     assert "interrupted after 2 epochs" in outcome.err
     assert "to resume: python launch.py --config=" in outcome.err
-    assert (tmp_path / "checkpoints" / "2").is_dir()
+    assert (tmp_path / "checkpoints" / str(2 * STEPS)).is_dir()
     monkeypatch.undo()
     assert launch(capsys, arguments).code == 0
     record = json.loads((tmp_path / "record.json").read_text())
     assert record["history"] == finished[1]["history"]
+
+
+@pytest.mark.parametrize("mixing", [{}, {"mixup": 0.4, "train_examples": 80}])
+def test_an_epoch_that_is_long_stops_within(tmp_path, mixing):
+    """However it is divided: the same bits as without a stop. 80 examples have a smaller batch."""
+
+    class Stopped(Experiment):
+        def __init__(self, config, dataset):
+            super().__init__(config, dataset)
+            self.pace = Pace(seconds=0.0)  # one step at a time
+            self.draw = lambda *_: None
+
+        def hyperparameters(self, epoch):
+            within = tmp_path / "stopped" / "checkpoints" / str(self.checkpoints_per_epoch + 1)
+            if epoch == 1 and not within.exists():
+                signal.raise_signal(signal.SIGTERM)
+            return super().hyperparameters(epoch)
+
+    config = small_config(epochs=3, optimizer="adam", random_flip=True, **mixing)
+    record = train_undrawn(config, tmp_path / "whole")
+    with pytest.raises(Interrupted, match="after 1 epochs and 1 steps, all saved"):
+        train(config, tmp_path / "stopped", make=Stopped)
+    assert train(config, tmp_path / "stopped", make=Stopped) == record
+    assert_same_outcome(tmp_path / "stopped", tmp_path / "whole", config)
+
+
+def test_calls_take_about_the_seconds_asked_for():
+    pace = Pace(seconds=6.0)
+    assert pace.next(1000) == 1
+    pace.note(1, 4.0)  # slow, as first calls are
+    assert pace.next(1000) == 1
+    pace.note(1, 0.5)
+    assert (pace.next(1000), pace.next(5)) == (12, 5)
+    pace.note(12, 12.0)
+    assert pace.next(1000) == 6
 
 
 def test_runs_outside_the_main_thread(finished, tmp_path):
@@ -333,7 +372,7 @@ def test_epochs_and_counts_compile_once(tmp_path):
         train_undrawn(other, tmp_path / "second")
     finally:
         jax.monitoring.clear_event_listeners()
-    assert traced.count("run_epoch") == 1
+    assert traced.count("run_steps") == 1
     assert traced.count("score") == 1
 
 
