@@ -6,12 +6,12 @@ from rcjax.report import words
 from rcjax.report.texts import text_of
 from rcjax.statistics import (
     SAME_OUTCOME,
-    TIE_BREAKS,
     Estimate,
     MeasureStatistics,
     NetworkStatistics,
     Undefined,
     names,
+    tie_breaks,
 )
 
 # Said of the outcome, not of the measures.
@@ -105,7 +105,7 @@ def _reasons(found: MeasureStatistics, silent: Sequence[Undefined]) -> Iterator[
         if not found.design.complete:
             yield text_of("note_incomplete", found=found), False
         if found.conditional_mutual_information.interval:
-            yield text_of("note_ties", orders=TIE_BREAKS), False
+            yield text_of("note_ties", orders=tie_breaks(found.design)), False
 
 
 def _undefined(found: MeasureStatistics) -> list[tuple[str, Estimate]]:

@@ -13,6 +13,13 @@ from rcjax.report.drawing import MARKERS
 from rcjax.report.findings import Findings
 from rcjax.report.tables import STATISTICS, tables_of
 from rcjax.report.texts import text_of
+from rcjax.report.uses import (
+    early_tables,
+    fragility_sentence,
+    fragility_tables,
+    selection_notes,
+    selection_tables,
+)
 from rcjax.statistics import Analysis, names
 
 _GLYPHS = dict(zip(MARKERS, "●■▲◆▼✚", strict=True)) | {"": "━"}
@@ -31,6 +38,8 @@ _SECTIONS = {
     "effects": "Hyperparameters",
     "training": "Over training",
     "statistics": "Statistics",
+    "selection": "Choosing a network",
+    "fragility": "Fragility",
     "measures": "Measures",
     "ablations": "Other definitions",
     "runs": "Every run",
@@ -62,10 +71,14 @@ def render(
     statuses = {status: len(study.with_status(status)) for status in names.STATUSES}
     # Networks without a usable count are shown too: their notes say why they have none.
     numbers = any(network.count.runs for network in analysis.networks.values())
+    uses = _uses(analysis)
     return environment.get_template("page.html.jinja").render(
         title="Region counts and the generalization gap",
         subtitle=_subtitle(analysis, about),
-        sections=[(name, head) for name, head in _SECTIONS.items() if charts.get(name, True)],
+        sections=[
+            (name, head) for name, head in _SECTIONS.items() if {**charts, **uses}.get(name, True)
+        ],
+        uses=uses,
         findings=findings.networks,
         overview=findings.overview,
         unfinished=""
@@ -86,6 +99,18 @@ def render(
         glyphs=_GLYPHS,
         **charts,
     )
+
+
+def _uses(analysis: Analysis) -> dict[str, Any]:
+    """The tables of what one does with the count; sections without any are left out."""
+    networks = analysis.networks.values()
+    return {
+        "selection": selection_tables(analysis),
+        "selection_notes": selection_notes(analysis),
+        "early": [table for own in networks for table in early_tables(own)],
+        "fragility": [table for own in networks for table in fragility_tables(own)],
+        "fragility_sentences": [s for own in networks if (s := fragility_sentence(own))],
+    }
 
 
 def _subtitle(analysis: Analysis, about: About) -> str:

@@ -1,16 +1,21 @@
 """The content of report.json: every number under its public name."""
 
+import math
+from dataclasses import fields
 from typing import Any
 
 from rcjax.report.findings import Finding, Findings
 from rcjax.statistics import (
     Analysis,
+    EarlyPrediction,
     Estimate,
+    Fragility,
     MeasureStatistics,
     NetworkStatistics,
     OutcomeStatistics,
-    PooledStatistics,
+    Relation,
     Row,
+    Selection,
     names,
 )
 
@@ -27,9 +32,10 @@ def published(analysis: Analysis, findings: Findings) -> dict[str, Any]:
         "pooled": None
         if analysis.pooled is None
         else {
-            outcome: {measure: _pooled(found) for measure, found in measures.items()}
+            outcome: {measure: _relation(found) for measure, found in measures.items()}
             for outcome, measures in analysis.pooled.items()
         },
+        "selection": analysis.selection and _selection(analysis.selection),
         "listed": {
             "collapsed": analysis.collapsed,
             "not_fitted": analysis.not_fitted,
@@ -64,6 +70,9 @@ def _network(network: NetworkStatistics, said: Finding) -> dict[str, Any]:
             "r2": network.joint.r2,
             "measures": {share.measure: vars(share) for share in network.joint.shares},
         },
+        "selection": _selection(network.selection),
+        "early_prediction": _early(network.early),
+        "fragility": _fragility(network.fragility),
         "findings": [said.result, *said.remarks],
         "notes": said.notes,
     }
@@ -102,7 +111,7 @@ def _estimate(name: str, estimate: Estimate) -> dict[str, Any]:
     return content
 
 
-def _pooled(found: PooledStatistics) -> dict[str, Any]:
+def _relation(found: Relation) -> dict[str, Any]:
     return {
         "settings": found.settings,
         "runs": found.runs,
@@ -111,6 +120,82 @@ def _pooled(found: PooledStatistics) -> dict[str, Any]:
     }
 
 
+def _selection(found: Selection) -> dict[str, Any]:
+    return {
+        "settings": found.settings,
+        "runs": found.runs,
+        "regrets": [
+            {
+                "rule": one.rule,
+                "examples": one.examples,
+                "candidates": one.candidates,
+                "runs": one.runs,
+                **_estimate("regret", one.mean),
+                **_estimate("minus_count", one.minus_count),
+                **_examples(one.validation),
+            }
+            for one in found.regrets
+        ],
+    }
+
+
+def _examples(found: Estimate) -> dict[str, Any]:
+    """JSON has no infinity: an end beyond the largest validation set is None."""
+    ends = found.interval and [end if math.isfinite(end) else None for end in found.interval]
+    return {"validation_examples": found.value, "validation_examples_interval": ends}
+
+
+def _early(found: EarlyPrediction) -> dict[str, Any]:
+    return {
+        "runs": found.runs,
+        "not_shared": found.not_shared,
+        "lacking": found.lacking,
+        "epochs": [
+            {
+                "epoch": one.epoch,
+                "predictor": one.predictor,
+                **_relation(one.with_gap),
+                **_estimate("spearman_count_ahead", one.count_ahead),
+            }
+            for one in found.predictors
+        ],
+    }
+
+
+def _fragility(found: Fragility) -> dict[str, Any]:
+    return {
+        "axes": {
+            axis.axis: {
+                "levels": [
+                    {"values": level.values, **_relation(level.with_gap)} for level in axis.levels
+                ],
+                "neighbours": [
+                    {
+                        "values": pair.values,
+                        "settings": pair.settings,
+                        **_estimate("count", pair.count),
+                        **_estimate("gap", pair.gap),
+                        "reversed": pair.reversed.value,
+                    }
+                    for pair in axis.neighbours
+                ],
+                "steps": axis.steps,
+                "sign_changes": axis.sign_changes,
+            }
+            for axis in found.axes
+        },
+        "variants": {
+            one.name: {
+                "with_count": _relation(one.with_count),
+                "with_gap": _relation(one.with_gap),
+            }
+            for one in found.variants
+        },
+    }
+
+
 def _run(row: Row) -> dict[str, Any]:
-    entry = {n: v for n, v in vars(row).items() if n not in ("history", "versions", "halves")}
+    names_of = [field.name for field in fields(row)]
+    kept = [name for name in names_of if name not in ("history", "versions", "halves")]
+    entry = {name: getattr(row, name) for name in kept}
     return entry | {"test_error": row.test_error, names.COUNT: row.measures.get(names.COUNT)}

@@ -22,7 +22,12 @@ _FIELDS = {
 }
 # Names of persons and abbreviations among the words of a name.
 _SPELLED = {"pac bayes": "PAC-Bayes", "sam": "SAM", "hessian": "Hessian", "frobenius": "Frobenius"}
-_MEASURES = {names.TRIVIAL: TRIVIAL_NAME, names.NULL: "random predictors"}
+_MEASURES = {
+    names.TRIVIAL: TRIVIAL_NAME,
+    names.NULL: "random predictors",
+    names.RANDOM: "at random",
+    names.OTHER_HALF: "other half of the test set",
+}
 
 
 def correlation(value: float | None) -> str:

@@ -7,8 +7,10 @@ from rcjax.errors import UserError
 from rcjax.statistics.bootstrap import Resamples
 from rcjax.statistics.network import NetworkStatistics, network_statistics
 from rcjax.statistics.one_measure import Options
-from rcjax.statistics.pooling import PooledStatistics, pooled_statistics
+from rcjax.statistics.pooling import pooled_statistics
+from rcjax.statistics.relation import Relation
 from rcjax.statistics.rows import Row
+from rcjax.statistics.selection import Selection, selection
 from rcjax.statistics.study_rows import StudyRows
 
 
@@ -22,12 +24,14 @@ class Analysis:
         networks: by name, in the order in which they come.
         pooled: Pearson and Spearman over the settings of all networks, by outcome and measure;
             None for one network.
+        selection: among the networks of all kinds together; None for one network.
     """
 
     study: StudyRows
     options: Options
     networks: Mapping[str, NetworkStatistics]
-    pooled: Mapping[str, Mapping[str, PooledStatistics]] | None
+    pooled: Mapping[str, Mapping[str, Relation]] | None
+    selection: Selection | None
 
     @property
     def collapsed(self) -> list[str]:
@@ -77,7 +81,10 @@ def analyze(
     study = StudyRows(rows)
     resamples = Resamples(options.bootstrap_samples, options.seed)
     networks = {own.name: network_statistics(own, resamples, options) for own in study.networks}
-    return Analysis(study, options, networks, pooled_statistics(study, resamples, options))
+    pooled = pooled_statistics(study, resamples, options)
+    settings = [setting for network in study.networks for setting in network.settings]
+    together = None if pooled is None else selection(settings, options)
+    return Analysis(study, options, networks, pooled, together)
 
 
 def _check(options: Options) -> None:

@@ -1,16 +1,18 @@
 """The score of the PGDL competition: what a measure tells beyond two hyperparameters."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
+from scipy.stats import rankdata
 
-from rcjax.array_types import Bool, Float, Int, Num
+from rcjax.array_types import Float, Int, Num
 
 _Numbers = Num[np.ndarray, "..."]
 
 # Pairs of settings, times predictors, held at once.
 _CHUNK = 4_000_000
+_COLUMNS = 512  # blocks of settings, of several choices of hyperparameters together
 
 
 def conditional_mutual_information(
@@ -62,15 +64,16 @@ def conditional_mutual_information(
     given = min(2, len(codes) - 1)
     if given > 0:
         rows = max(1, _CHUNK // y.size**2)
+        cells = _Cells(combinations(codes.values(), given))
+        if any(pairs.max() == 1 for pairs in cells.pairs):
+            return np.full(x.shape[:-1], np.nan)  # some S tells all settings apart
+        greater_y = _greater(y)
+        in_y = cells.answers(greater_y)
         for start in range(0, len(flat), rows):
             part = slice(start, start + rows)
-            scores[part] = np.min(
-                [
-                    _score(flat[part], y, np.stack(chosen, axis=1))
-                    for chosen in combinations(codes.values(), given)
-                ],
-                axis=0,
-            )
+            in_both = cells.answers(_greater(flat[part]) * greater_y)
+            counts = in_both, cells.greater(flat[part]), in_y, cells.pairs
+            scores[part] = np.min([_score(*own) for own in zip(*counts, strict=True)], axis=0)
     return np.asarray(100.0 * scores.reshape(x.shape[:-1]))
 
 
@@ -94,28 +97,69 @@ def break_ties(
     return places
 
 
-def _score(
-    x: _Numbers, y: _Numbers, chosen: Int[np.ndarray, "settings chosen"]
-) -> Float[np.ndarray, " predictors"]:
-    """I / H of the predictors x [predictors, settings]; a cell is a pair of blocks of settings."""
+class _Cells:
+    """The cells of all pairs of settings that some choices of hyperparameters make.
+
+    A choice puts the settings into blocks, and a cell is a pair of blocks.
+    """
+
+    def __init__(self, choices: Iterable[Sequence[Int[np.ndarray, " settings"]]]):
+        self._members = [_members(np.stack(chosen, axis=1)) for chosen in choices]
+        sizes = [member.sum(axis=0).astype(np.int64) for member in self._members]
+        self.pairs = [np.outer(own, own) for own in sizes]
+        self._groups: list[list[np.ndarray]] = [[]]
+        for member in self._members:  # of few blocks: one product of matrices for many choices
+            if sum(one.shape[1] for one in self._groups[-1]) > _COLUMNS:
+                self._groups.append([])
+            self._groups[-1].append(member)
+
+    def greater(self, x: _Numbers) -> list[Int[np.ndarray, "..."]]:
+        """By choice, in how many pairs of each cell the first is greater: [..., block, block]."""
+        order = np.argsort(x, axis=-1)
+        place = rankdata(x, "min", axis=-1).astype(np.int64) - 1
+
+        def smaller(columns: _Numbers) -> _Numbers:
+            """How many of each block are smaller than each setting."""
+            below = np.cumsum(columns[order], axis=-2) - columns[order]
+            return np.asarray(np.take_along_axis(below, place[..., None], axis=-2))
+
+        return self._count(smaller)
+
+    def answers(self, yes: Float[np.ndarray, "*batch n n"]) -> list[Int[np.ndarray, "..."]]:
+        """By choice, how many answers of 0 and 1 in each cell are 1: [..., block, block]."""
+        return self._count(lambda columns: np.asarray(yes @ columns))
+
+    def _count(self, of: Callable[[_Numbers], _Numbers]) -> list[Int[np.ndarray, "..."]]:
+        found = []
+        for group in self._groups:
+            columns = np.concatenate(group, axis=1)
+            rows = of(columns)  # whole numbers, exact below 2**24
+            ends = np.cumsum([member.shape[1] for member in group])
+            for member, part in zip(group, np.split(rows, ends, axis=-1), strict=False):
+                counts = member.T.astype(np.float64) @ part.astype(np.float64)
+                found.append(np.rint(counts).astype(np.int64))
+        return found
+
+
+def _members(chosen: Int[np.ndarray, "settings chosen"]) -> Float[np.ndarray, "settings blocks"]:
     block = np.unique(chosen, axis=0, return_inverse=True)[1].reshape(-1)
-    order = np.argsort(block, kind="stable")
-    starts = np.flatnonzero(np.diff(block[order], prepend=-1))
-    sizes = np.diff(starts, append=order.size)
-    pairs = np.outer(sizes, sizes)
+    return np.asarray(np.eye(int(block.max()) + 1, dtype=np.float32)[block])
+
+
+def _score(
+    both: _Numbers, in_x: _Numbers, in_y: _Numbers, pairs: Int[np.ndarray, "blocks blocks"]
+) -> Float[np.ndarray, " predictors"]:
+    """I / H of predictors, from how many pairs of each cell answer yes: [..., block, block]."""
     weighed = np.arange(pairs.max() + 1.0)
     weighed *= np.log2(np.maximum(weighed, 1.0))
+    full = weighed[pairs].sum()
 
     def entropy(*counts: _Numbers) -> _Numbers:
         """Times the pairs of the cell, summed over cells: n log n - sum of c log c."""
         left = sum(weighed[c].sum(axis=(-2, -1)) for c in counts)
         return np.asarray(full - left)
 
-    full = weighed[pairs].sum()
-    greater_x, greater_y = _greater(x[:, order]), _greater(y[order])
-    both = _in_cells(greater_x & greater_y, starts)
-    only_x = _in_cells(greater_x, starts) - both
-    only_y = _in_cells(greater_y, starts) - both
+    only_x, only_y = in_x - both, in_y - both
     neither = pairs - both - only_x - only_y
     entropy_y = entropy(both + only_y, only_x + neither)
     information = (
@@ -128,12 +172,6 @@ def _score(
     return np.asarray(np.where(known, np.clip(ratio, 0.0, 1.0), np.nan))
 
 
-def _greater(x: _Numbers) -> Bool[np.ndarray, "..."]:
-    """Of all pairs: bool [..., settings, settings] from [..., settings]."""
-    return x[..., :, None] > x[..., None, :]
-
-
-def _in_cells(answers: Bool[np.ndarray, "..."], starts: Int[np.ndarray, " blocks"]) -> _Numbers:
-    """How many answers in each cell are yes: [..., block, block]."""
-    rows = np.add.reduceat(answers, starts, axis=-2, dtype=np.int32)
-    return np.asarray(np.add.reduceat(rows, starts, axis=-1))
+def _greater(x: _Numbers) -> Float[np.ndarray, "..."]:
+    """Of all pairs: 0 or 1, [..., settings, settings] from [..., settings]."""
+    return (x[..., :, None] > x[..., None, :]).astype(np.float32)

@@ -54,17 +54,46 @@ def kendall(
     Source: Kendall, "The treatment of ties in ranking problems", Biometrika 33, 1945.
     """
     x, y = np.broadcast_arrays(x, y)
-    shape = x.shape[:-1]
-    # One setting beside all later ones at a time, for all resamples: [later settings, resamples].
-    x, y = (np.ascontiguousarray(v.reshape(-1, v.shape[-1]).T) for v in (x, y))
-    agreement, untied_x, untied_y = np.zeros((3, x.shape[1]))
-    for place in range(len(x) - 1):
-        signs_x = _signs(x[place + 1 :], x[place])
-        signs_y = _signs(y[place + 1 :], y[place])
-        agreement += (signs_x * signs_y).sum(axis=0, dtype=np.int32)
-        untied_x += np.abs(signs_x).sum(axis=0, dtype=np.int32)
-        untied_y += np.abs(signs_y).sum(axis=0, dtype=np.int32)
-    return _ratio(agreement, np.sqrt(untied_x * untied_y)).reshape(shape)
+    shape, settings = x.shape[:-1], x.shape[-1]
+    x, y = (rankdata(v.reshape(-1, settings), "dense", axis=-1).astype(np.int64) for v in (x, y))
+    # In the order of x, and of y where x is equal, a discordant pair is a fall of y.
+    both = x * (settings + 1) + y
+    by_x = np.take_along_axis(y, np.argsort(both, axis=-1, kind="stable"), axis=-1)
+    discordant = _falls(by_x)
+    pairs = settings * (settings - 1) // 2
+    tied_x, tied_y, tied_both = _tied_pairs(x), _tied_pairs(y), _tied_pairs(both)
+    agreement = pairs - tied_x - tied_y + tied_both - 2 * discordant
+    untied = np.sqrt((pairs - tied_x).astype(float) * (pairs - tied_y))
+    return _ratio(agreement, untied).reshape(shape)
+
+
+def _falls(ranks: Int[np.ndarray, "batch settings"]) -> Int[np.ndarray, " batch"]:
+    """The pairs of places of which the later holds the smaller rank.
+
+    Ranks are compared bit by bit from the highest on: two fall at the first bit in which they
+    differ, where the earlier one has a 1. Those that agree in all higher bits lie together.
+    """
+    falls = np.zeros(len(ranks), np.int64)
+    places = np.arange(ranks.shape[1])
+    for bit in range(int(ranks.max(initial=0)).bit_length() - 1, -1, -1):
+        higher, ones = ranks >> (bit + 1), ranks >> bit & 1
+        before = np.cumsum(ones, axis=1) - ones
+        begins = np.diff(higher, prepend=-1, axis=1) != 0
+        start = np.maximum.accumulate(np.where(begins, places, 0), axis=1)
+        in_group = before - np.take_along_axis(before, start, axis=1)
+        falls += (in_group * (1 - ones)).sum(axis=1)
+        if bit:
+            order = np.argsort(ranks >> bit, axis=1, kind="stable")
+            ranks = np.take_along_axis(ranks, order, axis=1)
+    return falls
+
+
+def _tied_pairs(x: Int[np.ndarray, "batch settings"]) -> Int[np.ndarray, " batch"]:
+    x = np.sort(x, axis=-1)
+    places = np.arange(x.shape[-1])
+    begins = np.diff(x, prepend=-1, axis=-1) != 0
+    start = np.maximum.accumulate(np.where(begins, places, 0), axis=-1)
+    return np.asarray((places - start).sum(axis=-1))
 
 
 def partial_correlation(
@@ -208,7 +237,3 @@ def _ratio(numerator: _Floats, denominator: _Floats) -> _Floats:
     positive = denominator > 0
     ratio = numerator / np.where(positive, denominator, 1.0)
     return np.where(positive, np.clip(ratio, -1.0, 1.0), np.nan)
-
-
-def _signs(x: _Floats, beside: _Floats) -> Int[np.ndarray, "..."]:
-    return (x > beside).astype(np.int8) - (x < beside).astype(np.int8)

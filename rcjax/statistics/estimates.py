@@ -27,6 +27,8 @@ class Undefined(Enum):
     FEW_FOR_FLEXIBLE = auto()  # regression
     NOISE = auto()  # seeds differ as much as settings do
     NO_HALVES = auto()  # of slices or test examples
+    NOT_RECORDED = auto()  # in any run
+    NO_MATCHED_SETTINGS = auto()  # settings that differ in this hyperparameter alone
     NOTHING_OVER_SEEDS = auto()  # no setting has two runs that differ
 
 

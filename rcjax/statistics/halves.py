@@ -12,7 +12,7 @@ from rcjax.statistics.estimates import Estimate, Undefined, holding
 from rcjax.statistics.names import COUNT
 from rcjax.statistics.noise import resampled
 from rcjax.statistics.one_measure import FEWEST_SETTINGS, Options
-from rcjax.statistics.study_rows import Setting
+from rcjax.statistics.study_rows import Setting, table_of
 
 _Terms = Float[np.ndarray, "4 *batch settings"]
 
@@ -82,9 +82,7 @@ def split_halves(settings: Sequence[Setting], outcome: str, options: Options) ->
 
 
 def _means(values: Sequence[Sequence[float]]) -> Float[np.ndarray, " settings"]:
-    table = np.full((len(values), max(map(len, values), default=0)), np.nan)
-    for place, own in enumerate(values):
-        table[place, : len(own)] = own
+    table = table_of(values)
     return average(table) if table.size else np.zeros(0)
 
 

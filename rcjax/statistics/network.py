@@ -7,7 +7,9 @@ import numpy as np
 
 from rcjax.statistics.bootstrap import Resamples
 from rcjax.statistics.design import Design
+from rcjax.statistics.early_prediction import EarlyPrediction, early_prediction
 from rcjax.statistics.estimates import Estimate, Interval, MeasureStatistics, Undefined, undefined
+from rcjax.statistics.fragility import Fragility, fragility
 from rcjax.statistics.halves import SplitHalves, split_halves
 from rcjax.statistics.joint import JointRegression, joint_regression
 from rcjax.statistics.names import COUNT, GAP, OUTCOMES, TRIVIAL, VARIANT
@@ -16,6 +18,7 @@ from rcjax.statistics.one_measure import Options, measure_statistics, same_outco
 from rcjax.statistics.over_training import OverTraining, over_training
 from rcjax.statistics.regression import RegressionLine, regression_line
 from rcjax.statistics.run_facts import RunFacts, not_fitted, run_facts
+from rcjax.statistics.selection import Selection, selection
 from rcjax.statistics.study_rows import NetworkRows, Setting, values_of
 
 
@@ -64,6 +67,9 @@ class NetworkStatistics:
         line: the regression of the gap on the count; None where there is none.
         joint: that on counts, distance and margin together; None where there is none.
         training: the counts over training.
+        early: the count and other numbers of the history as predictors of the final gap.
+        selection: what is given away by choosing a network by each measure.
+        fragility: what becomes of the count along every hyperparameter and by other definitions.
         facts: what must be known of the runs.
     """
 
@@ -74,6 +80,9 @@ class NetworkStatistics:
     line: RegressionLine | None
     joint: JointRegression | None
     training: OverTraining
+    early: EarlyPrediction
+    selection: Selection
+    fragility: Fragility
     facts: RunFacts
 
     @property
@@ -114,6 +123,9 @@ def network_statistics(
         regression_line(values_of(known, COUNT), values_of(known, GAP), resamples, options),
         joint_regression(network),
         over_training(network, resamples, options),
+        early_prediction(network, resamples, options),
+        selection(network.settings, options),
+        fragility(network, resamples, options),
         run_facts(network, options),
     )
 

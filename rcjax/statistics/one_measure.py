@@ -1,6 +1,7 @@
 """All statistics of one measure against one outcome."""
 
 from dataclasses import dataclass
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ from rcjax.statistics.noise import noise_corrected
 
 FEWEST_SETTINGS = 3
 _ROUNDING = 1e-9  # percentage points
-TIE_BREAKS = 200
+_TIE_BREAKS = 200
 _MOST_PAIRS = 200_000_000  # pairs of settings times resamples, of what looks at all pairs
 COEFFICIENTS = {"pearson": pearson, "spearman": spearman, "kendall": kendall}
 
@@ -287,13 +288,18 @@ def _information(x: _Means, y: _Means, design: Design, options: Options) -> Esti
     if len(np.unique(x)) == len(x):
         value = float(conditional_mutual_information(x, y, design.codes))
         return _estimate(value, Undefined.NO_PAIRS_IN_CELLS)
-    number = min(TIE_BREAKS, max(20, _MOST_PAIRS // x.size**2))
-    orders = break_ties(x, number, np.random.default_rng([options.seed, 2]))
+    orders = break_ties(x, tie_breaks(design), np.random.default_rng([options.seed, 2]))
     values = conditional_mutual_information(orders, y, design.codes)
     if np.ptp(values) < 1e-9:  # the equal values are never compared
         return _estimate(float(values[0]), Undefined.NO_PAIRS_IN_CELLS)
     interval = percentile_interval(values, options.confidence)
     return _estimate(float(values.mean()), Undefined.NO_PAIRS_IN_CELLS, interval)
+
+
+def tie_breaks(design: Design) -> int:
+    """Random orders of equal values: of large studies fewer."""
+    cells = len(design.settings) ** 2 * max(1, comb(len(design.codes), 2))
+    return min(_TIE_BREAKS, max(20, _MOST_PAIRS // cells))
 
 
 def _intervals(

@@ -14,7 +14,7 @@ from rcjax.statistics.estimates import Interval
 from rcjax.statistics.names import COUNT, GAP
 from rcjax.statistics.one_measure import FEWEST_SETTINGS, Options
 from rcjax.statistics.rows import Row
-from rcjax.statistics.study_rows import NetworkRows, Setting
+from rcjax.statistics.study_rows import NetworkRows, Setting, table_of
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ def _correlation(
     ]
     pairs = [own for own in pairs if own]
     x, y = (
-        _table([[c for c, _ in own] for own in pairs]),
-        _table([[g for _, g in p] for p in pairs]),
+        table_of([[c for c, _ in own] for own in pairs]),
+        table_of([[g for _, g in p] for p in pairs]),
     )
     found = correlation_interval(x, y, resamples, options)
     return None if found is None else EpochCorrelation(epoch, *found)
@@ -130,10 +130,3 @@ def correlation_interval(
     resampling = resamples.of(np.isfinite(x))
     drawn = pearson(resampling.averages(x), resampling.averages(y))
     return value, percentile_interval(drawn, options.confidence)
-
-
-def _table(groups: Sequence[Sequence[float]]) -> Float[np.ndarray, "settings runs"]:
-    table = np.full((len(groups), max(map(len, groups), default=0)), np.nan)
-    for place, group in enumerate(groups):
-        table[place, : len(group)] = group
-    return table

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import nan
 from typing import Any
 
@@ -11,6 +12,7 @@ from rcjax.statistics.names import (
     TEST_ACCURACY,
     TEST_ERROR,
     TRAIN_ACCURACY,
+    TRAIN_LOSS,
     VARIANT,
 )
 
@@ -102,6 +104,30 @@ class Row:
         first, second = self.halves.get(TEST_ACCURACY, (nan, nan))
         best = 100.0 if name == TEST_ERROR else self.value(TRAIN_ACCURACY)
         return best - first, best - second
+
+    def value_at(self, epoch: int, name: str) -> float:
+        """A number of the history after an epoch; NaN where it is unknown.
+
+        >>> entry = {"epoch": 5, "train_loss": 0.2, "region_count": {"mean": 3.0}}
+        >>> row = Row("a", "mlp", {}, 0, "completed", history=(entry,))
+        >>> row.value_at(5, "train_loss"), row.value_at(5, "region_count"), row.value_at(9, "gap")
+        (0.2, 3.0, nan)
+        """
+        value = self._by_epoch.get(epoch, {}).get(name)
+        value = value.get("mean") if isinstance(value, Mapping) else value
+        return float(value) if value is not None and abs(value) <= _LARGEST else nan
+
+    @cached_property
+    def _by_epoch(self) -> dict[int, dict[str, Any]]:
+        return {int(entry["epoch"]): entry for entry in self.history}
+
+    @property
+    def train_loss(self) -> float:
+        """After training: as a measure, or of the last entry of the history; NaN if unknown."""
+        value = self.value(TRAIN_LOSS)
+        if value == value or not self.history:
+            return value
+        return self.value_at(int(self.history[-1]["epoch"]), TRAIN_LOSS)
 
     @property
     def count(self) -> float:

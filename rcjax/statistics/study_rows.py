@@ -183,9 +183,9 @@ class StudyRows:
         for row in self.rows:
             by_network.setdefault(row.network, []).append(row)
         self.networks = tuple(NetworkRows.of(name, own) for name, own in by_network.items())
-        self.axes = _axes([row.settings for row in self.rows])
+        self.axes = axes_of([row.settings for row in self.rows])
         self.with_numbers = tuple(s for network in self.networks for s in network.with_numbers)
-        self.axes_with_numbers = _axes([setting.settings for setting in self.with_numbers])
+        self.axes_with_numbers = axes_of([setting.settings for setting in self.with_numbers])
 
     @cached_property
     def versions(self) -> tuple[tuple[Mapping[str, Any], int], ...]:
@@ -211,9 +211,14 @@ def values_of(settings: Sequence[Setting], name: str) -> Float[np.ndarray, "sett
         float64 [settings, runs of the largest setting]; NaN where a setting has fewer runs or the
         quantity is unknown.
     """
-    table = np.full((len(settings), max((len(s.rows) for s in settings), default=0)), np.nan)
-    for place, setting in enumerate(settings):
-        table[place, : len(setting.rows)] = setting.values(name)
+    return table_of([setting.values(name) for setting in settings])
+
+
+def table_of(groups: Sequence[Sequence[float]]) -> Float[np.ndarray, "settings runs"]:
+    """Numbers of runs as a table; NaN where a setting has fewer runs than the largest."""
+    table = np.full((len(groups), max(map(len, groups), default=0)), np.nan)
+    for place, group in enumerate(groups):
+        table[place, : len(group)] = group
     return table
 
 
@@ -236,7 +241,8 @@ def _grouped(rows: Sequence[Row]) -> tuple[Setting, ...]:
     return tuple(Setting(own[0].network, own[0].settings, tuple(own)) for own in groups.values())
 
 
-def _axes(settings: Sequence[Mapping[str, Any]]) -> tuple[Axis, ...]:
+def axes_of(settings: Sequence[Mapping[str, Any]]) -> tuple[Axis, ...]:
+    """The hyperparameters that vary between settings, learning rate and batch size first."""
     names = list(dict.fromkeys(name for one in settings for name in one))
     axes = []
     for name in names:

@@ -122,6 +122,7 @@ def words_of(rows):
     return Page(page_of(analysis, about)).words
 
 
+USES = ["selection", "fragility"]
 ALWAYS = ["finding", "statistics", "runs", "definition", "versions"]
 
 
@@ -130,12 +131,15 @@ ALWAYS = ["finding", "statistics", "runs", "definition", "versions"]
     [
         # 2 scatter, 3 panels for each of 2 axes, 2 over training, 2 early prediction, 2 measures,
         # 2 panels for each of 3 ablations
-        ("full", ["scatter", "effects", "training", "measures", "ablations"], 21),
-        ("external_table", ["scatter", "effects", "measures"], 8),
+        ("full", [*USES, "scatter", "effects", "training", "measures", "ablations"], 21),
+        ("external_table", [*USES, "scatter", "effects", "measures"], 8),
         ("one_run", ["scatter", "training"], 2),
         ("all_diverged", [], 0),
         pytest.param(
-            "many", ["scatter", "effects", "training", "measures"], 33, marks=pytest.mark.slow
+            "many",
+            [*USES, "scatter", "effects", "training", "measures"],
+            33,
+            marks=pytest.mark.slow,
         ),
     ],
 )
