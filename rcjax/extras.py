@@ -13,7 +13,7 @@ from rcjax.errors import UserError
 
 _PACKAGES = {
     "plots": ("matplotlib",),
-    "datasets": ("mlxtend", "mnist1d"),
+    "datasets": ("mnist1d",),
     "hub": ("huggingface_hub",),
     "train": (
         "PIL", "absl", "array_record", "flax", "grain", "jinja2", "markupsafe", "ml_collections",

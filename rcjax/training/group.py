@@ -16,7 +16,14 @@ import numpy as np
 from rcjax import RegionCounts
 from rcjax.config import RegionsSection, RunConfig
 from rcjax.data import Dataset, load, with_draws
-from rcjax.runtime import Interrupted, StopRequest, available_memory, require_devices
+from rcjax.runtime import (
+    Interrupted,
+    StopRequest,
+    available_memory,
+    local_mesh,
+    replicate,
+    require_devices,
+)
 from rcjax.training.checkpoints import Checkpoints
 from rcjax.training.counting import count_with, sample_slices
 from rcjax.training.evaluation import Scores
@@ -81,9 +88,12 @@ class Group:
             self.datasets.append(draw(**drawn, **seed))
             check_fits(config, self.datasets[-1])
         self.experiment = Experiment(first, self.datasets[0])
-        self._train = training_images(self.datasets)
-        self._test = Images(whole.test_images, whole.test_labels)
-        self.epoch = stacked_epoch(*self.experiment.epoch_parts, self._train.axes())
+        self._mesh = local_mesh()
+        # Copied to the devices once and not with every epoch.
+        self._train = replicate(self._mesh, training_images(self.datasets))
+        self._test = replicate(self._mesh, Images(whole.test_images, whole.test_labels))
+        self._epoch = stacked_epoch(*self.experiment.epoch_parts, self._train.axes())
+        self._compiled: Any = None
         self._draw_slices = functools.cache(self._slices)
 
     def first_states(self) -> TrainState:
@@ -100,32 +110,35 @@ class Group:
                     lambda leaf: np.broadcast_to(leaf, (len(self.configs), *leaf.shape)),
                     given[name],
                 )
-        return states
+        return replicate(self._mesh, states)
 
     def random_states(self) -> TrainState:
         """Returns the same with random weights; reads no file."""
         create = functools.partial(create_state, *self.experiment.creation_parts)
         seeds = np.array([config.seed for config in self.configs], np.uint32)
-        states: TrainState = jax.jit(jax.vmap(create))(seeds)
+        states: TrainState = replicate(self._mesh, jax.jit(jax.vmap(create))(seeds))
         return states
 
+    def compile(self, states: TrainState) -> int:
+        """Compiles an epoch; returns the bytes that it takes beside its arguments."""
+        lowered = self._epoch.lower(states, *self._train, self._numbers(0))
+        self._compiled = lowered.compile()
+        found = self._compiled.memory_analysis()
+        return int(found.temp_size_in_bytes) if found is not None else 0
+
     def train_epoch(self, states: TrainState, epoch: int) -> tuple[TrainState, np.ndarray]:
-        """Trains the epoch after `epoch` epochs, for which `states` are used up.
+        """Trains the epoch after `epoch` epochs, for which `states` are used up. Compile first.
 
         Returns:
             The new states, and the mean loss of each run.
         """
-        new_states, (losses, _) = self.epoch(states, *self._train, self._numbers(epoch))
+        new_states, (losses, _) = self._compiled(states, *self._train, self._numbers(epoch))
         return new_states, np.asarray(losses)
 
-    def _numbers(self, epoch: int) -> dict[str, np.ndarray]:
-        return stacked_numbers([numbers_of(c, epoch) for c in self.configs])
-
-    def bytes_needed(self, states: TrainState) -> int:
-        """Memory that an epoch takes beside what its arguments take already."""
-        compiled = self.epoch.lower(states, *self._train, self._numbers(0)).compile()
-        found = compiled.memory_analysis()
-        return int(found.temp_size_in_bytes) if found is not None else 0
+    def _numbers(self, epoch: int) -> dict[str, jax.Array]:
+        numbers = stacked_numbers([numbers_of(config, epoch) for config in self.configs])
+        placed: dict[str, jax.Array] = replicate(self._mesh, numbers)
+        return placed
 
     def evaluate(self, states: TrainState) -> list[tuple[Scores, Scores]]:
         """Returns the scores of every run on training and on test images."""
@@ -297,7 +310,7 @@ class _OngoingGroup:
         )
 
     def train(self, stop_requested: StopRequest) -> TrainedGroup:
-        _check_memory(self._group, self._states)
+        _compile(self._group, self._states)
         if not self._completed and not self._members[0].history:
             self._evaluate()
         self._display.start()
@@ -358,9 +371,9 @@ class _OngoingGroup:
         self._checkpoints.close()
 
 
-def _check_memory(group: Group, states: TrainState) -> None:
-    """Raises MemoryError before the system ends a process that takes more than there is."""
-    needed, there = group.bytes_needed(states), available_memory()
+def _compile(group: Group, states: TrainState) -> None:
+    """Compiles an epoch; raises MemoryError before the system ends the process for it."""
+    needed, there = group.compile(states), available_memory()
     if there is not None and needed > there:
         raise MemoryError(
             f"an epoch of {len(group.configs)} runs together takes {needed / 2**30:.1f} GiB, and "

@@ -57,11 +57,7 @@ def test_all_runs_of_every_size_are_valid(argument):
     assert len({run.name for run in runs}) == len(runs)
     if ":quick" in argument:
         assert len(runs) <= 12
-        assert {run.config.dataset for run in runs} <= {
-            "digits",
-            "synthetic",
-            "mnist1d",
-        }  # no download
+        assert {run.config.dataset for run in runs} <= {"digits", "synthetic"}  # no download
 
 
 @pytest.mark.parametrize(
