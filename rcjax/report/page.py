@@ -10,6 +10,7 @@ from rcjax.report import definition, words
 from rcjax.report.charts import Chart
 from rcjax.report.definition import About
 from rcjax.report.drawing import MARKERS
+from rcjax.report.explorer import explorer_data
 from rcjax.report.findings import Findings
 from rcjax.report.tables import STATISTICS, tables_of
 from rcjax.report.texts import text_of
@@ -34,6 +35,7 @@ _STATUSES = {
 }
 _SECTIONS = {
     "finding": "Finding",
+    "explore": "Filter",
     "scatter": "Count and gap",
     "effects": "Hyperparameters",
     "training": "Over training",
@@ -71,14 +73,14 @@ def render(
     statuses = {status: len(study.with_status(status)) for status in names.STATUSES}
     # Networks without a usable count are shown too: their notes say why they have none.
     numbers = any(network.count.runs for network in analysis.networks.values())
-    uses = _uses(analysis)
+    uses, explorer = _uses(analysis), explorer_data(analysis)
+    present = {**charts, **uses, "explore": explorer}
     return environment.get_template("page.html.jinja").render(
         title="Region counts and the generalization gap",
         subtitle=_subtitle(analysis, about),
-        sections=[
-            (name, head) for name, head in _SECTIONS.items() if {**charts, **uses}.get(name, True)
-        ],
+        sections=[(name, head) for name, head in _SECTIONS.items() if present.get(name, True)],
         uses=uses,
+        explorer=explorer,
         findings=findings.networks,
         overview=findings.overview,
         unfinished=""

@@ -122,7 +122,7 @@ def words_of(rows):
     return Page(page_of(analysis, about)).words
 
 
-USES = ["selection", "fragility"]
+USES = ["explore", "selection", "fragility"]
 ALWAYS = ["finding", "statistics", "runs", "definition", "versions"]
 
 

@@ -12,10 +12,12 @@ import shutil
 import subprocess
 
 import pytest
+from scipy.stats import spearmanr
 
 from rcjax.report.findings import findings_of
 from rcjax.report.page import render
 from rcjax.report.writing import charts_of
+from rcjax.statistics import names
 
 from .report_studies import STUDIES
 
@@ -63,12 +65,22 @@ addEventListener("load", () => {
   press.click();
   const rising = column();
   press.click();
+  const said = () => document.getElementById("explorer-said")?.textContent ?? null;
+  const everything = said();
+  const choice = document.querySelector(".filters fieldset:nth-of-type(2) input[type=checkbox]");
+  let filtered = null;
+  if (choice) {
+    choice.click();
+    const listed = document.querySelectorAll("table.runs tbody tr:not([hidden])").length;
+    filtered = { said: said(), listed, label: choice.parentNode.textContent };
+    choice.click();
+  }
   parent.postMessage(JSON.stringify({
     width: innerWidth, whole: document.documentElement.scrollWidth, pictures, outside, problems,
     requests: performance.getEntriesByType("resource").map((entry) => entry.name),
     hint: mark ? hint.textContent : null, expected: mark ? mark.dataset.hint : null,
     shown: !mark || (box.width > 0 && box.left >= 0 && box.right <= innerWidth),
-    rising, falling: column(),
+    rising, falling: column(), everything, filtered,
   }), "*");
 });
 """
@@ -141,3 +153,26 @@ def test_page_is_drawn_and_fits(name, tmp_path):
         assert found["shown"]
         assert sorted(found["rising"]) == sorted(row.name for row in analysis.study.rows)
         assert found["falling"] == found["rising"][::-1]
+        if name == "full":
+            assert_filtered(found, analysis)
+
+
+def assert_filtered(found, analysis):
+    """The page's own Spearman, of all settings and of those without the first learning rate."""
+    settings = analysis.study.with_numbers
+    rows = sum(len(one.rows) for one in settings)
+    assert found["everything"].startswith(f"{rows} of {rows} runs")
+    assert rho(settings) in found["everything"]
+    rate = float(found["filtered"]["label"])
+    kept = [one for one in settings if one.settings["learning_rate"] != rate]
+    assert 0 < len(kept) < len(settings)
+    assert f"as {len(kept)} settings: Spearman {rho(kept)}." in found["filtered"]["said"]
+    listed = [row for row in analysis.study.rows if row.settings["learning_rate"] != rate]
+    assert found["filtered"]["listed"] == len(listed)
+
+
+def rho(settings):
+    x, y = ([one.mean(name) for one in settings] for name in (names.COUNT, names.GAP))
+    return f"\N{GREEK SMALL LETTER RHO} = {spearmanr(x, y).statistic:.3f}".replace(
+        "-", "\N{MINUS SIGN}"
+    )
