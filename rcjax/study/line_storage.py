@@ -105,9 +105,11 @@ class LineStorage:
             sound = [line for line in lines if line.run not in damaged and not line.fault]
             if len(sound) == len(lines):
                 continue
-            aside = set_aside(path)
+            # First, so that no run is lost between the two.
             if sound:
-                write_shard(self._workdir, path.stem, [line.content for line in sound])
+                name = f"{path.stem}-sound"
+                write_shard(self._workdir, name, [line.content for line in sound])
+            aside = set_aside(path)
             said.append(f"{path} was damaged and is now {aside}; {len(sound)} of its runs are kept")
         return said
 

@@ -3,7 +3,7 @@
 from rcjax.runtime import Interrupted
 from rcjax.training.classical import FittedClassifier, fit_classical, is_classical
 from rcjax.training.finished_run import FinishedRun, load_finished_run
-from rcjax.training.group import TrainedGroup, train_group
+from rcjax.training.group_loop import TrainedGroup, train_group
 from rcjax.training.loop import train
 from rcjax.training.record import RUN_RECORDS, RunResult, result_of, run_workdir
 from rcjax.training.state import measures_key

@@ -14,7 +14,7 @@ from rcjax.data import normalize
 from rcjax.runtime import divide_batch
 from rcjax.training.step import Apply
 
-_BATCH_SIZE = 512
+EVALUATION_BATCH_SIZE = 512
 Array = jax.Array | np.ndarray
 
 
@@ -23,6 +23,15 @@ class Scores(NamedTuple):
 
     loss: float  # mean cross-entropy
     accuracy: float  # in percent
+
+
+def score_batch(
+    logits: jax.Array, labels: jax.Array, counts: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Sums of the losses and of what is right, over the rows of `logits` for which `counts`."""
+    losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+    correct = (jnp.argmax(logits, axis=-1) == labels) & counts
+    return jnp.where(counts, losses, 0).sum(), correct.sum(dtype=jnp.int32)
 
 
 @functools.lru_cache(maxsize=32)
@@ -36,7 +45,7 @@ def compile_evaluation(
     images that do not count. Equal arguments give the same function.
     """
     # A multiple of the devices, so that no device pads.
-    batch_size = -(-_BATCH_SIZE // mesh.size) * mesh.size
+    batch_size = -(-EVALUATION_BATCH_SIZE // mesh.size) * mesh.size
 
     @jax.jit
     def take(images, labels, start):
@@ -50,9 +59,7 @@ def compile_evaluation(
         batch = normalize(images, jnp.array(mean), jnp.array(std))
         batch, labels, counts = divide_batch(mesh, (batch, labels, counts))
         logits, _ = apply(parameters, model_state, batch, False)
-        losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
-        correct = (jnp.argmax(logits, axis=-1) == labels) & counts
-        return jnp.where(counts, losses, 0).sum(), correct.sum(dtype=jnp.int32)
+        return score_batch(logits, labels, counts)
 
     def evaluate(parameters, model_state, images, labels) -> Scores:
         # All batches are started before the first result is fetched.

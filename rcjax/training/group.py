@@ -1,13 +1,7 @@
-"""Runs that share a program, trained, evaluated and counted as one; nothing is written but
-checkpoints of the whole group.
-"""
+"""The compiled parts of runs that share a program: trained, evaluated and counted as one."""
 
-import dataclasses
 import functools
-import math
-import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -16,24 +10,13 @@ import numpy as np
 from rcjax import RegionCounts
 from rcjax.config import RegionsSection, RunConfig
 from rcjax.data import Dataset, load, with_draws
-from rcjax.runtime import (
-    Interrupted,
-    StopRequest,
-    available_memory,
-    local_mesh,
-    replicate,
-    require_devices,
-)
-from rcjax.training.checkpoints import Checkpoints
+from rcjax.runtime import local_mesh, replicate
 from rcjax.training.counting import count_with, sample_slices
 from rcjax.training.evaluation import Scores
-from rcjax.training.experiment import Experiment, history_entry
+from rcjax.training.experiment import Experiment
 from rcjax.training.finished_run import FinishedRun
-from rcjax.training.initial_weights import checkpoint_hash
 from rcjax.training.inputs import strengths_of
 from rcjax.training.optimizer import optimizer_of
-from rcjax.training.progress import ProgressDisplay
-from rcjax.training.record import trained_record
 from rcjax.training.schedules import schedule_of
 from rcjax.training.stacking import (
     Images,
@@ -43,26 +26,9 @@ from rcjax.training.stacking import (
     training_images,
 )
 from rcjax.training.state import TrainState, create_state
-from rcjax.training.validation import check_config, check_fits
+from rcjax.training.validation import check_fits
 
 _WIDEST = 25  # networks counted in one call
-
-
-@dataclasses.dataclass
-class MemberProgress:
-    """One run of a group as it goes on.
-
-    Attributes:
-        epochs: trained until now, or until its loss was not finite.
-        history: entries of its evaluations, oldest first.
-        counts: regions of each slice at the newest evaluation.
-        diverged: whether its loss stopped being finite.
-    """
-
-    epochs: int = 0
-    history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    counts: list[int] = dataclasses.field(default_factory=list)
-    diverged: bool = False
 
 
 class Group:
@@ -184,7 +150,7 @@ class Group:
         )
         predict = self.experiment.predict
         if section.method == "exact":  # which takes one network at a time
-            for number in range(len(members)):
+            for number in range(len(set(members))):  # and needs no filling up
                 one = jax.tree.map(lambda leaf, i=number: leaf[i], networks)
                 yield count_with(jax.tree_util.Partial(predict, *one), anchors, section)
             return
@@ -215,167 +181,3 @@ def _parts(places: Sequence[int], size: int) -> Iterator[list[int]]:
     for start in range(0, len(places), size):
         part = list(places[start : start + size])
         yield part + part[:1] * (size - len(part))
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainedGroup:
-    """A group after its last epoch.
-
-    Attributes:
-        group: its compiled parts.
-        states: of all runs, stacked.
-        members: the course of each run.
-        source: the checkpoint that training began with; None for random weights.
-    """
-
-    group: Group
-    states: TrainState
-    members: list[MemberProgress]
-    source: dict[str, str] | None = None
-
-    def record(self, member: int) -> dict[str, Any]:
-        """Returns the record of a run, without its list of epochs but for their number."""
-        run = self.members[member]
-        record = trained_record(
-            self.group.configs[member].to_dict(),
-            history=run.history,
-            epochs=(),
-            counts=run.counts,
-            source=self.source,
-            diverged=run.diverged,
-            data={},
-            together=len(self.members),
-        )
-        return {**record, "epochs": run.epochs}
-
-    def count(
-        self, members: Sequence[int], sections: Sequence[RegionsSection]
-    ) -> list[RegionCounts]:
-        """Counts regions of some runs' networks, each as a section `regions` asks."""
-        return self.group.count(self.states, members, sections)
-
-    def finished(self, member: int) -> FinishedRun:
-        """Returns the network of one run, as a run by itself would leave it."""
-        return self.group.finished(self.states, member)
-
-
-def train_group(
-    configs: Sequence[RunConfig], folder: Path, stop_requested: StopRequest
-) -> TrainedGroup:
-    """Trains runs of one `group_key` as one, from the newest checkpoint in a folder on.
-
-    Args:
-        configs: of the runs.
-        folder: of the group's checkpoints, claimed.
-        stop_requested: an event; once it is set, the group stops after the epoch at hand.
-
-    Raises:
-        UserError: a config or its data set cannot be used.
-        Interrupted: `stop_requested` was set; a checkpoint was saved.
-        MemoryError: the group does not fit in the memory of this machine; fewer runs may.
-    """
-    for config in configs:
-        check_config(config)
-    require_devices()
-    run = _OngoingGroup(Group(configs), folder)
-    try:
-        return run.train(stop_requested)
-    finally:
-        run.close()
-
-
-class _OngoingGroup:
-    """A group from its newest checkpoint, or from the beginning, that trains on."""
-
-    def __init__(self, group: Group, folder: Path):
-        self._group, self._config = group, group.configs[0]
-        self._checkpoints = Checkpoints(folder / "checkpoints", keep=1)
-        restored, messages = self._checkpoints.restore_newest(group.random_states())
-        self._members = [MemberProgress() for _ in group.configs]
-        self._completed, self._source = 0, None
-        if restored is None:
-            self._states = group.first_states()
-            if path := self._config.checkpoint:
-                self._source = {"path": path, "sha256": checkpoint_hash(path)}
-        else:
-            self._states, self._source = restored.state, restored.progress["source"]
-            self._completed = restored.progress["completed"]
-            self._members = [MemberProgress(**values) for values in restored.progress["members"]]
-        examples = len(group.configs) * group.datasets[0].train_size
-        self._display = ProgressDisplay(self._config.epochs, self._completed, examples)
-        for message in messages:
-            self._display.message(message)
-        self._display.message(
-            f"{len(group.configs)} runs together, from epoch {self._completed} on"
-        )
-
-    def train(self, stop_requested: StopRequest) -> TrainedGroup:
-        _compile(self._group, self._states)
-        if not self._completed and not self._members[0].history:
-            self._evaluate()
-        self._display.start()
-        for epoch in range(self._completed, self._config.epochs):
-            if all(member.diverged for member in self._members):
-                break
-            if stop_requested.is_set():
-                self._save()
-                raise Interrupted(
-                    f"{len(self._members)} runs interrupted after {epoch} epochs, all saved"
-                )
-            self._train_epoch(epoch)
-        self._save()
-        return TrainedGroup(self._group, self._states, self._members, self._source)
-
-    def _train_epoch(self, epoch: int) -> None:
-        start = time.monotonic()
-        self._states, losses = self._group.train_epoch(self._states, epoch)
-        self._completed = epoch + 1
-        for member, loss in zip(self._members, losses, strict=True):
-            if not member.diverged:
-                member.epochs, member.diverged = self._completed, not math.isfinite(loss)
-        last = self._completed == self._config.epochs
-        if self._completed % self._config.regions.every == 0 or last:
-            self._evaluate()
-        if self._completed % self._config.checkpoint_every == 0 and not last:
-            self._save()
-        alive = losses[np.isfinite(losses)]
-        self._display.epoch_of_group(
-            self._completed, float(alive.mean()) if len(alive) else math.nan,
-            time.monotonic() - start,
-        )  # fmt: skip
-
-    def _evaluate(self) -> None:
-        scores = self._group.evaluate(self._states)
-        going = [number for number, member in enumerate(self._members) if not member.diverged]
-        finite = [number for number in going if math.isfinite(scores[number][0].loss)]
-        sections = [self._group.configs[number].regions for number in finite]
-        counted = self._group.count(self._states, finite, sections)
-        counts = dict(zip(finite, counted, strict=True))
-        for number in going:
-            member, regions = self._members[number], counts.get(number)
-            rate = schedule_of(self._group.configs[number]).rate(self._completed)
-            member.history.append(history_entry(self._completed, rate, *scores[number], regions))
-            member.counts = [] if regions is None else np.asarray(regions.counts).tolist()
-            member.diverged = regions is None
-
-    def _save(self) -> None:
-        progress = {
-            "completed": self._completed,
-            "members": [dataclasses.asdict(member) for member in self._members],
-            "source": self._source,
-        }
-        self._checkpoints.save(self._states, progress, self._completed)
-
-    def close(self) -> None:
-        self._display.close()
-        self._checkpoints.close()
-
-
-def _compile(group: Group, states: TrainState) -> None:
-    """Compiles an epoch; raises MemoryError before the system ends the process for it."""
-    needed, there = group.compile(states), available_memory()
-    if there is not None and needed > there:
-        raise MemoryError(
-            f"an epoch of {len(group.configs)} runs together takes {needed / 2**30:.1f} GiB, and "
-            f"{there / 2**30:.1f} GiB are available"
-        )

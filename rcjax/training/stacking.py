@@ -7,17 +7,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.sharding import Mesh
 
 from rcjax.data import Dataset, normalize
 from rcjax.runtime import replicated
 from rcjax.training.epoch import EpochSettings, epoch_function
-from rcjax.training.evaluation import Scores
+from rcjax.training.evaluation import EVALUATION_BATCH_SIZE, Scores, score_batch
 from rcjax.training.optimizer import Optimizer
 from rcjax.training.step import Apply
 
-_BATCH_SIZE = 512  # of evaluation
 _NETWORKS_PER_BATCH = 8  # evaluated side by side
 
 
@@ -87,20 +85,17 @@ def stacked_evaluation(
 
     def sums(network: Any, images: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
         examples = len(images)
-        batches = -(-examples // _BATCH_SIZE)
+        batches = -(-examples // EVALUATION_BATCH_SIZE)
 
         def score(start: jax.Array) -> tuple[jax.Array, jax.Array]:
-            positions = start + jnp.arange(_BATCH_SIZE)
+            positions = start + jnp.arange(EVALUATION_BATCH_SIZE)
             counts, positions = positions < examples, jnp.minimum(positions, examples - 1)
             batch = normalize(images[positions], jnp.array(mean), jnp.array(std))
             parameters, model_state = network
             logits, _ = apply(parameters, model_state, batch, False)
-            chosen = labels[positions]
-            losses = optax.softmax_cross_entropy_with_integer_labels(logits, chosen)
-            correct = (jnp.argmax(logits, axis=-1) == chosen) & counts
-            return jnp.where(counts, losses, 0).sum(), correct.sum(dtype=jnp.int32)
+            return score_batch(logits, labels[positions], counts)
 
-        return jax.lax.map(score, _BATCH_SIZE * jnp.arange(batches))
+        return jax.lax.map(score, EVALUATION_BATCH_SIZE * jnp.arange(batches))
 
     @jax.jit
     def all_sums(networks: Any, images: Any, labels: Any) -> tuple[jax.Array, jax.Array]:

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import shutil
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,8 @@ from rcjax.study.line_storage import LineStorage, groups
 from rcjax.study.lines import read_shard, shards
 from rcjax.study.plan import plan_study
 from rcjax.study.tools import TOOLS
-from rcjax.training import group_key
+from rcjax.training import group_key, group_loop
+from rcjax.training.group import Group
 
 from .small_studies import planned, small_study
 
@@ -133,12 +133,10 @@ def test_damaged_lines_are_named_and_made_again_on_request(made, tmp_path):
 
 @pytest.mark.slow
 def test_groups_that_do_not_fit_in_memory_are_made_in_halves(tmp_path, monkeypatch):
-    from rcjax.training import group
-
-    monkeypatch.setattr(group, "available_memory", lambda: 0)
-    compile_epoch = group.Group.compile
+    monkeypatch.setattr(group_loop, "available_memory", lambda: 0)
+    compile_epoch = Group.compile
     monkeypatch.setattr(
-        group.Group,
+        Group,
         "compile",
         lambda self, states: 0 * compile_epoch(self, states) + (len(self.configs) > 2),
     )
@@ -192,7 +190,7 @@ def test_all_that_is_compiled_is_in_the_key_and_no_number():
         pytest.param(
             {"tracker": "wandb"},
             "tracker = wandb follows one run at a time",
-            marks=pytest.mark.skipif(find_spec("wandb") is None, reason="wandb is an extra"),
+            marks=pytest.mark.slow,  # with the extra [wandb]
         ),
     ],
 )
