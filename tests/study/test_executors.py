@@ -355,7 +355,10 @@ def test_a_job_that_is_asked_to_stop_saves_all_checkpoints(tmp_path, executor, t
         os.kill(pid, signal.SIGTERM)
     output, _ = driver.communicate()
     assert driver.returncode == 130, output
-    assert "interrupted with 0 of 4 runs done, 2 stopped, checkpoint saved; to resume: " in output
+    # Ray may begin a third run as soon as one of the two has saved its checkpoint.
+    stopped = len(re.findall(r" interrupted: interrupted after \d+ epochs, all saved", output))
+    assert stopped in ((2, 3) if executor == "ray" else (2,)), output
+    assert f"interrupted with 0 of 4 runs done, {stopped} stopped, checkpoint saved" in output
     for name in FIRST_TWO:
         (epochs,) = re.findall(rf"{name} interrupted: interrupted after (\d+) epochs", output)
         assert (tmp_path / "study" / "runs" / name / "checkpoints" / str(2 * int(epochs))).is_dir()

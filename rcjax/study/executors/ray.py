@@ -124,6 +124,10 @@ def _do_job(job: AnyJob, folder: str) -> Outcome:
         job: the run.
         folder: where the driver was started: the config's paths are looked up from there.
     """
+    # Ray's cancelling must not meet a run that has just saved its checkpoint: its outcome would be
+    # lost. Within the run, `stop_requests` listens.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Where nodes are stopped, a task may get a signal of the system beside that of the driver.
     with stop_requests(second_ends=False) as stop, shared_compilations(job.workdir), _in(folder):
         return do_job(job, stop, LockWait())
