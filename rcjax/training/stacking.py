@@ -17,6 +17,7 @@ from rcjax.training.optimizer import Optimizer
 from rcjax.training.step import Apply
 
 _NETWORKS_PER_BATCH = 8  # evaluated side by side
+_FEW_IMAGES = 2  # of which a network is traced to see what it computes
 
 
 class Images(NamedTuple):
@@ -33,6 +34,10 @@ class Images(NamedTuple):
     def axes(self) -> "Images":
         """For each, the axis of the runs, None where all runs share it."""
         return Images(0 if self.images.ndim == 5 else None, 0 if self.labels.ndim == 2 else None)
+
+    def owned(self, axes: "Images") -> dict[str, Any]:
+        """Returns what differs between runs, by name, given the axes of the runs."""
+        return {name: value for name, value in self._asdict().items() if getattr(axes, name) == 0}
 
 
 def training_images(datasets: Sequence[Dataset]) -> Images:
@@ -67,10 +72,47 @@ def stacked_epoch(
         `epoch(states, images, labels, numbers) -> (states, (losses [runs], correct [runs]))`; the
         states given are donated.
     """
-    mapped = jax.vmap(
-        epoch_function(apply, optimizer, settings, mesh), in_axes=(0, axes.images, axes.labels, 0)
-    )
-    return jax.jit(mapped, donate_argnums=0, out_shardings=replicated(mesh))
+    one = epoch_function(apply, optimizer, settings, mesh)
+
+    def epoch(states: Any, images: Any, labels: Any, numbers: Any) -> Any:
+        data = Images(images, labels)
+
+        def of_run(run: tuple[Any, dict[str, jax.Array], Any]) -> Any:
+            state, own, numbers = run
+            return one(state, *data._replace(**own), numbers)
+
+        network = (states["parameters"], states["model_state"])
+        runs = len(jax.tree.leaves(numbers)[0])
+        at_a_time = 1 if _in_turn(apply, network, images) else runs
+        return _by_run(of_run, (states, data.owned(axes), numbers), at_a_time)
+
+    return jax.jit(epoch, donate_argnums=0, out_shardings=replicated(mesh))
+
+
+def _by_run(function: Callable[[Any], Any], runs: Any, at_a_time: int) -> Any:
+    """Applies a function to every run, so many side by side and the rest in turn."""
+    if at_a_time >= len(jax.tree.leaves(runs)[0]):
+        return jax.vmap(function)(runs)
+    return jax.lax.map(function, runs, batch_size=at_a_time if at_a_time > 1 else None)
+
+
+def _in_turn(apply: Apply, networks: Any, images: jax.Array) -> bool:
+    """Returns whether networks are quicker in turn than side by side.
+
+    Side by side, their convolutions are one of many groups, for which XLA's CPU backend takes three
+    times as long as for all of them in turn.
+
+    Args:
+        apply: of one network.
+        networks: (parameters, model state), stacked.
+        images: `[..., n, height, width, channels]`.
+    """
+    if jax.default_backend() != "cpu":
+        return False
+    network = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), networks)
+    batch = jax.ShapeDtypeStruct((_FEW_IMAGES, *images.shape[-3:]), jnp.float32)
+    traced = jax.make_jaxpr(lambda *given: apply(*given, False))(*network, batch)
+    return "conv_general_dilated" in str(traced)
 
 
 @functools.lru_cache(maxsize=8)
@@ -99,16 +141,16 @@ def stacked_evaluation(
 
     @jax.jit
     def all_sums(networks: Any, images: Any, labels: Any) -> tuple[jax.Array, jax.Array]:
-        own = {name: array for name, array in (("images", images), ("labels", labels))
-               if getattr(axes, name) == 0}  # fmt: skip
+        data = Images(images, labels)
 
-        def one(run: tuple[Any, dict[str, jax.Array]]) -> tuple[jax.Array, jax.Array]:
-            network, drawn = run
-            return sums(network, drawn.get("images", images), drawn.get("labels", labels))
+        def of_run(run: tuple[Any, dict[str, jax.Array]]) -> tuple[jax.Array, jax.Array]:
+            network, own = run
+            return sums(network, *data._replace(**own))
 
-        runs = len(jax.tree.leaves(networks)[0])
-        at_a_time = min(runs, _NETWORKS_PER_BATCH)
-        found: tuple[jax.Array, jax.Array] = jax.lax.map(one, (networks, own), batch_size=at_a_time)
+        at_a_time = 1 if _in_turn(apply, networks, images) else _NETWORKS_PER_BATCH
+        found: tuple[jax.Array, jax.Array] = _by_run(
+            of_run, (networks, data.owned(axes)), at_a_time
+        )
         return found
 
     def evaluate(networks: Any, data: Images) -> list[Scores]:
