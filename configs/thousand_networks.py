@@ -23,7 +23,10 @@ Quick size: configs/thousand_networks.py:quick takes 8 runs of 2 epochs on the d
 
 from ml_collections import ConfigDict
 
-_SIZES = ("", "convolutions", "optimizers", "training_sizes", "seeds", "more_seeds", "quick")
+_SIZES = (
+    "", "convolutions", "optimizers", "training_sizes", "seeds", "more_seeds",
+    "images", "image_seeds", "quick",
+)  # fmt: skip
 
 
 def get_config(size: str = "") -> ConfigDict:
@@ -51,6 +54,16 @@ def get_config(size: str = "") -> ConfigDict:
     if size in ("seeds", "more_seeds"):  # seeds differ by less than 500 segments can tell
         config.regions.slices, config.regions.every = 5000, 100
         config.variants["test images"].slices = 5000
+    if size in ("images", "image_seeds"):
+        config.dataset, config.train_examples = "mnist_5k", 1000
+        config.network, config.width, config.depth = "cnn", 8, 0
+        config.epochs, config.checkpoint_every, config.batch_size = 60, 30, 25
+        config.regions.slices, config.regions.every = 300, 30
+        config.variants.planes = ConfigDict({"dim": 2, "method": "adaptive", "slices": 50})
+    if size == "image_seeds":
+        config.train_examples, config.epochs = 0, 20  # a part would be another with every seed
+        config.regions.slices, config.regions.every = 3000, 20
+        config.variants["test images"].slices = 3000
     if size == "quick":
         config.dataset, config.width = "digits", 8  # which needs no other package
         config.epochs, config.regions.every, config.regions.slices = 2, 1, 20
@@ -75,6 +88,12 @@ def _grid(size: str) -> dict[str, tuple]:
         case "training_sizes":
             recipe = {"learning_rate": (0.1, 0.03, 0.01), "batch_size": (25, 100)}
             return recipe | {"train_examples": (500, 1000, 2000, 4000), "seed": tuple(range(5))}
+        case "images":
+            rates = (0.15, 0.1, 0.05, 0.02)
+            recipe |= {"learning_rate": rates, "width": (4, 8), "label_noise": noise}
+            return recipe | {"seed": tuple(range(5))}
         case "seeds" | "more_seeds":
             return {"learning_rate": (0.1,), "seed": tuple(range(60))}
+        case "image_seeds":
+            return {"learning_rate": (0.05,), "seed": tuple(range(60))}
     return {"learning_rate": (0.1, 0.01), "label_noise": noise, "seed": (0, 1)}

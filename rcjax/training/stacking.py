@@ -111,7 +111,9 @@ def _in_turn(apply: Apply, networks: Any, images: jax.Array) -> bool:
         return False
     network = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), networks)
     batch = jax.ShapeDtypeStruct((_FEW_IMAGES, *images.shape[-3:]), jnp.float32)
-    traced = jax.make_jaxpr(lambda *given: apply(*given, False))(*network, batch)
+    traced = jax.make_jaxpr(
+        lambda parameters, state, images: apply(parameters, state, images, False)
+    )(*network, batch)
     return "conv_general_dilated" in str(traced)
 
 
