@@ -59,7 +59,7 @@ def get_config(size: str = "") -> ConfigDict:
         config.network, config.width, config.depth = "cnn", 8, 0
         config.epochs, config.checkpoint_every, config.batch_size = 60, 30, 25
         config.regions.slices, config.regions.every = 300, 30
-        config.variants.planes = ConfigDict({"dim": 2, "method": "adaptive", "slices": 50})
+        config.variants.planes.points, config.variants.planes.slices = 20, 25
     if size == "image_seeds":
         config.train_examples, config.epochs = 0, 20  # a part would be another with every seed
         config.regions.slices, config.regions.every = 3000, 20
