@@ -45,6 +45,7 @@ def finding(network: NetworkStatistics, options: Options) -> Finding:
     seen = verdict(count, confidence)
     if seen.relation is None:
         remarks = [f"{reason.rstrip('.')}." for reason in why_no_correlation(network)]
+        remarks.append(text_of("over_seeds", count=count, verdict=seen))
     else:
         least = detectable(count.settings, confidence)
         remarks = [

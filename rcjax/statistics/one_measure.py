@@ -1,6 +1,6 @@
 """All statistics of one measure against one outcome."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import comb
 from typing import Any
 
@@ -34,6 +34,7 @@ from rcjax.statistics.estimates import (
 )
 from rcjax.statistics.granulated import granulated_kendall
 from rcjax.statistics.noise import noise_corrected
+from rcjax.statistics.over_seeds import correlation_over_seeds
 
 FEWEST_SETTINGS = 3
 _ROUNDING = 1e-9  # percentage points
@@ -70,20 +71,23 @@ def measure_statistics(
     """
     x, y, known, design = runs_of_both(x, y, design)
     runs = int(known.sum())
-    if len(known) < FEWEST_SETTINGS:
-        return undefined(design, runs, Undefined.FEW_SETTINGS)
+    seeds = correlation_over_seeds(
+        x,
+        y,
+        known,
+        samples=options.bootstrap_samples,
+        confidence=options.confidence,
+        seed=options.seed,
+    )
     means_x, means_y = average(x), average(y)
-    if np.ptp(means_x) == 0:
-        return undefined(design, runs, Undefined.CONSTANT_MEASURE)
-    if np.ptp(means_y) == 0:
-        return undefined(design, runs, Undefined.CONSTANT_OUTCOME)
+    if why := _no_correlation(means_x, means_y):
+        return replace(undefined(design, runs, why), correlation_over_seeds=seeds)
     values = {name: float(value) for name, value in coefficients(means_x, means_y, design).items()}
     values["pearson_minus_trivial"] = float(lead(means_x, means_y, design.trivial_predictor))
     left = flexible_residuals(means_x, means_y, design)
     values["partial_correlation_flexible"] = float(pearson(*left))
     intervals = _intervals(x, y, known, design, resamples, options)
-    values["correlation_over_seeds"] = float(_over_seeds(x, y, known)[2])
-    chances = _chances(x, y, known, design, options)
+    chances = _chances(means_x, means_y, design, options)
     if design.flexible is not None:
         places = resamples.of(known).settings
         drawn = pearson(left[0][places], left[1][places])
@@ -106,6 +110,7 @@ def measure_statistics(
         len(known),
         runs,
         along=along,
+        correlation_over_seeds=seeds,
         conditional_mutual_information=_information(means_x, means_y, design, options),
         pearson_noise_corrected=noise_corrected(
             x,
@@ -183,8 +188,6 @@ def why_undefined(name: str, design: Design) -> Undefined:
     """The reason for a coefficient without value, of settings that have one for Pearson's r."""
     if name == "pearson_minus_trivial":
         return Undefined.NO_TRIVIAL_PREDICTOR
-    if name == "correlation_over_seeds":
-        return Undefined.NOTHING_OVER_SEEDS
     if name == "partial_correlation_given_all":
         return Undefined.NOTHING_LEFT_GIVEN_ALL if design.codes else Undefined.NO_AXIS
     if name == "partial_correlation_flexible":
@@ -216,31 +219,26 @@ def _estimate(
     return Estimate(value, holding(value, interval), chance=chance)
 
 
-def _over_seeds(x: _Kept, y: _Kept, known: Bool[np.ndarray, "kept runs"]) -> tuple[Any, Any, Any]:
-    """The runs with their settings' numbers as cells, and r of the differences between seeds."""
-    cell = np.broadcast_to(np.arange(len(x))[:, None], x.shape)[known]
-    return x[known], cell, correlate_within_cells(x[known], y[known], cell)
+def _no_correlation(x: _Means, y: _Means) -> Undefined | None:
+    """Why two averages of every setting have no correlation."""
+    if len(x) < FEWEST_SETTINGS:
+        return Undefined.FEW_SETTINGS
+    if np.ptp(x) == 0:
+        return Undefined.CONSTANT_MEASURE
+    return Undefined.CONSTANT_OUTCOME if np.ptp(y) == 0 else None
 
 
 def _chances(
-    x: _Kept, y: _Kept, known: Bool[np.ndarray, "kept runs"], design: Design, options: Options
+    means_x: _Means, means_y: _Means, design: Design, options: Options
 ) -> dict[str, Chance | None]:
     """By statistic, what the measure's own values reach in random order.
 
-    Pearson's r and the partial coefficients exchange all settings, the others those that must not
-    be told apart by learning rate and batch size, or by anything but the seed.
+    Pearson's r and the partial coefficients exchange all settings, the one within cells those that
+    learning rate and batch size do not tell apart.
     """
-    means_x, means_y = average(x), average(y)
-    runs_x, setting, _ = _over_seeds(x, y, known)
-    runs_y = y[known]
-    everywhere = np.zeros(len(x), int)
+    everywhere = np.zeros(len(means_x), int)
     found: dict[str, tuple[Any, Any, Statistic]] = {
         "pearson": (means_x, everywhere, lambda z: pearson(z, means_y)),
-        "correlation_over_seeds": (
-            runs_x,
-            setting,
-            lambda z: correlate_within_cells(z, runs_y, setting),
-        ),
     }
     trivial = design.trivial_predictor
     if design.codes:

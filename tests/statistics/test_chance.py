@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rcjax.statistics import Row, analyze, flexible
+from rcjax.statistics import Row, Undefined, analyze, flexible
 from rcjax.statistics.chance import chance, swapped
 from rcjax.statistics.correlation import correlate_within_cells, pearson
 from rcjax.statistics.flexible import FlexibleRegression
@@ -100,6 +100,27 @@ def test_correlation_over_seeds_is_that_of_differences_from_the_setting():
     found = analyze(rows, bootstrap_samples=10).networks["mlp"].count.correlation_over_seeds
     expected = stats.pearsonr(np.concatenate(x), np.concatenate(y)).statistic
     assert found.value == pytest.approx(expected)
+    assert found.interval.low < expected < found.interval.high
+
+
+def test_seeds_of_one_setting_are_correlated_though_settings_are_too_few():
+    """The interval is that of Fisher's z but for the bootstrap's own noise."""
+    random = np.random.default_rng(8)
+    count = random.standard_normal(80)
+    gap = 0.5 * count + random.standard_normal(80)
+    rows = [
+        Row(f"{seed}", "mlp", {"learning_rate": 0.1}, seed, "completed",
+            100.0, 90.0 - y, 10.0 + y, {"region_count": 5.0 + x})
+        for seed, (x, y) in enumerate(zip(count.tolist(), gap.tolist(), strict=True))
+    ]  # fmt: skip
+    found = analyze(rows, bootstrap_samples=2000).networks["mlp"].count
+    assert found.pearson.undefined is Undefined.FEW_SETTINGS
+    expected = stats.pearsonr(count, gap)
+    fisher = expected.confidence_interval(0.95)
+    over_seeds = found.correlation_over_seeds
+    assert over_seeds.value == pytest.approx(expected.statistic)
+    assert over_seeds.interval == pytest.approx((fisher.low, fisher.high), abs=0.04)
+    assert over_seeds.chance.p == pytest.approx(expected.pvalue, abs=0.004)
 
 
 def test_correction_for_noise_finds_the_relation_without_it():
