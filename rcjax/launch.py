@@ -10,15 +10,23 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from absl import flags
 
-from rcjax.config import apply_overrides, known_configs, load_config
+from rcjax.config import apply_overrides, flatten, known_configs, load_config
 from rcjax.errors import UserError
 from rcjax.terminal import say, say_error, shortened
 
 COMPLETED, USER_ERROR, DIVERGED, INTERRUPTED = 0, 2, 3, 130
-_OVERRIDE = "--config."
+_OVERRIDE, _HOSTS = "--config.", "--hosts"
+_HOST_FLAGS = {
+    "hosts": "auto: this is one of several hosts of a run, and the cluster says which",
+    "hosts.address": "HOST:PORT at which host 0 listens",
+    "hosts.count": "number of hosts",
+    "hosts.number": "of this host, from 0",
+    "hosts.timeout": "seconds within which all hosts must be there",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,8 +42,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if {"-h", "--help"} & set(argv[1:]):
         say(_usage())
         return COMPLETED
+    if not any(argument.startswith(_HOSTS) for argument in argv[1:]):
+        return _outcome(argv)[0]
+    from rcjax.runtime import run_on_hosts
+
+    return run_on_hosts(lambda: _outcome(argv))
+
+
+def _outcome(argv: list[str]) -> tuple[int, str]:
+    """Returns the exit code, and the message of the error that was said."""
     try:
-        return _run(argv)
+        return _run(argv), ""
     except UserError as error:
         return _user_error(str(error))
     except (MemoryError, RuntimeError) as error:
@@ -50,12 +67,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _user_error(f"{_os_error(error)}; mend that and run the same command again")
     except KeyboardInterrupt:
         say_error("interrupted; nothing was lost, the same command goes on from here")
-        return INTERRUPTED
+        return INTERRUPTED, ""
 
 
-def _user_error(message: str) -> int:
-    say_error(f"error: {shortened(' '.join(message.split()))}")
-    return USER_ERROR
+def _user_error(message: str) -> tuple[int, str]:
+    message = " ".join(message.split())
+    say_error(f"error: {shortened(message)}")
+    return USER_ERROR, message
 
 
 def _os_error(error: OSError) -> str:
@@ -76,9 +94,12 @@ def _run(argv: list[str]) -> int:
     os.environ["MATPLOTLIBRC"] = os.devnull
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     arguments, overrides = split_overrides(argv)
-    config_argument, workdir = _parse_flags(arguments)
-    config = load_config(config_argument)
-    apply_overrides(config, overrides)
+    given = _parse_flags(arguments)
+    if any(given.hosts):
+        config = _config_on_hosts(given, overrides)
+    else:
+        config = load_config(given.config)
+        apply_overrides(config, overrides)
 
     # Only now: these pull in the whole training stack, and a misspelt field should not wait for it.
     try:
@@ -95,13 +116,32 @@ def _run(argv: list[str]) -> int:
         # A config of many runs names its experiment; every other config is one training run.
         with mended_compilation_cache():
             if "experiment" in config:
-                record = run_experiment(config, workdir, argv)
+                record = run_experiment(config, given.workdir, argv)
             else:
-                record = train(config, workdir)
+                record = train(config, given.workdir)
     except Interrupted as interrupted:
         say_error(f"{interrupted}; to resume: {_command(argv)}")
         return INTERRUPTED
     return DIVERGED if record["status"] == "diverged" else COMPLETED
+
+
+def _config_on_hosts(given: "_Flags", overrides: dict[str, str]) -> Any:
+    """Returns the config once all hosts of the run have met and agree on it."""
+    from rcjax.runtime import HostFlags, join, place_of, program_versions, refusals_told
+
+    place = place_of(HostFlags(*given.hosts))
+    with refusals_told(place):
+        config = load_config(given.config)
+        apply_overrides(config, overrides)
+        if "experiment" in config and place is not None and place.count > 1:
+            raise UserError(
+                f"experiment = {config.experiment} does not run on several hosts as one; leave out "
+                "--hosts: a study gives its runs to hosts by executor.name = ray or commands"
+            )
+    if place is not None and place.count > 1:
+        fields = {f"config.{name}": value for name, value in flatten(config.to_dict()).items()}
+        join(place, {**program_versions(), **fields})
+    return config
 
 
 def split_overrides(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
@@ -131,31 +171,41 @@ def split_overrides(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     return others, overrides
 
 
-def _parse_flags(arguments: list[str]) -> tuple[str, str]:
-    """Returns the values of --config and --workdir, both required."""
+class _Flags(NamedTuple):
+    """The flags of a command, as text."""
+
+    config: str
+    workdir: str
+    hosts: tuple[str, ...]  # those of _HOST_FLAGS, empty where they are not given
+
+
+def _parse_flags(arguments: list[str]) -> _Flags:
+    """Returns the values of the flags, of which --config and --workdir are required."""
     # A set of flags of its own, not absl's global one: main can then run many times in a process.
     values = flags.FlagValues()
     flags.DEFINE_string("config", None, "config file, with :SIZE for another size", values)
     flags.DEFINE_string("workdir", None, "folder of this run", values)
+    for name, meaning in _HOST_FLAGS.items():
+        flags.DEFINE_string(name, None, meaning, values)
     try:
         rest = values(arguments)[1:]
     except flags.UnrecognizedFlagError as error:
         raise UserError(
-            f"unknown flag --{error.flagname}; there are --config and --workdir, and a field of "
-            f"the config is set by --config.FIELD=VALUE"
+            f"unknown flag --{error.flagname}; there are --config, --workdir and --hosts, and a "
+            f"field of the config is set by --config.FIELD=VALUE"
         ) from error
     except flags.Error as error:
         raise UserError(str(error)) from error
     if rest:
         raise UserError(f"unexpected argument {rest[0]!r}; usage: {_USAGE}")
-    given = {name: str(values[name].value or "") for name in ("config", "workdir")}
+    given = {name: str(values[name].value or "") for name in ("config", "workdir", *_HOST_FLAGS)}
     for name, value in given.items():
         if value.startswith("--"):  # the next flag was taken for its value
             raise UserError(f"--{name} has no value; write --{name}=VALUE")
-    for name, value in given.items():
-        if not value:
+    for name in ("config", "workdir"):
+        if not given[name]:
             raise UserError(f"--{name} is missing; usage: {_USAGE}")
-    return given["config"], given["workdir"]
+    return _Flags(given["config"], given["workdir"], tuple(given[name] for name in _HOST_FLAGS))
 
 
 _USAGE = "rcjax --config=digits --workdir=DIR [--config.FIELD=VALUE ...]"

@@ -7,11 +7,14 @@ from rcjax.runtime.devices import (
     describe_devices,
     divide_batch,
     is_out_of_memory,
+    local_copies,
     local_mesh,
-    place_batch,
+    place_rows,
     replicate,
     replicated,
     require_devices,
+    rows_of_host,
+    whole_mesh,
 )
 from rcjax.runtime.files import (
     finite,
@@ -22,17 +25,32 @@ from rcjax.runtime.files import (
     write_json,
     written_whole,
 )
+from rcjax.runtime.hosts import (
+    HostFlags,
+    Hosts,
+    Place,
+    agreed_stop,
+    claimed_by_first,
+    current_hosts,
+    join,
+    place_of,
+    refusals_told,
+    run_on_hosts,
+)
 from rcjax.runtime.interruption import Interrupted, StopRequest, stop_requests
 from rcjax.runtime.settings import own_jax_settings
 from rcjax.runtime.storage import check_readable, local_folder
-from rcjax.runtime.versions import versions
+from rcjax.runtime.versions import program_versions, versions
 from rcjax.runtime.workdir import RecordRules, Workdir, config_differences
 
 __all__ = [
-    "Interrupted", "RecordRules", "StopRequest", "Workdir", "available_memory", "check_readable",
-    "claimed_folder", "config_differences", "describe_devices", "divide_batch", "finite",
-    "is_finite_number", "is_out_of_memory", "json_line", "local_folder", "local_mesh",
-    "mended_compilation_cache", "own_jax_settings", "place_batch", "read_json", "replicate",
-    "replicated", "require_devices", "set_aside", "shared_compilations", "stop_requests",
-    "versions", "write_json", "written_whole",
+    "HostFlags", "Hosts", "Interrupted", "Place", "RecordRules", "StopRequest", "Workdir",
+    "agreed_stop", "available_memory", "check_readable", "claimed_by_first", "claimed_folder",
+    "config_differences", "current_hosts", "describe_devices", "divide_batch", "finite",
+    "is_finite_number", "is_out_of_memory", "join", "json_line", "local_copies", "local_folder",
+    "local_mesh", "mended_compilation_cache", "own_jax_settings", "place_of", "place_rows",
+    "program_versions", "read_json",
+    "refusals_told", "replicate", "replicated", "require_devices", "rows_of_host", "run_on_hosts",
+    "set_aside", "shared_compilations", "stop_requests", "versions", "whole_mesh", "write_json",
+    "written_whole",
 ]  # fmt: skip

@@ -28,14 +28,25 @@ def require_devices() -> None:
 
 
 def describe_devices() -> str:
-    """Returns the devices of this process in words, such as "1 x cpu"."""
-    devices = jax.local_devices()
-    return f"{len(devices)} x {devices[0].device_kind}"
+    """Returns the devices of a run in words, such as "1 x cpu" or "8 x cpu of 2 hosts"."""
+    hosts = f" of {jax.process_count()} hosts" if jax.process_count() > 1 else ""
+    return f"{jax.device_count()} x {jax.local_devices()[0].device_kind}{hosts}"
 
 
 def local_mesh() -> Mesh:
     """Returns a mesh of one axis over all devices of this process."""
     return Mesh(np.array(jax.local_devices()), (_AXIS,))
+
+
+def whole_mesh() -> Mesh:
+    """Returns a mesh of one axis over all devices of all processes of the run, process by process.
+
+    In a run on one host it equals `local_mesh()`.
+    """
+    devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
+    if jax.process_count() == 1:
+        devices = jax.local_devices()
+    return Mesh(np.array(devices), (_AXIS,))
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
@@ -44,22 +55,82 @@ def replicated(mesh: Mesh) -> NamedSharding:
 
 
 def replicate(mesh: Mesh, tree: Any) -> Any:
-    """Puts a whole copy of every array on every device."""
-    return jax.device_put(tree, replicated(mesh))
+    """Puts a whole copy of every array on every device.
+
+    On a mesh of several processes each of them brings its own copies, which must be equal.
+    """
+    if not mesh.is_multi_process:
+        return jax.device_put(tree, replicated(mesh))
+    own = jax.device_put(local_copies(tree), replicated(local_mesh()))
+    return _seen_on(mesh, own)
 
 
-def place_batch(mesh: Mesh, batch: Any) -> Any:
-    """Brings host arrays to the devices.
+def local_copies(tree: Any) -> Any:
+    """Returns arrays of which every device has a whole copy as arrays of this process's devices.
+
+    What is computed with them involves no other process. Nothing is copied.
+    """
+    if jax.process_count() == 1:
+        return tree
+    mesh = local_mesh()
+
+    def see(leaf: Any) -> Any:
+        whole = isinstance(leaf, jax.Array) and not leaf.is_fully_addressable
+        return _seen_on(mesh, leaf) if whole else leaf
+
+    return jax.tree.map(see, tree)
+
+
+def _seen_on(mesh: Mesh, tree: Any) -> Any:
+    """Returns the copies on this process's devices as arrays on a mesh that they are part of."""
+
+    def see(array: jax.Array) -> jax.Array:
+        copies = [shard.data for shard in array.addressable_shards]
+        return jax.make_array_from_single_device_arrays(array.shape, replicated(mesh), copies)
+
+    return jax.tree.map(see, tree)
+
+
+def rows_of_host(mesh: Mesh, examples: int) -> range:
+    """Returns the rows of a batch that this process's devices get.
 
     Args:
-        mesh: the devices.
-        batch: arrays `[examples, ...]`. If the examples divide evenly, each device gets a part;
-            otherwise each gets all, and a compiled function divides them.
+        mesh: the devices of all processes, process by process.
+        examples: in the batch. It is filled up to a multiple of the devices, so that the last
+            processes may have fewer rows than the others, or none.
     """
-    even = all(len(array) % mesh.size == 0 for array in batch)
-    return jax.device_put(
-        batch, NamedSharding(mesh, PartitionSpec(_AXIS) if even else PartitionSpec())
-    )
+    of_device = -(-examples // mesh.size)
+    places = [
+        place
+        for place, device in enumerate(mesh.devices.flat)
+        if device.process_index == jax.process_index()
+    ]
+    start, stop = places[0] * of_device, (places[-1] + 1) * of_device
+    return range(min(start, examples), min(stop, examples))
+
+
+def place_rows(mesh: Mesh, rows: Any, examples: int) -> Any:
+    """Brings the rows of each process to the devices, as one batch that is filled up with zeros.
+
+    Args:
+        mesh: the devices of all processes.
+        rows: host arrays `[rows, ...]`, those of `rows_of_host`.
+        examples: in the batch.
+
+    Returns:
+        Arrays `[n, ...]`, n the next multiple of the devices from `examples` on.
+    """
+    of_device = -(-examples // mesh.size)
+    divided = NamedSharding(mesh, PartitionSpec(_AXIS))
+    count = of_device * len(mesh.local_devices)
+
+    def place(array: np.ndarray) -> jax.Array:
+        filled = np.zeros((count, *array.shape[1:]), array.dtype)
+        filled[: len(array)] = array
+        whole = (of_device * mesh.size, *array.shape[1:])
+        return jax.make_array_from_process_local_data(divided, filled, whole)
+
+    return jax.tree.map(place, rows)
 
 
 def divide_batch(mesh: Mesh, batch: Any) -> Any:

@@ -21,15 +21,24 @@ def versions() -> dict[str, Any]:
     The same config and seed give bit-identical results on the CPU as long as all of these agree.
     """
     device = jax.local_devices()[0]
+    hosts = {"hosts": jax.process_count()} if jax.process_count() > 1 else {}
+    return {
+        **program_versions(),
+        **hosts,
+        "platform": device.platform,
+        "device_kind": device.device_kind,
+        "devices": jax.device_count(),
+        "processor": processor_model(),
+        "cpu_count": _usable_cores(),
+    }
+
+
+def program_versions() -> dict[str, str]:
+    """Returns {name: version} of packages and Python; wakes no device."""
     return {
         **{package: _version(package) for package in _PACKAGES},
         "rcjax_source": _source(),
         "python": platform.python_version(),
-        "platform": device.platform,
-        "device_kind": device.device_kind,
-        "devices": jax.local_device_count(),
-        "processor": processor_model(),
-        "cpu_count": _usable_cores(),
     }
 
 

@@ -7,6 +7,7 @@ progress here without depending on what training depends on.
 from rcjax.terminal.bar import Bar
 from rcjax.terminal.output import (
     escaped,
+    move_standard_error,
     release_standard_streams,
     say,
     say_error,
@@ -17,6 +18,7 @@ from rcjax.terminal.output import (
 __all__ = [
     "Bar",
     "escaped",
+    "move_standard_error",
     "release_standard_streams",
     "say",
     "say_error",

@@ -143,6 +143,13 @@ def secure_standard_streams() -> None:
             setattr(sys, name, UnfailingStream(stream))
 
 
+def move_standard_error(descriptor: int) -> None:
+    """Has Python write its standard error to another descriptor than 2, from now on."""
+    sys.stderr.flush()
+    stream = open(descriptor, "w", buffering=1, encoding="utf-8")  # noqa: SIM115
+    sys.stderr = UnfailingStream(stream)
+
+
 def release_standard_streams() -> None:
     """Writes what is buffered, and drops what cannot be written.
 

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,11 +11,12 @@ import optax
 from jax.sharding import Mesh
 
 from rcjax.data import normalize
-from rcjax.runtime import divide_batch
+from rcjax.runtime import Hosts, divide_batch
 from rcjax.training.step import Apply
 
 EVALUATION_BATCH_SIZE = 512
 Array = jax.Array | np.ndarray
+_ALONE = Hosts(0, 1)
 
 
 class Scores(NamedTuple):
@@ -37,12 +38,13 @@ def score_batch(
 @functools.lru_cache(maxsize=32)
 def compile_evaluation(
     apply: Apply, mean: tuple[float, ...], std: tuple[float, ...], mesh: Mesh
-) -> Callable[[Any, Any, Array, Array], Scores]:
-    """Returns `evaluate(parameters, model_state, images, labels) -> Scores`.
+) -> Callable[..., Scores]:
+    """Returns `evaluate(parameters, model_state, images, labels, hosts=...) -> Scores`.
 
     Images are uint8 `[examples, height, width, channels]`, not augmented; labels int32. The network
     is compiled for one batch size, whatever the number of images: the last batch is filled up with
-    images that do not count. Equal arguments give the same function.
+    images that do not count. Several hosts divide the batches among them, and each returns the
+    scores of all images. Equal arguments give the same function.
     """
     # A multiple of the devices, so that no device pads.
     batch_size = -(-EVALUATION_BATCH_SIZE // mesh.size) * mesh.size
@@ -61,17 +63,18 @@ def compile_evaluation(
         logits, _ = apply(parameters, model_state, batch, False)
         return score_batch(logits, labels, counts)
 
-    def evaluate(parameters, model_state, images, labels) -> Scores:
-        # All batches are started before the first result is fetched.
-        sums = [
-            score(parameters, model_state, *take(images, labels, start))
-            for start in range(0, len(images), batch_size)
-        ]
-        losses, correct = zip(*jax.device_get(sums), strict=True)
+    def evaluate(parameters, model_state, images, labels, hosts=_ALONE) -> Scores:
         examples = len(images)
+        # All batches are started before the first result is fetched.
+        started = [
+            score(parameters, model_state, *take(images, labels, start))
+            for start in hosts.share_of(range(0, examples, batch_size))
+        ]
+        own = [(float(loss), int(correct)) for loss, correct in jax.device_get(started)]
+        losses, correct = zip(*hosts.gather_all(own), strict=True)
         return Scores(
-            loss=sum(map(float, losses)) / examples,
-            accuracy=100.0 * sum(map(int, correct)) / examples,
+            loss=sum(losses) / examples,
+            accuracy=100.0 * sum(correct) / examples,
         )
 
     return evaluate

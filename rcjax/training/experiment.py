@@ -3,7 +3,7 @@
 import functools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ import numpy as np
 from rcjax import RegionCounts, models
 from rcjax.config import RegionsSection, RunConfig
 from rcjax.data import AnyDataset
-from rcjax.runtime import local_mesh, replicate
+from rcjax.runtime import current_hosts, local_copies, local_mesh, replicate, whole_mesh
 from rcjax.training.counting import count_with, sample_slices
 from rcjax.training.epoch import EpochMetrics, EpochSettings, EpochSums, make_epoch, no_sums
 from rcjax.training.evaluation import Scores, compile_evaluation
@@ -51,6 +51,9 @@ class EpochPart(NamedTuple):
 class Experiment:
     """The deeds of a run, without their order.
 
+    A step is computed on the devices of all hosts. Everything else is done by each host with its
+    own copy of the network: evaluation and counts are divided among them and gathered.
+
     Training computes in the config's precision. Evaluation and region counts are in float32
     whatever that is: rounding logits to bfloat16 moves the borders of regions.
 
@@ -70,7 +73,8 @@ class Experiment:
     ):
         self._config = config
         self._dataset = dataset
-        self._mesh = local_mesh()
+        self._hosts = current_hosts()
+        self._mesh = whole_mesh()
         self._optimizer, numbers = optimizer_of(config)
         inputs, strengths = input_settings_of(config, dataset)
         self._numbers = {**numbers, **strengths}
@@ -91,7 +95,7 @@ class Experiment:
         self.checkpoints_per_epoch = -(-dataset.train_size // config.batch_size)
         self.pace = Pace()
         self.evaluation_parts = (apply, inputs.mean, inputs.std)
-        self._evaluate = compile_evaluation(*self.evaluation_parts, self._mesh)
+        self._evaluate = compile_evaluation(*self.evaluation_parts, local_mesh())
         self.anchors = sample_slices(dataset, config.regions, config.seed)
         self.predict = models.predictor(config.network, **self._network_shape)
         self._mean, self._std = dataset.mean, dataset.std
@@ -104,10 +108,11 @@ class Experiment:
         self._arrays: tuple[tuple[Any, Any], tuple[Any, Any]] = (
             shares_arrays_with._arrays
             if shares_arrays_with is not None
-            else replicate(self._mesh, (train, test))
+            else replicate(local_mesh(), (train, test))
         )
         self.train_arrays: tuple[Any, Any] = self._arrays[0]
         self._test_arrays = self._arrays[1]
+        self._shared_arrays = replicate(self._mesh, self.train_arrays)
         self._epoch = make_epoch(*self.epoch_parts)
 
     def _shape(self, dataset: AnyDataset) -> dict[str, Any]:
@@ -162,7 +167,7 @@ class Experiment:
             given = zip(position[1:], sums, strict=True)
             sums = EpochSums(*(like.dtype.type(value) for value, like in given))
         numbers = self._on_devices(self.hyperparameters(epoch))
-        return state, replicate(self._mesh, sums), *self.train_arrays, numbers
+        return state, replicate(self._mesh, sums), *self._shared_arrays, numbers
 
     def _on_devices(self, values: dict[str, float]) -> dict[str, jax.Array]:
         return replicate(self._mesh, {name: np.float32(value) for name, value in values.items()})
@@ -214,18 +219,24 @@ class Experiment:
 
         A network whose loss is not finite has no regions: its counts are missing, their mean NaN.
         """
-        network = (state["parameters"], state["model_state"])
+        network = _network_of(state)
         train, test = self._scores(network)
-        regions, counts = None, []
+        counts: list[int] = []
         if math.isfinite(train.loss):
-            regions = self._count(network, self.anchors, self._config.regions)
-            counts = np.asarray(regions.counts).tolist()
-        return history_entry(epoch, self.learning_rate(epoch), train, test, regions), counts
+            share = self._hosts.share_of(self.anchors)
+            own: list[int] = []
+            if len(share):
+                own = np.asarray(self._count(network, share, self._config.regions).counts).tolist()
+            counts = self._hosts.gather_all(own)
+        return history_entry(epoch, self.learning_rate(epoch), train, test, counts), counts
 
     def _scores(self, network: tuple[Any, Any]) -> tuple[Scores, Scores]:
         """On clean training images and on test images."""
         train, test = self.train_arrays, self._test_arrays
-        return self._evaluate(*network, *train), self._evaluate(*network, *test)
+        return (
+            self._evaluate(*network, *train, self._hosts),
+            self._evaluate(*network, *test, self._hosts),
+        )
 
     def _count(
         self,
@@ -249,13 +260,12 @@ class Experiment:
             sizes: keep the sizes of the regions too.
         """
         anchors = sample_slices(self._dataset, regions, self._config.seed)
-        network = state["parameters"], state["model_state"]
-        return self._count(network, anchors, regions, sizes=sizes)
+        return self._count(_network_of(state), anchors, regions, sizes=sizes)
 
     def logits(self, state: TrainState, points: np.ndarray) -> np.ndarray:
         """Logits `[n, classes]` of normalised images `[n, height, width, channels]`."""
         predict = jax.jit(self.predict)
-        return np.asarray(predict(state["parameters"], state["model_state"], points))
+        return np.asarray(predict(*_network_of(state), points))
 
     def to_pixels(self, points: np.ndarray) -> np.ndarray:
         """Normalised images back in 0 .. 1, for pictures."""
@@ -267,11 +277,12 @@ class Experiment:
 
 
 def history_entry(
-    epoch: int, learning_rate: float, train: Scores, test: Scores, regions: RegionCounts | None
+    epoch: int, learning_rate: float, train: Scores, test: Scores, counts: Sequence[int]
 ) -> dict[str, Any]:
-    """Returns an evaluation as the record's history has it; without regions their mean is NaN."""
-    mean = math.nan if regions is None else float(regions.mean)
-    standard_error = math.nan if regions is None else float(regions.standard_error)
+    """Returns an evaluation as the record's history has it; without counts their mean is NaN."""
+    mean = float(np.mean(counts)) if counts else math.nan
+    several = len(counts) > 1
+    standard_error = float(np.std(counts, ddof=1) / np.sqrt(len(counts))) if several else math.nan
     return {
         "epoch": epoch,
         "learning_rate": learning_rate,
@@ -282,6 +293,12 @@ def history_entry(
         "generalization_gap": train.accuracy - test.accuracy,
         "region_count": {"mean": mean, "standard_error": standard_error},
     }
+
+
+def _network_of(state: TrainState) -> tuple[Any, Any]:
+    """Returns this host's own copy of a state's network."""
+    parameters, model_state = local_copies((state["parameters"], state["model_state"]))
+    return parameters, model_state
 
 
 @functools.lru_cache(maxsize=32)  # the runs of a study ask the same, and tracing takes seconds

@@ -179,8 +179,9 @@ class _OngoingGroup:
         for number in going:
             member, regions = self._members[number], counts.get(number)
             rate = schedule_of(self._group.configs[number]).rate(self._completed)
-            member.history.append(history_entry(self._completed, rate, *scores[number], regions))
             member.counts = [] if regions is None else np.asarray(regions.counts).tolist()
+            entry = history_entry(self._completed, rate, *scores[number], member.counts)
+            member.history.append(entry)
             member.diverged = regions is None
 
     def _save(self) -> None:

@@ -14,6 +14,9 @@ from rcjax.runtime import (
     Interrupted,
     StopRequest,
     Workdir,
+    agreed_stop,
+    claimed_by_first,
+    current_hosts,
     describe_devices,
     finite,
     own_jax_settings,
@@ -28,6 +31,7 @@ from rcjax.training.experiment import Experiment, Position
 from rcjax.training.initial_weights import check_unchanged, checkpoint_hash
 from rcjax.training.progress import ProgressDisplay
 from rcjax.training.record import closing_table, run_workdir, trained_record
+from rcjax.training.several_hosts import check_hosts, check_same_data
 from rcjax.training.state import TrainState
 from rcjax.training.streaming import make_experiment
 from rcjax.training.trackers import Tracker
@@ -69,8 +73,10 @@ def train(
     config = run_config(config)
     check_config(config)
     require_devices()
+    hosts = current_hosts()
+    check_hosts(config, hosts)
     folder = run_workdir(workdir, config)
-    record = folder.finished_record()
+    record = hosts.from_first(folder.finished_record)
     if record is not None:
         check_unchanged(config.checkpoint, record.get("checkpoint"), folder.path)
     if record is None and is_classical(config):
@@ -79,17 +85,20 @@ def train(
     if record is None:
         dataset = load_or_open(config.dataset, **config.data_choices())
         check_fits(config, dataset)
+        check_same_data(dataset, hosts)
         experiment = make(config, dataset)
-        with folder.claimed(), stop_requests() as stop_requested:
+        with claimed_by_first(folder, hosts), stop_requests() as asked:
+            stop_requested = agreed_stop(asked, hosts)
             # Another process may have ended the same run since the folder was looked at.
-            record = folder.finished_record()
+            record = hosts.from_first(folder.finished_record)
             if record is None:
                 run = OngoingRun(config, experiment, folder, dataset.train_size)
                 try:
                     record = train_to_the_end(run, experiment, stop_requested)
                 finally:
                     run.close()
-    say(closing_table(record, folder.path))
+    if hosts.first:
+        say(closing_table(record, folder.path))
     return record
 
 
@@ -153,6 +162,7 @@ class OngoingRun:
         self._config = config
         self._experiment = experiment
         self._folder = folder
+        self._hosts = current_hosts()
         self.state: TrainState
         self.together = 1  # runs trained as one program
         self._source: dict[str, str] | None = None  # the checkpoint that it began with
@@ -176,7 +186,9 @@ class OngoingRun:
             )
             if restored.progress.get("position"):
                 self.position = Position(*restored.progress["position"])
-        self._display = None if quiet else ProgressDisplay(config.epochs, self.completed, examples)
+        self._display: ProgressDisplay | None = None
+        if self._hosts.first and not quiet:
+            self._display = ProgressDisplay(config.epochs, self.completed, examples)
         self.message(
             f"{config.network} on {config.dataset}: {examples} training images, "
             f"{config.epochs} epochs, on {describe_devices()}"
@@ -211,15 +223,16 @@ class OngoingRun:
 
         if not self._history:
             self._evaluate()
-        # Only a config that has proved to work claims the folder.
-        self._folder.claim_for_good()
-        self._metrics = MetricsWriter(
-            self._folder.metrics,
-            self._folder.tensorboard,
-            self._history,
-            self.completed,
-            Tracker(self._config.tracker, self._config.to_dict(), self._folder.path),
-        )
+        if self._hosts.first:
+            # Only a config that has proved to work claims the folder.
+            self._folder.claim_for_good()
+            self._metrics = MetricsWriter(
+                self._folder.metrics,
+                self._folder.tensorboard,
+                self._history,
+                self.completed,
+                Tracker(self._config.tracker, self._config.to_dict(), self._folder.path),
+            )
         if self._display is not None:
             self._display.start()
         # Without an epoch after which to save, what was evaluated is saved at once.
@@ -255,7 +268,7 @@ class OngoingRun:
             self.save()
 
     def end(self) -> dict[str, Any]:
-        """Draws the figures, writes the record and returns it."""
+        """Draws the figures, writes the record and returns it; on host 0, the others wait."""
         record = trained_record(
             self._config.to_dict(),
             history=self._history,
@@ -266,9 +279,11 @@ class OngoingRun:
             data=self._folder.data,
             together=self.together,
         )
-        self._experiment.draw(record, self.state, self._folder.figures)
-        # Last of all: a folder with a record is finished.
-        write_json(self._folder.record, record)
+        if self._hosts.first:
+            self._experiment.draw(record, self.state, self._folder.figures)
+            # Last of all: a folder with a record is finished.
+            write_json(self._folder.record, record)
+        self._hosts.meet()
         return finite(record)
 
     def _evaluate(self) -> None:

@@ -4,7 +4,7 @@ import collections
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import jax
@@ -14,8 +14,8 @@ from jax.sharding import Mesh
 
 from rcjax.config import RunConfig
 from rcjax.data import AnyDataset, ImageStream, Purpose, generator
-from rcjax.data.streamed import Cropping, Readers, StreamedSplit, batches, epoch_order
-from rcjax.runtime import divide_batch, place_batch, replicated
+from rcjax.data.streamed import Batch, Cropping, Readers, StreamedSplit, batches, epoch_order
+from rcjax.runtime import divide_batch, place_rows, replicated, rows_of_host
 from rcjax.training.epoch import EpochMetrics, EpochSettings
 from rcjax.training.evaluation import Scores
 from rcjax.training.experiment import EpochPart, Experiment, Position
@@ -61,10 +61,12 @@ class StreamedExperiment(Experiment):
     def lower(self, state: TrainState) -> jax.stages.Lowered:
         """Returns the program of a step with a full batch."""
         size = self._config.batch_size
-        images = np.zeros((size, *self._stream.image_shape), np.uint8)
-        batch = place_batch(self._mesh, (images, np.zeros(size, np.int32)))
+        rows = len(rows_of_host(self._mesh, size))
+        images = np.zeros((rows, *self._stream.image_shape), np.uint8)
+        batch = place_rows(self._mesh, (images, np.zeros(rows, np.int32)), size)
         numbers = self._on_devices(self.hyperparameters(0))
-        return self._step.lower(_learned(state), *batch, numbers, epoch_keys(state).of_step(0))
+        keys = epoch_keys(state).of_step(0)
+        return self._step.lower(_learned(state), *batch, numbers, keys, size)
 
     def epoch_in_parts(
         self, state: TrainState, epoch: int, position: Position | None, stopping: Callable[[], bool]
@@ -74,36 +76,47 @@ class StreamedExperiment(Experiment):
         Raises:
             UserError: a picture cannot be decoded; the line names it.
         """
-        config, steps = self._config, self.checkpoints_per_epoch
+        config, steps, total = self._config, self.checkpoints_per_epoch, self._stream.train_size
         numbers = self._on_devices(self.hyperparameters(epoch))
         learned, keys = _learned(state), epoch_keys(state)
         sums = _RunningSums(position or Position(0, 0.0, 0.0))
         with contextlib.closing(self._batches_of(epoch, sums.position.step)) as source:
             for step, batch in enumerate(source, sums.position.step + 1):
-                full = len(batch.labels) == config.batch_size
-                run_step = self._compiled if full else self._step
-                placed = place_batch(self._mesh, batch)
-                learned, metrics = run_step(learned, *placed, numbers, keys.of_step(step - 1))
-                sums.add(len(batch.labels), metrics)
+                size = min(config.batch_size, total - (step - 1) * config.batch_size)
+                arguments = (*place_rows(self._mesh, batch, size), numbers, keys.of_step(step - 1))
+                if size == config.batch_size:
+                    learned, metrics = self._compiled(learned, *arguments)
+                else:
+                    learned, metrics = self._step(learned, *arguments, size)
+                sums.add(size, metrics)
                 due = config.streaming.checkpoint_steps
                 if step < steps and ((due and step % due == 0) or stopping()):
                     yield EpochPart(state_after(state, learned, epochs=0), sums.up_to_now(), None)
-        total, examples = sums.up_to_now(), self._stream.train_size
+        found = sums.up_to_now()
         entry = self.entry(
-            epoch, EpochMetrics(jnp.asarray(total.loss / examples), jnp.asarray(total.correct))
+            epoch, EpochMetrics(jnp.asarray(found.loss / total), jnp.asarray(found.correct))
         )
         yield EpochPart(state_after(state, learned, epochs=1), None, entry)
 
-    def _batches_of(self, epoch: int, first: int) -> Any:
+    def _batches_of(self, epoch: int, first: int) -> Generator[Batch]:
+        """Yields this host's rows of every batch, the last of which may have none for it."""
         config, split = self._config, self._stream.train
-        return batches(
+        order = epoch_order(len(split), config.seed, epoch)
+        whole, left = divmod(len(order), config.batch_size)
+        rows, last = (rows_of_host(self._mesh, size) for size in (config.batch_size, left))
+        full = order[: len(order) - left].reshape(whole, -1)[:, rows.start : rows.stop]
+        own = np.concatenate([full.ravel(), order[len(order) - left :][last.start : last.stop]])
+        yield from batches(
             split,
-            epoch_order(len(split), config.seed, epoch),
-            config.batch_size,
+            own,
+            len(rows),
             first=first,
             cropping=Cropping(config.random_crop, config.random_flip, config.seed, epoch),
             readers=self._readers,
         )
+        if left and not last:
+            shape = self._stream.image_shape
+            yield Batch(np.empty((0, *shape), np.uint8), np.empty(0, np.int32))
 
     def _scores(self, network: tuple[Any, Any]) -> tuple[Scores, Scores]:
         """On clean training images, all or `streaming.evaluated_examples`, and on test images."""
@@ -117,12 +130,14 @@ class StreamedExperiment(Experiment):
 
     def _score(self, network: Any, split: StreamedSplit, chosen: np.ndarray) -> Scores:
         parameters, model_state = network
-        loss = correct = 0.0
-        for batch in batches(split, chosen, _EVALUATION_BATCH, readers=self._readers):
-            scores = self._evaluate(parameters, model_state, batch.images, batch.labels)
-            loss += scores.loss * len(batch.labels)
-            correct += round(scores.accuracy * len(batch.labels) / 100)
-        return Scores(loss / len(chosen), 100.0 * correct / len(chosen))
+        starts = self._hosts.share_of(range(0, len(chosen), _EVALUATION_BATCH))
+        share = chosen[starts.start : starts.stop]
+        own: list[tuple[float, int]] = []
+        for batch in batches(split, share, _EVALUATION_BATCH, readers=self._readers):
+            scores, size = self._evaluate(parameters, model_state, *batch), len(batch.labels)
+            own.append((scores.loss * size, round(scores.accuracy * size / 100)))
+        losses, corrects = zip(*self._hosts.gather_all(own), strict=True)
+        return Scores(sum(losses) / len(chosen), 100.0 * sum(corrects) / len(chosen))
 
 
 class _RunningSums:
@@ -162,16 +177,19 @@ def _learned(state: TrainState) -> Learned:
 
 @functools.lru_cache(maxsize=8)
 def _make_step(apply: Apply, optimizer: Optimizer, settings: EpochSettings, mesh: Mesh) -> Any:
-    """Returns `step(learned, images, labels, hyperparameters, keys) -> (learned, metrics)`, jitted.
+    """Returns a step of a batch, compiled.
 
+    It is `step(learned, images, labels, hyperparameters, keys, examples) -> (learned, metrics)`.
     Images are uint8 and come cropped and mirrored; all further augmentation is done here. The keys
-    are those of the step. The first argument is donated.
+    are those of the step. Only the first `examples` images count; the others fill the batch up to
+    a multiple of the devices. The first argument is donated.
     """
     inputs = settings.inputs._replace(random_crop=False, random_flip=False)
 
-    def step(learned, images, labels, hyperparameters, keys):
+    def step(learned, images, labels, hyperparameters, keys, examples):
+        images, labels = images[:examples], labels[:examples]
         batch, batch_labels = training_inputs(inputs, keys, images, labels, hyperparameters)
         batch, batch_labels = divide_batch(mesh, (batch, batch_labels))
         return train_step(apply, optimizer, learned, batch, batch_labels, hyperparameters)
 
-    return jax.jit(step, donate_argnums=0, out_shardings=replicated(mesh))
+    return jax.jit(step, donate_argnums=0, static_argnums=5, out_shardings=replicated(mesh))

@@ -1,6 +1,7 @@
 """Data sets that stay on the disk: pictures are read and decoded as they are needed."""
 
 from rcjax.data.streamed.image_stream import (
+    Batch,
     Cropping,
     ImageStream,
     StreamedSplit,
@@ -12,6 +13,6 @@ from rcjax.data.streamed.opening import open_stream
 from rcjax.data.streamed.read_ahead import Readers
 
 __all__ = [
-    "Cropping", "ImageStream", "Readers", "StreamedSplit", "batches", "decoded", "epoch_order",
-    "open_stream",
+    "Batch", "Cropping", "ImageStream", "Readers", "StreamedSplit", "batches", "decoded",
+    "epoch_order", "open_stream",
 ]  # fmt: skip

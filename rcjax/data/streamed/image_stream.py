@@ -179,6 +179,8 @@ def batches(
         UserError: while it yields: a picture cannot be decoded.
     """
     bounds = batch_chunks(len(order), batch_size, first)
+    if not bounds:
+        return
     chunks = _Chunks(split, order, tuple(bounds), cropping or Cropping())
     held: list[Batch] = []
     read = read_in_background(chunks, readers or Readers())
