@@ -11,6 +11,30 @@ NAMES = ("study", "analyze", "edge_of_stability")
 
 
 @own_jax_settings()
+def plan_run(config: Any, workdir: str | os.PathLike) -> dict[str, Any]:
+    """Says what a training run will cost, and makes nothing of it; a study has a field for that.
+
+    Args:
+        config: an `ml_collections.ConfigDict` with the fields of a run.
+        workdir: folder of the run; nothing is written there.
+
+    Returns:
+        The plan, with "status" "completed".
+
+    Raises:
+        UserError: the config is of another experiment, or cannot be run.
+    """
+    if "experiment" in config:
+        raise UserError(
+            f"dry_run is for training runs and studies of them; experiment = {config.experiment} "
+            "makes none, leave dry_run out"
+        )
+    from rcjax.study import dry_run_of_run
+
+    return dry_run_of_run(config, workdir)
+
+
+@own_jax_settings()
 def run_experiment(
     config: Any, workdir: str | os.PathLike, command: Sequence[str] = ()
 ) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from absl import flags
 
-from rcjax.config import apply_overrides, flatten, known_configs, load_config
+from rcjax.config import apply_overrides, command_of, flatten, known_configs, load_config
 from rcjax.errors import UserError
 from rcjax.terminal import say, say_error, shortened
 
@@ -100,10 +100,11 @@ def _run(argv: list[str]) -> int:
     else:
         config = load_config(given.config)
         apply_overrides(config, overrides)
+    command, config = command_of(config)
 
     # Only now: these pull in the whole training stack, and a misspelt field should not wait for it.
     try:
-        from rcjax.experiments import run_experiment
+        from rcjax.experiments import plan_run, run_experiment
         from rcjax.runtime import mended_compilation_cache
         from rcjax.training import Interrupted, train
     except UnicodeDecodeError as error:
@@ -115,7 +116,9 @@ def _run(argv: list[str]) -> int:
     try:
         # A config of many runs names its experiment; every other config is one training run.
         with mended_compilation_cache():
-            if "experiment" in config:
+            if command.dry_run:
+                record = plan_run(config, given.workdir)
+            elif "experiment" in config:
                 record = run_experiment(config, given.workdir, argv)
             else:
                 record = train(config, given.workdir)
@@ -133,6 +136,8 @@ def _config_on_hosts(given: "_Flags", overrides: dict[str, str]) -> Any:
     with refusals_told(place):
         config = load_config(given.config)
         apply_overrides(config, overrides)
+        if config.get("dry_run", False) and place is not None and place.count > 1:
+            raise UserError("dry_run measures on one host; leave out --hosts, or dry_run")
         if "experiment" in config and place is not None and place.count > 1:
             raise UserError(
                 f"experiment = {config.experiment} does not run on several hosts as one; leave out "

@@ -1,6 +1,7 @@
 """The config of an experiment: its fields and defaults, config files, overrides from text."""
 
 from rcjax.config.fields import (
+    COMMAND_FIELDS,
     FREE_SECTIONS,
     RUN_FIELDS,
     STUDY_FIELDS,
@@ -9,6 +10,7 @@ from rcjax.config.fields import (
     run_kind,
 )
 from rcjax.config.loading import (
+    command_of,
     complete,
     find_config,
     find_file,
@@ -35,9 +37,9 @@ from rcjax.config.study_config import (
 )
 
 __all__ = [
-    "CLASSIFIER_SECTION", "FREE_SECTIONS", "RUN_FIELDS", "STUDY_FIELDS", "AnalysisConfig",
-    "ExecutorSection", "Field", "RegionsSection", "ReportSection", "RunConfig", "StudyConfig",
-    "apply_overrides", "check_ranges", "complete", "find_config", "find_file", "flatten",
-    "is_run_field", "known_configs", "load_config", "nested", "replaced", "run_config",
-    "run_kind", "study_config", "unknown_axis", "with_defaults",
+    "CLASSIFIER_SECTION", "COMMAND_FIELDS", "FREE_SECTIONS", "RUN_FIELDS", "STUDY_FIELDS",
+    "AnalysisConfig", "ExecutorSection", "Field", "RegionsSection", "ReportSection", "RunConfig",
+    "StudyConfig", "apply_overrides", "check_ranges", "command_of", "complete", "find_config",
+    "find_file", "flatten", "is_run_field", "known_configs", "load_config", "nested", "replaced",
+    "run_config", "run_kind", "study_config", "unknown_axis", "with_defaults",
 ]  # fmt: skip

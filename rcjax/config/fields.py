@@ -10,7 +10,7 @@ import typing
 from typing import Any, NamedTuple
 
 from rcjax.config.run_config import CLASSIFIER_SECTION, RunConfig
-from rcjax.config.study_config import StudyConfig
+from rcjax.config.study_config import CommandConfig, StudyConfig
 
 
 class Field(NamedTuple):
@@ -37,6 +37,9 @@ RUN_FIELDS: dict[str, Field] = _fields_of(RunConfig)
 
 # Of a study, a grid of runs, besides those of its runs and the free sections grid and variants.
 STUDY_FIELDS: dict[str, Field] = _fields_of(StudyConfig)
+
+# Of a command, besides those of its run.
+COMMAND_FIELDS: dict[str, Field] = _fields_of(CommandConfig)
 
 FREE_SECTIONS = ("grid", "variants")  # of a study: their fields are those of a run
 
@@ -68,8 +71,8 @@ def field_kind(name: str) -> Any:
         return types.GenericAlias(tuple, (kind, ...))
     if section == "variants" and (regions := RUN_FIELDS.get("regions." + rest.partition(".")[2])):
         return regions.kind
-    study_field = STUDY_FIELDS.get(name)
-    return study_field.kind if study_field else run_kind(name)
+    field = STUDY_FIELDS.get(name) or COMMAND_FIELDS.get(name)
+    return field.kind if field else run_kind(name)
 
 
 def is_run_field(name: str) -> bool:

@@ -14,8 +14,10 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from rcjax.config.fields import FREE_SECTIONS, RUN_FIELDS, STUDY_FIELDS, Field
+from rcjax.config.fields import COMMAND_FIELDS, FREE_SECTIONS, RUN_FIELDS, STUDY_FIELDS, Field
 from rcjax.config.nesting import nested, plain
+from rcjax.config.run_config import replaced
+from rcjax.config.study_config import CommandConfig
 from rcjax.errors import UserError
 from rcjax.outside import expanded
 
@@ -90,6 +92,22 @@ def complete(config: ConfigDict) -> ConfigDict:
             if section not in completed:
                 completed[section] = ConfigDict()
     return completed.lock()
+
+
+def command_of(config: ConfigDict) -> tuple[CommandConfig, ConfigDict]:
+    """Takes the fields of the command out of a config; a study keeps its own.
+
+    Returns:
+        What the command asks for, and the rest of the config, locked.
+    """
+    if config.get("experiment", None) == "study":
+        return CommandConfig(), config
+    rest = config.copy_and_resolve_references()
+    given = {name: rest[name] for name in COMMAND_FIELDS if name in rest}
+    with rest.unlocked():
+        for name in given:
+            del rest[name]
+    return replaced(CommandConfig(), given), rest.lock()
 
 
 def with_defaults(values: Mapping[str, Any], fields: Mapping[str, Field]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, get_args, get_origin
 
 from ml_collections import ConfigDict
 
-from rcjax.config.fields import FREE_SECTIONS, RUN_FIELDS, field_kind
+from rcjax.config.fields import COMMAND_FIELDS, FREE_SECTIONS, RUN_FIELDS, field_kind
 from rcjax.config.nesting import flatten
 from rcjax.config.run_config import CLASSIFIER_SECTION
 from rcjax.errors import UserError
@@ -32,7 +32,7 @@ def apply_overrides(config: ConfigDict, overrides: Mapping[str, str]) -> None:
         )
     for name in overrides:
         if name not in current and not _may_be_added(name, config):
-            raise UserError(_unknown_field(name, list(current)))
+            raise UserError(_unknown_field(name, list(dict.fromkeys([*current, *COMMAND_FIELDS]))))
     values = {name: _parse(name, text, current.get(name)) for name, text in overrides.items()}
     # A config may have an integer where a number is asked for, and a study may get a new axis.
     with config.ignore_type(), config.unlocked():
@@ -40,7 +40,11 @@ def apply_overrides(config: ConfigDict, overrides: Mapping[str, str]) -> None:
 
 
 def _may_be_added(name: str, config: ConfigDict) -> bool:
-    """Returns whether a field that the config has not lies in a section whose fields are free."""
+    """Returns whether a field that the config has not is one of the command, or lies in a section
+    whose fields are free.
+    """
+    if name in COMMAND_FIELDS:
+        return True
     section = name.partition(".")[0]
     if section == CLASSIFIER_SECTION:
         free = config.get("experiment", None) in (None, "study")

@@ -41,11 +41,19 @@ class ReportSection:
 
 
 @dataclass(frozen=True)
+class CommandConfig:
+    """Every field that says what a command does with a run, and so is no field of the run."""
+
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
 class StudyConfig:
     """Every field of a study that is no field of its runs; `report_every` is in minutes."""
 
     experiment: str = "study"
     run: str = ""
+    dry_run: bool = False
     rerun_damaged: bool = False
     report_only: bool = False
     records: str = "folders"

@@ -1,6 +1,8 @@
 """The devices of a run: one copy of everything on each of them, batches divided among them."""
 
 import os
+import resource
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +165,24 @@ def available_memory() -> int | None:
         return None
     found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
     return 1024 * int(found[0]) if found else None
+
+
+def peak_memory() -> int | None:
+    """Most bytes that were in use until now: of a device, or of this process where it computes on
+    a CPU; None where the system does not say.
+    """
+    if jax.default_backend() != "cpu":
+        found = jax.local_devices()[0].memory_stats() or {}
+        return found.get("peak_bytes_in_use")
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used if sys.platform == "darwin" else 1024 * used
+
+
+def room_in_memory() -> int | None:
+    """Bytes of a device, or of the main memory that is available; None where nobody says."""
+    if jax.default_backend() == "cpu":
+        return available_memory()
+    return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
 
 
 def is_out_of_memory(error: BaseException) -> bool:

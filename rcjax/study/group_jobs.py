@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from rcjax.config import RunConfig, run_config
 from rcjax.runtime import StopRequest, claimed_folder, is_out_of_memory
+from rcjax.study.cost_jobs import CostJob
 from rcjax.study.jobs import COMPLETED, Job, Outcome
 from rcjax.study.lines import line_of, shard_name, write_shard
 from rcjax.study.requested import SEED_DISAGREEMENT, Requested
@@ -141,9 +142,11 @@ def group_job(members: Sequence[Member], workdir: str) -> GroupJob:
     return GroupJob(shard_name([member.name for member in members]), workdir, tuple(members))
 
 
-def job_from_json(line: str) -> Job | GroupJob:
+def job_from_json(line: str) -> Job | GroupJob | CostJob:
     """Returns the job that its `to_json` wrote."""
     values: Mapping[str, Any] = json.loads(line)
+    if "cost_of" in values:
+        return CostJob.from_values(values)
     if "members" not in values:
         return Job.from_json(line)
     members = tuple(

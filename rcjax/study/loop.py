@@ -20,6 +20,7 @@ from rcjax.runtime import (
     stop_requests,
 )
 from rcjax.statistics import Row
+from rcjax.study.dry_run import dry_run_of_study
 from rcjax.study.executors import batch_commands, executor_of
 from rcjax.study.grid import find
 from rcjax.study.jobs import (
@@ -86,6 +87,8 @@ def run_study(
     _check_is_no_run(path)
     storage = storage_of(plan, path)
     others = storage.foreign(plan.runs)
+    if settings.dry_run:
+        return dry_run_of_study(plan, path, storage, tools)
     if settings.report_only:
         return _report_only(plan, path, storage, tools)
     # Where workers have the devices, the driver must not reserve their memory.

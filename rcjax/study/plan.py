@@ -105,7 +105,11 @@ def _check_executor(executor: ExecutorSection, records: str) -> None:
 
 
 def _check_report_only(settings: StudyConfig) -> None:
-    for name, given in (("run", settings.run), ("rerun_damaged", settings.rerun_damaged)):
+    for name, given in (
+        ("run", settings.run),
+        ("rerun_damaged", settings.rerun_damaged),
+        ("dry_run", settings.dry_run),
+    ):
         if settings.report_only and given:
             raise UserError(
                 f"config field report_only makes no run, it reports what is there; leave out {name}"

@@ -238,6 +238,20 @@ class Experiment:
             self._evaluate(*network, *test, self._hosts),
         )
 
+    def score_some(self, state: TrainState, examples: int) -> None:
+        """Scores the first training images, as an evaluation does with all."""
+        images, labels = self.train_arrays
+        self._evaluate(*_network_of(state), images[:examples], labels[:examples])
+
+    @property
+    def evaluated_examples(self) -> int:
+        """Images that an evaluation reads, training and test images together."""
+        return self._dataset.train_size + self._dataset.test_size
+
+    def program_bytes(self) -> int | None:
+        """Bytes on a device of the compiled program of an epoch; None where it does not say."""
+        return program_bytes(self._compiled)
+
     def _count(
         self,
         network: tuple[Any, Any],
@@ -274,6 +288,15 @@ class Experiment:
     def draw(self, record: dict[str, Any], state: TrainState, folder: Path) -> None:
         """Draws the pictures of the run that has ended, see `draw_figures`."""
         draw_figures(record, self, state, folder)
+
+
+def program_bytes(compiled: Any) -> int | None:
+    """Bytes of a compiled program on a device, its arguments among them; None if it is silent."""
+    found = compiled.memory_analysis()
+    if found is None:
+        return None
+    sizes = found.argument_size_in_bytes + found.output_size_in_bytes + found.temp_size_in_bytes
+    return int(sizes - found.alias_size_in_bytes)
 
 
 def history_entry(

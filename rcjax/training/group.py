@@ -13,7 +13,7 @@ from rcjax.data import Dataset, load, with_draws
 from rcjax.runtime import local_mesh, replicate
 from rcjax.training.counting import count_with, sample_slices
 from rcjax.training.evaluation import Scores
-from rcjax.training.experiment import Experiment
+from rcjax.training.experiment import Experiment, program_bytes
 from rcjax.training.finished_run import FinishedRun
 from rcjax.training.inputs import strengths_of
 from rcjax.training.optimizer import optimizer_of
@@ -91,6 +91,10 @@ class Group:
         self._compiled = lowered.compile()
         found = self._compiled.memory_analysis()
         return int(found.temp_size_in_bytes) if found is not None else 0
+
+    def program_bytes(self) -> int | None:
+        """Bytes on a device of the compiled program of an epoch; None where it does not say."""
+        return program_bytes(self._compiled)
 
     def train_epoch(self, states: TrainState, epoch: int) -> tuple[TrainState, np.ndarray]:
         """Trains the epoch after `epoch` epochs, for which `states` are used up. Compile first.

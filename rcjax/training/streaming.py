@@ -128,6 +128,17 @@ class StreamedExperiment(Experiment):
             chosen = np.sort(random.permutation(chosen)[:count])
         return self._score(network, train, chosen), self._score(network, test, np.arange(len(test)))
 
+    def score_some(self, state: TrainState, examples: int) -> None:
+        """Scores the first training images, as an evaluation does with all."""
+        network = (state["parameters"], state["model_state"])
+        self._score(network, self._stream.train, np.arange(examples))
+
+    @property
+    def evaluated_examples(self) -> int:
+        """Images that an evaluation reads, training and test images together."""
+        train = self._config.streaming.evaluated_examples or len(self._stream.train)
+        return train + len(self._stream.test)
+
     def _score(self, network: Any, split: StreamedSplit, chosen: np.ndarray) -> Scores:
         parameters, model_state = network
         starts = self._hosts.share_of(range(0, len(chosen), _EVALUATION_BATCH))

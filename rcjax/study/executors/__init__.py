@@ -3,8 +3,8 @@
 Each takes jobs and reports outcomes. None of them knows of grids, records or reports.
 """
 
-from rcjax.study.executors.choice import NAMES, executor_of
+from rcjax.study.executors.choice import NAMES, executor_of, workers_of
 from rcjax.study.executors.commands import batch_commands
 from rcjax.study.executors.executor import Executor, OnOutcome
 
-__all__ = ["NAMES", "Executor", "OnOutcome", "batch_commands", "executor_of"]
+__all__ = ["NAMES", "Executor", "OnOutcome", "batch_commands", "executor_of", "workers_of"]

@@ -2,6 +2,7 @@
 
 import functools
 
+from rcjax.config import ExecutorSection
 from rcjax.errors import UserError
 from rcjax.study.executors.executor import Executor
 from rcjax.study.tools import TOOLS, Tools
@@ -33,3 +34,20 @@ def executor_of(name: str, tools: Tools = TOOLS) -> Executor:
 
         return ray
     raise UserError(f"unknown executor {name!r}; known: {', '.join(NAMES)}")
+
+
+def workers_of(settings: ExecutorSection) -> int:
+    """Returns how many jobs an executor does at once.
+
+    Raises:
+        UserError: it has no room for one.
+    """
+    if settings.name == "processes":
+        from rcjax.study.executors.resources import worker_resources
+
+        return len(worker_resources(settings))
+    if settings.name == "ray":
+        from rcjax.study.executors.ray import places
+
+        return places(settings)
+    return 1

@@ -56,6 +56,23 @@ def execute(
         _Tasks(ray, task.remote, settings.retries, stop).work(jobs, on_outcome)
 
 
+def places(settings: ExecutorSection) -> int:
+    """Returns how many runs the cluster at `settings.ray_address` has room for at once.
+
+    Raises:
+        UserError: as `execute`.
+    """
+    with _cluster(settings) as ray:
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    check_resources(nodes, settings)
+    cpus, gpus = settings.cpus_per_run, settings.gpus_per_run
+    rooms = [
+        min(node.get("CPU", 0) / cpus, node.get("GPU", 0) / gpus if gpus else math.inf)
+        for node in nodes
+    ]
+    return sum(int(room + 1e-9) for room in rooms)
+
+
 class _Tasks:
     """The tasks of a study.
 
