@@ -1,8 +1,8 @@
 """The command line: `--config` and `--workdir`, and `--config.FIELD=VALUE` for single fields.
 
 `rcjax.__main__` runs it as a process. Exit codes: 0 the run is complete, 2 the user can mend
-something (one line on standard error says what), 3 the loss stopped being finite, 130 the run was
-interrupted and can be resumed.
+something (one line on standard error says what), 3 the loss stopped being finite, 4 a host of
+several was lost, 130 the run was interrupted; the last two can be resumed.
 """
 
 import logging
@@ -10,7 +10,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from absl import flags
 
@@ -18,10 +18,14 @@ from rcjax.config import apply_overrides, command_of, flatten, known_configs, lo
 from rcjax.errors import UserError
 from rcjax.terminal import say, say_error, shortened
 
+if TYPE_CHECKING:
+    from rcjax.runtime import HostFlags
+
 COMPLETED, USER_ERROR, DIVERGED, INTERRUPTED = 0, 2, 3, 130
 _OVERRIDE, _HOSTS = "--config.", "--hosts"
 _HOST_FLAGS = {
-    "hosts": "auto: this is one of several hosts of a run, and the cluster says which",
+    "hosts": "auto: this is one of several hosts of a run, and the cluster says which; "
+    "ray: run on the nodes of this Ray cluster",
     "hosts.address": "HOST:PORT at which host 0 listens",
     "hosts.count": "number of hosts",
     "hosts.number": "of this host, from 0",
@@ -96,7 +100,12 @@ def _run(argv: list[str]) -> int:
     arguments, overrides = split_overrides(argv)
     given = _parse_flags(arguments)
     if any(given.hosts):
-        config = _config_on_hosts(given, overrides)
+        from rcjax.runtime import HostFlags, ray_request_of, run_on_ray
+
+        hosts = HostFlags(*given.hosts)
+        if (request := ray_request_of(hosts)) is not None:
+            return run_on_ray(_arguments(given, overrides), request)
+        config = _config_on_hosts(given, overrides, hosts)
     else:
         config = load_config(given.config)
         apply_overrides(config, overrides)
@@ -128,11 +137,17 @@ def _run(argv: list[str]) -> int:
     return DIVERGED if record["status"] == "diverged" else COMPLETED
 
 
-def _config_on_hosts(given: "_Flags", overrides: dict[str, str]) -> Any:
-    """Returns the config once all hosts of the run have met and agree on it."""
-    from rcjax.runtime import HostFlags, join, place_of, program_versions, refusals_told
+def _arguments(given: "_Flags", overrides: dict[str, str]) -> list[str]:
+    """The arguments of the command, without those of the hosts."""
+    fields = [f"{_OVERRIDE}{name}={value}" for name, value in overrides.items()]
+    return [f"--config={given.config}", f"--workdir={given.workdir}", *fields]
 
-    place = place_of(HostFlags(*given.hosts))
+
+def _config_on_hosts(given: "_Flags", overrides: dict[str, str], hosts: "HostFlags") -> Any:
+    """Returns the config once all hosts of the run have met and agree on it."""
+    from rcjax.runtime import join, place_of, program_versions, refusals_told
+
+    place = place_of(hosts)
     with refusals_told(place):
         config = load_config(given.config)
         apply_overrides(config, overrides)
@@ -222,6 +237,8 @@ def _usage() -> str:
         f"{_USAGE}\n\nTrains a network and counts its regions as it trains. DIR receives "
         "record.json,\nmetrics.jsonl, figures/ and checkpoints/; the same command resumes an "
         "interrupted run.\n\n"
+        "One run on several hosts: --hosts=auto (SLURM, TPU pods), --hosts=ray, or --hosts.address="
+        "HOST:PORT\n--hosts.count=N --hosts.number=K; see docs/batch_jobs.md.\n\n"
         f"Configs (append :quick for a smaller size), beside the path of your own:\n{configs}"
     )
 

@@ -96,6 +96,14 @@ def _watch(receiver: int, process: int) -> None:
             _leave(process)
 
 
+def _standard_error() -> int:
+    # Not always 2: what the C++ of a library writes there may be kept from the user.
+    try:
+        return sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):
+        return 2
+
+
 def _leave(process: int) -> None:
     # Handler and thread both come here, and the handler may be interrupted by itself: one leaves.
     if not _leaving.acquire(blocking=False):
@@ -104,7 +112,8 @@ def _leave(process: int) -> None:
     try:
         if os.getpid() == process:
             # A terminal has shown ^C on the line at hand.
-            os.write(2, b"\n" * os.isatty(2) + _LINE)
+            error = _standard_error()
+            os.write(error, b"\n" * os.isatty(error) + _LINE)
     except OSError:
         pass
     finally:

@@ -36,8 +36,10 @@ from rcjax.runtime.hosts import (
     current_hosts,
     join,
     place_of,
+    ray_request_of,
     refusals_told,
     run_on_hosts,
+    run_on_ray,
 )
 from rcjax.runtime.interruption import Interrupted, StopRequest, stop_requests
 from rcjax.runtime.settings import own_jax_settings
@@ -51,8 +53,9 @@ __all__ = [
     "config_differences", "current_hosts", "describe_devices", "divide_batch", "finite",
     "is_finite_number", "is_out_of_memory", "join", "json_line", "local_copies", "local_folder",
     "local_mesh", "mended_compilation_cache", "own_jax_settings", "peak_memory", "place_of",
-    "place_rows", "program_versions", "read_json", "refusals_told", "replicate", "replicated",
-    "require_devices", "room_in_memory", "rows_of_host", "run_on_hosts", "set_aside",
+    "place_rows", "program_versions", "ray_request_of", "read_json", "refusals_told", "replicate",
+    "replicated", "require_devices", "room_in_memory", "rows_of_host", "run_on_hosts",
+    "run_on_ray", "set_aside",
     "shared_compilations", "stop_requests", "versions", "whole_mesh", "write_json",
     "written_whole",
 ]  # fmt: skip

@@ -93,7 +93,7 @@ class Experiment:
         # Equal for runs that may be trained together, see `rcjax.training.stacking`.
         self.epoch_parts = (apply_training, self._optimizer, settings, self._mesh)
         self.checkpoints_per_epoch = -(-dataset.train_size // config.batch_size)
-        self.pace = Pace()
+        self.pace = Pace(hosts=self._hosts)
         self.evaluation_parts = (apply, inputs.mean, inputs.std)
         self._evaluate = compile_evaluation(*self.evaluation_parts, local_mesh())
         self.anchors = sample_slices(dataset, config.regions, config.seed)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import pytest
+from jax._src.clusters import cloud_tpu_cluster, cluster
 
 from rcjax.errors import UserError
 from rcjax.runtime.hosts import HostFlags, Hosts, Place, agreed_stop, place_of
@@ -60,6 +61,11 @@ def test_every_process_is_told_why_they_do_not_agree(others, told):
 def test_a_number_that_two_processes_have_is_named():
     answers = met((0, {}), (1, {}), (1, {}), count=3)
     assert all("two processes say that they are host 1" in answer for answer in answers), answers
+
+
+def test_a_process_that_comes_after_the_refusal_is_told_too():
+    answers = met((0, {}, "no such file"), (1, {}), (2, {}, "no such config"), count=3)
+    assert all("host 0" in answer and "no such file" in answer for answer in answers), answers
 
 
 def test_hosts_that_do_not_come_are_named():
@@ -125,6 +131,20 @@ def test_slurm_tells_the_place(monkeypatch):
     place = place_of(HostFlags("auto", timeout="7"))
     port = 8200 % 4096 + 61440
     assert place == Place(f"node007:{port}", 4, 2, 7, devices=(0,))
+
+
+@pytest.mark.parametrize("slices", [1, 2])
+def test_a_tpu_pod_tells_the_place(monkeypatch, slices):
+    """As on GKE, where variables tell it; elsewhere JAX asks a server of the cloud."""
+    for module in (cloud_tpu_cluster, cluster):
+        monkeypatch.setattr(module, "running_in_cloud_tpu_vm", True)
+    for name, value in {
+        "TPU_SKIP_MDS_QUERY": "1", "TPU_WORKER_HOSTNAMES": "localhost,there", "TPU_WORKER_ID": "1",
+        "MEGASCALE_COORDINATOR_ADDRESS": "localhost", "MEGASCALE_NUM_SLICES": str(slices),
+        "MEGASCALE_SLICE_ID": str(slices - 1),
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    assert place_of(HostFlags("auto")) == Place("localhost:8482", 2 * slices, 2 * slices - 1)
 
 
 class Store:

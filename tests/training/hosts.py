@@ -24,8 +24,28 @@ def free_address() -> str:
         return f"localhost:{probe.getsockname()[1]}"
 
 
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("localhost", port))
+        except OSError:
+            return False
+        return True
+
+
+_started: list[subprocess.Popen[str]] = []
+
+
+def end_hosts() -> None:
+    """Ends what a test that failed has left."""
+    for process in _started:
+        process.kill()
+        process.communicate()
+    _started.clear()
+
+
 def start_host(arguments: list[str], folder: Path, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, str(REPOSITORY / "launch.py"), *arguments],
         cwd=folder,
         env={**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1", **environment},
@@ -33,6 +53,8 @@ def start_host(arguments: list[str], folder: Path, **environment: str) -> subpro
         stderr=subprocess.PIPE,
         text=True,
     )
+    _started.append(process)
+    return process
 
 
 def start_hosts(

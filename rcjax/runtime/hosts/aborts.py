@@ -11,15 +11,15 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from rcjax.terminal import move_standard_error
 
-_LOG_LINE = re.compile(
-    rb"^(WARNING: All log|[IWEF]\d{4} |\*\*\* |    @ |\[Gloo\]|Additional GRPC|:UNKNOWN:)"
-)
+_LOG_LINE = re.compile(rb"^(WARNING: All log|[IWEF]\d{4} |\*\*\* |    @ )")
 _KEPT = 200  # lines
+_TOGETHER = 0.5  # seconds within which a line goes on with the message before it
 _handlers: list[Any] = []  # ctypes forgets a callback that nobody holds
 
 
@@ -39,18 +39,33 @@ class LogOfJax:
         threading.Thread(target=self._pass_on, args=(receiver,), daemon=True).start()
 
     def _pass_on(self, receiver: int) -> None:
+        last = -_TOGETHER
         with open(receiver, "rb") as lines:
             for line in lines:
                 if _LOG_LINE.match(line):
+                    last = time.monotonic()
+                # A message may have several lines, of which only the first is marked.
+                if time.monotonic() < last + _TOGETHER:
                     self._lines.append(line)
                 else:
                     with contextlib.suppress(OSError):
                         os.write(self._outside, line)
 
-    def lost_task(self) -> int | None:
-        """Returns the number of the process that JAX says it has lost, if it does."""
-        found = re.findall(rb"/task:(\d+)", b" ".join(self._lines))
-        return int(found[-1]) if found else None
+    def lost_tasks(self) -> list[int]:
+        """Returns the numbers of the processes that JAX says it has lost, if it does."""
+        time.sleep(_TOGETHER / 2)  # what was written last is still being read
+        return tasks_in(b"".join(self._lines))
+
+
+def tasks_in(log: bytes) -> list[int]:
+    r"""Returns the numbers of the lost processes that a log of JAX names, each on its line.
+
+    Example:
+        >>> tasks_in(b"The following tasks are unhealthy (no heartbeats):\n3\n12\nThe tasks\n")
+        [3, 12]
+    """
+    lists = re.findall(rb"tasks are unhealthy.*:\n((?:\S*?\d+\n)+)", log)
+    return sorted({int(number) for text in lists for number in re.findall(rb"(\d+)\n", text)})
 
 
 @contextlib.contextmanager

@@ -16,12 +16,12 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import NoReturn
 
 import jax
 
-from rcjax.runtime.hosts.group import Hosts
+from rcjax.runtime.hosts.group import End, Hosts
 from rcjax.terminal import say_error, shortened
 
 USER_ERROR, LOST = 2, 4
@@ -38,21 +38,6 @@ _TRANSFER = re.compile(
 _leaving = threading.Lock()
 
 
-@dataclass(frozen=True)
-class End:
-    """The end of a run as a host tells the others.
-
-    Attributes:
-        host: number of the one that tells it.
-        code: exit code of the others.
-        message: what they say; empty where a host was lost.
-    """
-
-    host: int
-    code: int
-    message: str = ""
-
-
 def watch(hosts: Hosts) -> None:
     """Ends this process once another host of the run has told of its end."""
     threading.Thread(target=_watch, args=(hosts,), daemon=True).start()
@@ -60,8 +45,9 @@ def watch(hosts: Hosts) -> None:
 
 def _watch(hosts: Hosts) -> None:
     while not hosts.ended.wait(_LOOK):
-        if _told(hosts) is None:
+        if (end := _told(hosts)) is None:
             continue
+        hosts.end = end
         _acknowledge(hosts)
         hosts.ended.set()
         time.sleep(_GRACE)
@@ -82,11 +68,28 @@ def _acknowledge(hosts: Hosts) -> None:
 
 def leave_after_another(hosts: Hosts) -> NoReturn:
     """Ends the process with one line, after another host has told of its end."""
-    end = _told(hosts) or End(0, LOST)
-    if end.message:
-        name = f"host {end.host} ({hosts.names[end.host]})"
-        _leave(hosts, end.code, f"error: {name}: {end.message}")
-    _leave(hosts, end.code, _lost(hosts))
+    end = hosts.end or _told(hosts) or End(0, LOST)
+    line = _told_line(hosts, end) if end.message else _lost(hosts)
+    _leave(hosts, end.code, line)
+
+
+def leave_after_abort(hosts: Hosts, lost: Sequence[int]) -> NoReturn:
+    """Ends the process in place of JAX, which aborts it: the store may be gone.
+
+    Args:
+        hosts: of the run.
+        lost: numbers of the hosts that JAX names, if it does.
+    """
+    end = hosts.end
+    if end is not None and end.message:  # host 0 had told why before it went
+        _leave(hosts, end.code, _told_line(hosts, end), waiting=False)
+    # JAX names nobody where it is host 0 that does not answer.
+    others = [number for number in lost if number != hosts.number]
+    _leave(hosts, LOST, lost_line(hosts, others or [0]), waiting=False)
+
+
+def _told_line(hosts: Hosts, end: End) -> str:
+    return f"error: host {end.host} ({hosts.names[end.host]}): {end.message}"
 
 
 def leave_after_error(hosts: Hosts, message: str) -> NoReturn:
@@ -104,10 +107,7 @@ def leave_after_exception(hosts: Hosts, error: BaseException) -> NoReturn:
     """
     if is_of_transfer(error):
         _post(hosts, End(hosts.number, LOST))
-        end = _told(hosts)
-        if end is not None and end.message:  # its transfer failed because another one had ended
-            leave_after_another(hosts)
-        _leave(hosts, LOST, _lost(hosts))
+        leave_after_another(hosts)  # whichever of the two was told first
     traceback.print_exception(error)
     _post(hosts, End(hosts.number, LOST, f"{type(error).__name__}; its output says more"))
     _leave(hosts, 1, "")
@@ -154,14 +154,14 @@ def _answering(hosts: Hosts) -> set[int]:
     return found
 
 
-def _leave(hosts: Hosts, code: int, line: str) -> NoReturn:
+def _leave(hosts: Hosts, code: int, line: str, *, waiting: bool = True) -> NoReturn:
     # Main thread, watching thread and handler of aborts may all come here: one of them speaks.
     if not _leaving.acquire(blocking=False):
         time.sleep(60)
     if line:
         say_error(line)
     # The store lives in host 0: it stays until the others have read it.
-    if hosts.first:
+    if hosts.first and waiting:
         _answering(hosts)
         time.sleep(_LOOK)
     end_process(code)

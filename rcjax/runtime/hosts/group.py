@@ -6,13 +6,31 @@ import json
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import jax
 
+from rcjax.errors import UserError
+
 _WAIT = 500  # milliseconds between looks at an end that another host has told
 Value = TypeVar("Value")
 Things = TypeVar("Things", bound=Any)  # a sequence that can be cut: a list, a range, an array
+
+
+@dataclass(frozen=True)
+class End:
+    """The end of a run as a host tells the others.
+
+    Attributes:
+        host: number of the one that tells it.
+        code: exit code of the others.
+        message: what they say; empty where a host was lost.
+    """
+
+    host: int
+    code: int
+    message: str = ""
 
 
 class HostsEnded(Exception):
@@ -28,12 +46,14 @@ class Hosts:
     Attributes:
         number: of this process, from 0.
         count: number of processes.
-        ended: set once another host has told of its end; waiting then raises `HostsEnded`.
+        ended: set once the run is over; waiting then raises `HostsEnded`.
+        end: what another host has told of it.
     """
 
     def __init__(self, number: int, count: int, store: Any = None):
         self.number, self.count, self.store = number, count, store
         self.ended = threading.Event()
+        self.end: End | None = None
         self._rounds = itertools.count()
 
     @property
@@ -114,10 +134,16 @@ def _key(this: int, number: int) -> str:
 
 @functools.cache
 def _joined() -> Hosts:
-    # JAX has no public name for the store.
+    # JAX has no public name for the store, nor for the number that a process was given: a TPU pod
+    # may number its processes in another way. The store lives in the one that was given 0.
     from jax._src.distributed import global_state
 
-    return Hosts(jax.process_index(), jax.process_count(), global_state.client)
+    if global_state.client is None:
+        raise UserError(
+            f"this is one of {jax.process_count()} processes of a TPU pod, which do not know of "
+            "each other; start the command on all of them with --hosts=auto"
+        )
+    return Hosts(global_state.process_id, global_state.num_processes, global_state.client)
 
 
 def current_hosts() -> Hosts:

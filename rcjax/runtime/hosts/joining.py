@@ -1,6 +1,7 @@
 """A command on several hosts: from the flags to JAX's processes, and to the end of all of them."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,13 +13,12 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from rcjax.errors import UserError
 from rcjax.runtime.hosts.aborts import LogOfJax, on_abort, silent_output
 from rcjax.runtime.hosts.endings import (
-    LOST,
     USER_ERROR,
     end_process,
+    leave_after_abort,
     leave_after_another,
     leave_after_error,
     leave_after_exception,
-    lost_line,
     watch,
 )
 from rcjax.runtime.hosts.group import Hosts, HostsEnded, current_hosts
@@ -45,6 +45,7 @@ def join(place: Place, facts: dict[str, Any], refusal: str = "") -> None:
     on_abort(lambda: _end_of_start(place))
     # A signal is answered by rcjax, and not by JAX.
     jax.config.update("jax_enable_preemption_service", False)
+    _pass_by_proxies(place.host)
     try:
         jax.distributed.initialize(
             place.address,
@@ -59,10 +60,18 @@ def join(place: Place, facts: dict[str, Any], refusal: str = "") -> None:
     except (RuntimeError, ValueError) as error:
         raise UserError(_not_started(place, str(error).splitlines()[0])) from error
     hosts = current_hosts()
-    on_abort(lambda: _end_by_abort(hosts, log))
+    on_abort(lambda: leave_after_abort(hosts, log.lost_tasks()))
     _ = hosts.names
     watch(hosts)
     _connect_devices()
+
+
+def _pass_by_proxies(host: str) -> None:
+    """Lets JAX's connections to host 0 pass by a proxy of the web, which would not lead there."""
+    jax.config.update("jax_check_proxy_envs", False)  # a warning of just that
+    name = "no_grpc_proxy"  # gRPC knows it in small letters alone
+    before = os.environ.get(name) or os.environ.get("no_proxy")
+    os.environ[name] = ",".join(filter(None, [before, host]))
 
 
 def _connect_devices() -> None:
@@ -86,14 +95,6 @@ def _not_started(place: Place, reason: str) -> str:
 def _end_of_start(place: Place) -> None:
     say_error(f"error: {_not_started(place, 'it aborted')}")
     end_process(USER_ERROR)
-
-
-def _end_by_abort(hosts: Hosts, log: LogOfJax) -> None:
-    # Without host 0 there is no store, and JAX aborts at once: nobody can be asked.
-    lost = log.lost_task()
-    lost = 0 if lost is None or lost == hosts.number else lost
-    say_error(lost_line(hosts, [lost]))
-    end_process(LOST)
 
 
 def run_on_hosts(command: Callable[[], tuple[int, str]]) -> int:

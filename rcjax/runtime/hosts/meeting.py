@@ -19,6 +19,7 @@ from rcjax.runtime.hosts.place import Place
 _RETRY = 0.2  # seconds
 _LONGEST = 2**22  # bytes of a greeting
 _PATIENCE = 30  # seconds beyond the time limit for the answer of process 0
+_STRAGGLERS = 20  # seconds in which those that come later are told of a refusal
 _LISTED = 5  # differences in a line
 
 
@@ -61,32 +62,47 @@ def meet(place: Place, facts: dict[str, Any], refusal: str = "") -> None:
 
 
 def _receive_all(place: Place, own: Greeting) -> None:
-    end = time.monotonic() + place.timeout
-    greetings, connections = {0: own}, list[socket.socket]()
+    end, verdict = time.monotonic() + place.timeout, ""
+    greetings, waiting = {0: own}, list[socket.socket]()
+    if own.refusal:
+        end, verdict = time.monotonic() + _STRAGGLERS, f"host 0 ({own.name}): {own.refusal}"
     with contextlib.ExitStack() as opened:
         listener = opened.enter_context(_listening(place))
-        verdict = ""
-        while len(greetings) < place.count and not verdict:
-            if (left := end - time.monotonic()) <= 0:
-                verdict = _missing(place, greetings)
+        for _ in range(place.count - 1):
+            found = _next_greeting(listener, end)
+            if found is None:
+                verdict = verdict or _missing(place, greetings)
                 break
-            listener.settimeout(left)
-            try:
-                connection, _ = listener.accept()
-            except TimeoutError:
-                continue
-            opened.enter_context(connection)
-            greeting = _read_greeting(connection)
-            if greeting is None:  # something else that looks for open ports
-                continue
-            connections.append(connection)
-            verdict = _objection(greetings, greeting)
+            connection, greeting = found
+            waiting.append(opened.enter_context(connection))
+            if not verdict and (verdict := _objection(greetings, greeting)):
+                end = min(end, time.monotonic() + _STRAGGLERS)
             greetings[greeting.number] = greeting
-        verdict = verdict or own.refusal
-        for connection in connections:
-            _answer(connection, verdict)
+            if verdict:
+                _answer_all(waiting, verdict)
+        _answer_all(waiting, verdict)
     if verdict:
         raise UserError(verdict)
+
+
+def _next_greeting(listener: socket.socket, end: float) -> tuple[socket.socket, Greeting] | None:
+    """Waits for the next process of the run; None where none comes until `end`."""
+    while (left := end - time.monotonic()) > 0:
+        listener.settimeout(left)
+        try:
+            connection, _ = listener.accept()
+        except TimeoutError:
+            break
+        greeting = _read_greeting(connection)
+        if greeting is not None:
+            return connection, greeting
+        connection.close()  # something else, that looks for open ports
+    return None
+
+
+def _answer_all(waiting: list[socket.socket], verdict: str) -> None:
+    while waiting:
+        _answer(waiting.pop(), verdict)
 
 
 @contextlib.contextmanager
@@ -159,8 +175,6 @@ def _objection(greetings: dict[int, Greeting], new: Greeting) -> str:
             f"two processes say that they are host {new.number} ({known.name} and {new.name}); "
             "give each one a number of its own"
         )
-    if first.refusal:
-        return f"host 0 ({first.name}): {first.refusal}"
     return _disagreement(first, new)
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from rcjax.errors import UserError
 
-AUTO = "auto"
+AUTO, RAY = "auto", "ray"
 DEFAULT_TIMEOUT = 300
 _USAGE = (
-    "write --hosts=auto under SLURM, Open MPI, Kubernetes or on a TPU pod, or "
+    "write --hosts=auto under SLURM, Open MPI, Kubernetes or on a TPU pod, --hosts=ray on a Ray "
+    "cluster, or "
     "--hosts.address=HOST:PORT --hosts.count=N --hosts.number=K, K = 0 on the host of that address"
 )
 
@@ -28,6 +29,14 @@ class HostFlags:
     count: str = ""
     number: str = ""
     timeout: str = ""
+
+
+@dataclass(frozen=True)
+class RayRequest:
+    """What a driver asks of a Ray cluster: nodes, None for all, and seconds until all are there."""
+
+    count: int | None
+    timeout: int
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,21 @@ class Place:
         return self.address.rpartition(":")[0].strip("[]")
 
 
+def ray_request_of(flags: HostFlags) -> RayRequest | None:
+    """Returns what `--hosts=ray` asks for, or None where it is not given.
+
+    Raises:
+        UserError: a flag is wrong.
+    """
+    if flags.mode != RAY:
+        return None
+    for name in ("address", "number"):
+        if getattr(flags, name):
+            raise UserError(f"--hosts=ray places the hosts itself; leave out --hosts.{name}")
+    count = _whole("count", flags.count, smallest=1) if flags.count else None
+    return RayRequest(count, _timeout_of(flags))
+
+
 def place_of(flags: HostFlags) -> Place | None:
     """Returns the place that the flags name, or None for a run on one host.
 
@@ -75,7 +99,7 @@ def place_of(flags: HostFlags) -> Place | None:
         if flags.timeout:
             raise UserError(f"--hosts.timeout is for a run on several hosts; {_USAGE}")
         return None
-    timeout = _whole("timeout", flags.timeout or str(DEFAULT_TIMEOUT), smallest=1)
+    timeout = _timeout_of(flags)
     if flags.mode:
         return _told_by_cluster(timeout)
     for name, value in explicit.items():
@@ -89,6 +113,10 @@ def place_of(flags: HostFlags) -> Place | None:
             timeout,
         )
     )
+
+
+def _timeout_of(flags: HostFlags) -> int:
+    return _whole("timeout", flags.timeout or str(DEFAULT_TIMEOUT), smallest=1)
 
 
 def _whole(name: str, text: str, smallest: int) -> int:
