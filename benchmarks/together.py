@@ -16,18 +16,18 @@ from pathlib import Path
 
 import jax
 from measuring import interleaved, machine, ratio, spread
-from ml_collections import ConfigDict
 
 from rcjax import data
+from rcjax.config import RunConfig, run_config
 from rcjax.training import train
 from rcjax.training.experiment import Experiment
-from rcjax.training.vmapped_runs import _Group, train_together
+from rcjax.training.vmapped_runs import _StackedRuns, train_together
 
 
-def make_configs(network: str, width: int, runs: int, epochs: int) -> list[ConfigDict]:
+def make_configs(network: str, width: int, runs: int, epochs: int) -> list[RunConfig]:
     rates = (0.1, 0.03, 0.01)
     return [
-        ConfigDict(
+        run_config(
             {
                 "dataset": "digits",
                 "train_examples": 250,
@@ -45,7 +45,7 @@ def make_configs(network: str, width: int, runs: int, epochs: int) -> list[Confi
     ]
 
 
-def whole_runs(configs: list[ConfigDict]) -> dict[str, list[float]]:
+def whole_runs(configs: list[RunConfig]) -> dict[str, list[float]]:
     def one_by_one():
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
             for number, config in enumerate(configs):
@@ -59,15 +59,13 @@ def whole_runs(configs: list[ConfigDict]) -> dict[str, list[float]]:
     return interleaved({"one by one": one_by_one, "together": together}, repeats=2)
 
 
-def epochs_alone(configs: list[ConfigDict], repeats: int) -> dict[str, list[float]]:
-    from rcjax.config.loading import complete
-
+def epochs_alone(configs: list[RunConfig], repeats: int) -> dict[str, list[float]]:
     experiments = []
-    for config in map(complete, configs):
+    for config in configs:
         dataset = data.load("digits", train_examples=config.train_examples, seed=config.seed)
         experiments.append(Experiment(config, dataset))
     states = [experiment.initial_state() for experiment in experiments]
-    group = _Group(experiments, states)
+    group = _StackedRuns(experiments, states)
     experiments[0].compile(states[0])
     holder = [states[0]]
 
