@@ -96,10 +96,14 @@ class Experiment:
         self.pace = Pace(hosts=self._hosts)
         self.evaluation_parts = (apply, inputs.mean, inputs.std)
         self._evaluate = compile_evaluation(*self.evaluation_parts, local_mesh())
-        self.anchors = sample_slices(dataset, config.regions, config.seed)
         self.predict = models.predictor(config.network, **self._network_shape)
         self._mean, self._std = dataset.mean, dataset.std
         self._place(dataset, shares_arrays_with)
+
+    @functools.cached_property
+    def anchors(self) -> np.ndarray:
+        """The run's own slices, drawn when they are first asked for."""
+        return sample_slices(self._dataset, self._config.regions, self._config.seed)
 
     def _place(self, dataset: Any, shares_arrays_with: "Experiment | None") -> None:
         """Brings the data set to the devices."""
