@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rcjax.report import words
+from rcjax.report.time_spent import TimeSpent
 
 VARIED = "varied"  # in place of the value of a field that differs between the runs
 _SLICES = {1: "segments", 2: "triangles", 3: "tetrahedra"}
@@ -54,11 +55,13 @@ class About:
         config: of the experiment, nested; may be empty.
         definition: of the count; None where it is unknown.
         variants: other definitions of the count: name -> the fields that differ.
+        time: that its runs took; None where nobody noted it.
     """
 
     config: Mapping[str, Any] = field(default_factory=dict)
     definition: CountDefinition | None = None
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    time: TimeSpent | None = None
 
     @property
     def dataset(self) -> str:
@@ -69,7 +72,8 @@ class About:
         """Returns the study as report.json holds it."""
         variants = {name: {"regions": changes} for name, changes in self.variants.items()}
         definition = self.definition.stated() if self.definition else {}
-        return {"definition": definition, "variants": variants, "config": self.config}
+        time = {"seconds": self.time.published()} if self.time else {}
+        return {"definition": definition, "variants": variants, **time, "config": self.config}
 
 
 def sentences(definition: CountDefinition | None) -> list[str]:

@@ -97,6 +97,7 @@ def render(
             "entries": definition.entries(about.definition),
         },
         versions=[(words.plural(runs, "run"), _entries(found)) for found, runs in study.versions],
+        time=f"{about.time.sentence}." if about.time else "",
         config=json.dumps(about.config, indent=2) if about.config else "",
         glyphs=_GLYPHS,
         **charts,

@@ -19,7 +19,14 @@ from rcjax.study.requested import SEED_DISAGREEMENT, Requested
 from rcjax.study.run_status import Measured
 from rcjax.study.tools import Note, Tools
 from rcjax.terminal import say
-from rcjax.training import FinishedRun, FittedClassifier, Interrupted, run_workdir
+from rcjax.training import (
+    SECONDS_FILE,
+    FinishedRun,
+    FittedClassifier,
+    Interrupted,
+    Stopwatch,
+    run_workdir,
+)
 
 
 class Measurements:
@@ -81,7 +88,11 @@ class Measurements:
         return Measured(self.measures(), self.variants(), self.labels(), self.complete())
 
     def compute(
-        self, trained: FinishedRun | FittedClassifier, stop: StopRequest, tools: Tools
+        self,
+        trained: FinishedRun | FittedClassifier,
+        stop: StopRequest,
+        tools: Tools,
+        watch: Stopwatch,
     ) -> None:
         """Computes what is missing.
 
@@ -89,6 +100,7 @@ class Measurements:
             trained: a network; a classical classifier where no measures are requested.
             stop: asks to leave early.
             tools: what computes measures.
+            watch: takes the times.
 
         Raises:
             Interrupted: `stop` was set; what was computed until then is kept.
@@ -99,9 +111,10 @@ class Measurements:
         missing = [name for name in self._requested.computed if name not in self.measures()]
         if missing:
             say(f"computing {len(missing)} measures")
-            tools.measure(trained, missing, self._requested.examples, self._noting(stop))
+            tools.measure(trained, missing, self._requested.examples, self._noting(stop, watch))
         if self._lacks_labels():
             write_json(self._labels_file, tools.predict_labels(trained).content())
+            watch.lap("measuring")
             _leave_if(stop)
         known = self.variants()
         for name, regions in self._requested.variants.items():
@@ -113,11 +126,13 @@ class Measurements:
             # Others, of an earlier config, are kept: they may be wanted again.
             others = _read(self._variants_file, _check_variants)
             write_json(self._variants_file, {**others, name: count})
+            watch.lap("counting")
 
-    def _noting(self, stop: StopRequest) -> Note:
+    def _noting(self, stop: StopRequest, watch: Stopwatch) -> Note:
         """Writes every measure as soon as it is known, and then leaves if asked to."""
 
         def note(name: str, value: float, error: float | None = None) -> None:
+            watch.lap("measuring")
             known = self._known_measures()
             errors = _read(self._measures_file, _check_measures).get("standard_errors", {})
             errors = {one: noted for one, noted in errors.items() if one in known}
@@ -151,7 +166,13 @@ def measure_run(
     # Two processes that add to the same files would lose what the other one wrote.
     with run_workdir(measurements.folder, config).claimed():
         if not measurements.complete():
-            measurements.compute(tools.read_back(config, measurements.folder), stop, tools)
+            watch = Stopwatch(measurements.folder / SECONDS_FILE)
+            try:
+                trained = tools.read_back(config, measurements.folder)
+                watch.lap("preparing")
+                measurements.compute(trained, stop, tools, watch)
+            finally:
+                watch.write()
 
 
 def _same_count(noted: Mapping[str, Any], regions: RegionsSection) -> bool:

@@ -11,11 +11,11 @@ from rcjax.config import RunConfig, run_config
 from rcjax.runtime import StopRequest, claimed_folder, is_out_of_memory
 from rcjax.study.cost_jobs import CostJob
 from rcjax.study.jobs import COMPLETED, Job, Outcome
-from rcjax.study.lines import line_of, shard_name, write_shard
+from rcjax.study.lines import SECONDS_FOLDER, line_of, shard_name, write_shard
 from rcjax.study.requested import SEED_DISAGREEMENT, Requested
 from rcjax.study.tools import Tools
 from rcjax.terminal import say
-from rcjax.training import Interrupted, TrainedGroup, train_group
+from rcjax.training import Interrupted, TrainedGroup, train_group, write_seconds
 
 
 class Member(NamedTuple):
@@ -90,6 +90,11 @@ class GroupJob(NamedTuple):
             line_of(member.name, trained.record(number), measured[number])
             for number, member in enumerate(self.members)
         ]
+        trained.watch.lap("keeping")
+        seconds = Path(self.workdir) / SECONDS_FOLDER
+        seconds.mkdir(exist_ok=True)
+        write_seconds(seconds / f"{self.name}.json", trained.watch.total())
+        # Last of all: a group with a file of lines is over.
         write_shard(Path(self.workdir), self.name, lines)
 
 
@@ -112,6 +117,7 @@ def _measured(
         for i, counts in zip(asked, trained.count(asked, sections), strict=True):
             variant = {"mean": float(counts.mean), "standard_error": float(counts.standard_error)}
             found[i].setdefault("variants", {})[name] = variant
+        trained.watch.lap("counting")
         _leave_if(stop)
     for i in completed:
         requested = members[i].requested
@@ -128,6 +134,7 @@ def _measured(
             found[i]["measures"] = measures
         if SEED_DISAGREEMENT in requested.measures:
             found[i]["labels"] = tools.predict_labels(trained.finished(i)).content()
+        trained.watch.lap("measuring")
         _leave_if(stop)
     return found
 

@@ -10,12 +10,19 @@ from rcjax.errors import UserError
 from rcjax.runtime import config_differences, is_finite_number, read_json, set_aside, write_json
 from rcjax.study.grid import PlannedRun
 from rcjax.study.group_jobs import GroupJob, Member, group_job
-from rcjax.study.lines import RunLine, read_shard, shards, write_shard
+from rcjax.study.lines import SECONDS_FOLDER, RunLine, read_shard, shards, write_shard
 from rcjax.study.predicted_labels import PredictedLabels
 from rcjax.study.predicted_labels import fault_of as fault_of_labels
 from rcjax.study.requested import SEED_DISAGREEMENT, Requested
 from rcjax.study.run_status import COMPLETED, DAMAGED, MISSING, Measured, RunStatus
-from rcjax.training import RUN_RECORDS, RunResult, group_key, result_of
+from rcjax.training import (
+    RUN_RECORDS,
+    RunResult,
+    Seconds,
+    group_key,
+    read_seconds,
+    result_of,
+)
 
 _STATUSES = ("completed", "diverged")
 
@@ -91,6 +98,17 @@ class LineStorage:
         for line in self._lines():
             lines.setdefault(line.run, []).append(line)
         return [_newest(run, lines.get(run.name, ())) for run in runs]
+
+    def seconds(self, runs: Sequence[PlannedRun]) -> dict[str, Seconds]:
+        """Returns the seconds that runs took, by name: to each its share of those of its group."""
+        ours = {run.name for run in runs}
+        found: dict[str, Seconds] = {}
+        for shard in shards(self._workdir):
+            seconds = read_seconds(self._workdir / SECONDS_FOLDER / f"{shard.stem}.json")
+            if seconds is not None:
+                made = [line.run for line in read_shard(shard)]
+                found |= {name: seconds * (1 / len(made)) for name in made if name in ours}
+        return found
 
     def set_damaged_aside(self, found: Sequence[RunStatus]) -> list[str]:
         """Renames the files that hold damaged lines; their sound lines go on in a file of theirs.

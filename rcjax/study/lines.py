@@ -14,6 +14,7 @@ from rcjax.outside import open_regular
 from rcjax.runtime import finite, written_whole
 
 FOLDER = "records"
+SECONDS_FOLDER = "seconds"  # of what the groups took
 
 
 class RunLine(NamedTuple):

@@ -34,6 +34,7 @@ from rcjax.study.jobs import (
     make_job,
     train_and_measure,
 )
+from rcjax.study.longest_first import Ordered, longest_first
 from rcjax.study.plan import StudyPlan, plan_study
 from rcjax.study.predicted_labels import PredictedLabels, with_disagreement
 from rcjax.study.reporting import about_study, report_rows
@@ -249,32 +250,43 @@ class Study:
     def _execute(self, pending: Sequence[RunStatus], stop: StopRequest) -> None:
         executor = self._settings.executor
         execute = executor_of(executor.name, self._tools)
-        done = len(self._plan.runs) - len(pending)
-        display = Bar(len(self._plan.runs), done, "run", keeps_texts=True)
+        ordered = self._ordered(pending)
+        left = {each.run.name for each in pending}
         (self._path / "logs").mkdir(exist_ok=True)
+        runs_of = {job.name: job.runs for job in ordered.jobs}
+        runs = len(self._plan.runs)
+        display = Bar(runs, runs - len(left), "run", keeps_texts=True, share=ordered.share(left))
 
         def report(outcome: Outcome) -> None:
-            nonlocal done
             text = f"{outcome.name} {outcome.status}: {outcome.message}"
             if outcome.status in (INTERRUPTED, LOST):
                 self._stopped.append(outcome)
                 display.message(text)
                 return
-            runs = runs_of[outcome.name]
             if outcome.status in (FAILED, IN_USE):
-                self._failures.update(dict.fromkeys(runs, outcome))
-            done += len(runs)
-            display.update(done, text)
+                self._failures.update(dict.fromkeys(runs_of[outcome.name], outcome))
+            left.difference_update(runs_of[outcome.name])
+            display.update(runs - len(left), text, ordered.share(left))
             self._report_now_and_then()
 
-        jobs = self._storage.jobs([each.run for each in pending], self._plan.runs)
-        runs_of = {job.name: job.runs for job in jobs}
         self._storage.begin(self._plan.runs)
         try:
             with shared_compilations(self._path):
-                execute(jobs, executor, report, stop)
+                execute(ordered.jobs, executor, report, stop)
         finally:
             display.close()
+
+    def _ordered(self, pending: Sequence[RunStatus]) -> Ordered:
+        """The jobs of the runs that are pending, in the order in which they begin."""
+        runs = self._plan.runs
+        ordered = longest_first(
+            self._storage.jobs([each.run for each in pending], runs),
+            {run.name: run.config for run in runs},
+            self._storage.seconds(runs),
+            {each.run.name for each in pending if each.status == COMPLETED},
+        )
+        # In this process there is nothing to gain, and what comes together is trained together.
+        return ordered.in_given_order() if self._settings.executor.name == "in_process" else ordered
 
     def _report(self, found: Sequence[RunStatus]) -> dict[str, Any]:
         report = self._write_report(found, self._path)
@@ -297,7 +309,8 @@ class Study:
         rows = with_disagreement(rows, predicted)
         for message in version_messages(rows):
             say(message)
-        about, options = about_study(self._plan), self._settings.report
+        seconds = self._storage.seconds(self._plan.runs).values()
+        about, options = about_study(self._plan, seconds), self._settings.report
         return report_rows(rows, about, options, folder, self._tools)
 
     def _incomplete(self, found: Sequence[RunStatus]) -> list[str]:

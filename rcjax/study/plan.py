@@ -32,6 +32,7 @@ _EXECUTOR_RANGES: dict[str, tuple[float, float]] = {
     "executor.cpus_per_run": (0.01, 10_000),
     "executor.gpus_per_run": (0, 1_000),
 }
+_FILLED = 0.98  # of a GPU at least: 0.33 will do for a third
 RECORDS = ("folders", "lines")
 _REPORT_RANGES: dict[str, tuple[float, float]] = {
     "report.bootstrap_samples": (10, 1_000_000),
@@ -88,12 +89,7 @@ def plan_study(config: Mapping[str, Any]) -> StudyPlan:
 
 def _check_executor(executor: ExecutorSection, records: str) -> None:
     check_ranges(flatten({"executor": dataclasses.asdict(executor)}), _EXECUTOR_RANGES)
-    gpus = executor.gpus_per_run
-    if gpus != 0 and not float(gpus if gpus >= 1 else 1 / gpus).is_integer():
-        raise UserError(
-            "config field executor.gpus_per_run must be a whole number, or one divided by a whole "
-            f"number (0.5: two runs share a GPU), got {gpus}"
-        )
+    _check_gpus(executor.gpus_per_run)
     if executor.name not in EXECUTORS:
         raise UserError(f"unknown executor.name {executor.name!r}; known: {', '.join(EXECUTORS)}")
     if executor.runs_together > 1 and executor.name != "in_process" and records != "lines":
@@ -102,6 +98,27 @@ def _check_executor(executor: ExecutorSection, records: str) -> None:
             f"got {executor.runs_together}; runs are trained together by the executor in_process, "
             "or with records = lines"
         )
+
+
+def _check_gpus(gpus: float) -> None:
+    """Checks that runs fill GPUs: what is left of one, no run can use."""
+    rule = "config field executor.gpus_per_run must be a whole number, or one divided by a whole "
+    if gpus >= 1 and not float(gpus).is_integer():
+        raise UserError(f"{rule}number (0.5: two runs share a GPU), got {gpus:g}")
+    if not 0 < gpus < 1:
+        return
+    runs = int(1 / gpus + 1e-9)
+    if runs * gpus < _FILLED:
+        raise UserError(
+            f"{rule}number, got {gpus:g}: {runs} run{'s' * (runs > 1)} would fit and leave "
+            f"{1 - runs * gpus:.2g} of a GPU to nobody; take {_part(runs + 1)} for {runs + 1} "
+            f"runs, or {_part(runs)} for {runs}"
+        )
+
+
+def _part(runs: int) -> str:
+    """A share of a GPU of which so many fit."""
+    return f"{math.floor(10_000 / runs) / 10_000:g}"
 
 
 def _check_report_only(settings: StudyConfig) -> None:

@@ -1,17 +1,18 @@
 """From rows to report: the one place where a study meets its statistics and its report."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from rcjax.config import RegionsSection, ReportSection
 from rcjax.regions import check_connectivity
-from rcjax.report import VARIED, About, CountDefinition, why_no_correlation
+from rcjax.report import VARIED, About, CountDefinition, TimeSpent, why_no_correlation
 from rcjax.statistics import Row, analyze
 from rcjax.study.plan import StudyPlan
 from rcjax.study.tools import TOOLS, Tools
 from rcjax.terminal import say
+from rcjax.training import Seconds
 
 
 def report_rows(
@@ -34,10 +35,19 @@ def report_rows(
     return dict(tools.write_report(analysis, about, folder))
 
 
-def about_study(plan: StudyPlan) -> About:
-    """Returns everything that the report says of a study besides its rows."""
+def about_study(plan: StudyPlan, seconds: Collection[Seconds] = ()) -> About:
+    """Returns everything that the report says of a study besides its rows.
+
+    Args:
+        plan: of the study.
+        seconds: of the runs that noted theirs.
+    """
     regions = dict.fromkeys(run.config.regions for run in plan.runs)
-    return About(plan.config, definition(list(regions)), plan.config["variants"])
+    time = None
+    if seconds:
+        time = TimeSpent(len(seconds), dataclasses.asdict(Seconds.sum(seconds)))
+        say(time.sentence)
+    return About(plan.config, definition(list(regions)), plan.config["variants"], time)
 
 
 def definition(sections: Sequence[RegionsSection]) -> CountDefinition:

@@ -11,7 +11,7 @@ from rcjax.study.grid import PlannedRun
 from rcjax.study.jobs import Job, make_job, run_folder
 from rcjax.study.lines import shards
 from rcjax.study.run_status import COMPLETED, DAMAGED, MISSING, RunStatus
-from rcjax.training import result_of, run_workdir
+from rcjax.training import SECONDS_FILE, Seconds, read_seconds, result_of, run_workdir
 
 
 class FolderStorage:
@@ -59,6 +59,12 @@ class FolderStorage:
         if result.status != COMPLETED:
             return RunStatus(run, result.status, result)
         return RunStatus(run, COMPLETED, result, Measurements(folder, run.requested).found())
+
+    def seconds(self, runs: Sequence[PlannedRun]) -> dict[str, Seconds]:
+        """Returns the seconds that runs took until now, by name; those nobody noted are missing."""
+        found = ((run.name, run_folder(self._workdir, run.name) / SECONDS_FILE) for run in runs)
+        read = ((name, read_seconds(file)) for name, file in found)
+        return {name: seconds for name, seconds in read if seconds is not None}
 
     def set_damaged_aside(self, found: Sequence[RunStatus]) -> list[str]:
         """Moves what is damaged out of the way; returns a line for each that says where it is."""

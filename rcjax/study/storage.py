@@ -10,6 +10,7 @@ from rcjax.study.line_storage import LineStorage
 from rcjax.study.plan import StudyPlan
 from rcjax.study.run_folders import FolderStorage
 from rcjax.study.run_status import RunStatus
+from rcjax.training import Seconds
 
 
 class Storage(Protocol):
@@ -29,6 +30,9 @@ class Storage(Protocol):
 
     def read(self, runs: Sequence[PlannedRun]) -> list[RunStatus]:
         """Reads every run of the grid. Changes nothing."""
+
+    def seconds(self, runs: Sequence[PlannedRun]) -> dict[str, Seconds]:
+        """Returns the seconds that runs took until now, by name; those nobody noted are missing."""
 
     def set_damaged_aside(self, found: Sequence[RunStatus]) -> Sequence[str]:
         """Moves what is damaged out of the way; returns lines that say where it is."""

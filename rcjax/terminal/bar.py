@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from rcjax.terminal.output import UnfailingStream, escaped
@@ -18,6 +19,7 @@ class Bar:
         keeps_texts: whether every text stays visible above the bar, instead of the newest beside
             it.
         seconds_between_lines: least time between plain lines; the last one is always shown.
+        share: of all work, done before, where units are not of equal work; None where they are.
     """
 
     def __init__(
@@ -29,7 +31,9 @@ class Bar:
         stream: TextIO | None = None,
         keeps_texts: bool = False,
         seconds_between_lines: float = 0.0,
+        share: float | None = None,
     ):
+        self._share = self._share_before = share
         self._total = total
         self._done = self._before = done
         self._unit = unit
@@ -44,18 +48,22 @@ class Bar:
             from tqdm import tqdm
         except ImportError:
             return None
+        layout: dict[str, Any] = {}
+        if self._share is not None:
+            tqdm, layout = _by_work(tqdm, self._left), {"bar_format": _BY_WORK}
         return tqdm(
             total=self._total,
             initial=self._done,
             unit=self._unit,
             file=self._stream,
             dynamic_ncols=True,
+            **layout,
         )
 
     def start(self) -> None:
         """Starts the clock again: what took time until now is no part of the rate."""
         self._start = time.monotonic()
-        self._before = self._done
+        self._before, self._share_before = self._done, self._share
         if self._bar is not None:
             self._bar.unpause()
 
@@ -67,14 +75,16 @@ class Bar:
             self._stream.write(escaped(text) + "\n")
             self._stream.flush()
 
-    def update(self, done: int, text: str = "") -> None:
+    def update(self, done: int, text: str = "", share: float | None = None) -> None:
         """Shows that so many units are done.
 
         Args:
             done: units done in all.
             text: what they brought.
+            share: of all work that is done, for a bar that was made with one.
         """
         step, self._done = done - self._done, done
+        self._share = share if share is not None else self._share
         if self._bar is None:
             self._line(text)
             return
@@ -92,14 +102,36 @@ class Bar:
         parts = [text] if text else []
         seconds, done = now - self._start, self._done - self._before
         if seconds > 0 and done > 0:
-            left = duration(seconds / done * (self._total - self._done))
-            parts += [rate(done / seconds, self._unit), f"{left} left"]
+            parts += [rate(done / seconds, self._unit), f"{self._left()} left"]
         self.message(f"{self._unit} {self._done}/{self._total}: {', '.join(parts)}")
+
+    def _left(self) -> str:
+        """The time that is left, as long as work goes on as it did."""
+        if self._share is not None and self._share_before is not None:
+            done, left = self._share - self._share_before, 1.0 - self._share
+        else:
+            done, left = float(self._done - self._before), float(self._total - self._done)
+        seconds = time.monotonic() - self._start
+        return duration(seconds / done * left) if done > 0 else "?"
 
     def close(self) -> None:
         """Leaves the terminal in order."""
         if self._bar is not None:
             self._bar.close()
+
+
+_BY_WORK = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{left}, {rate_fmt}{postfix}]"
+
+
+def _by_work(tqdm: Any, left: Callable[[], str]) -> Any:
+    """Returns the class of a bar whose time left is ours."""
+
+    class ByWork(tqdm):
+        @property
+        def format_dict(self) -> dict[str, Any]:
+            return {**super().format_dict, "left": left()}
+
+    return ByWork
 
 
 def rate(per_second: float, unit: str) -> str:

@@ -22,6 +22,7 @@ from rcjax.runtime import Workdir, finite, json_line, versions, write_json
 from rcjax.terminal import say
 from rcjax.training.counting import count_with, sample_slices
 from rcjax.training.record import fitted_record
+from rcjax.training.stopwatch import Stopwatch
 
 # Fields of a run that concern a classical classifier, besides those that begin with "regions." and
 # "classifier.".
@@ -148,24 +149,28 @@ def fit_classical(config: RunConfig) -> FittedClassifier:
     return FittedClassifier(dataset, config.seed, estimator, tuple(messages))
 
 
-def run_classical(config: RunConfig, folder: Workdir) -> dict[str, Any]:
+def run_classical(config: RunConfig, folder: Workdir, watch: Stopwatch) -> dict[str, Any]:
     """Fits, measures and counts; writes `record.json` and `metrics.jsonl`.
 
     Args:
         config: of the run, checked.
         folder: of the run, claimed.
+        watch: takes the times.
 
     Returns:
         The record, as `record.json` holds it.
     """
     fitted = fit_classical(config)
+    watch.lap("training")
     size = len(fitted.dataset.train_images)
     say(f"{config.network} on {config.dataset}: fitted to {size} training images")
     for message in fitted.messages:
         say(f"scikit-learn warns: {message}")
     train_loss, train_accuracy = fitted.evaluate("train")
     test_loss, test_accuracy = fitted.evaluate("test")
+    watch.lap("evaluating")
     counts = fitted.count(config.regions)
+    watch.lap("counting")
     entry = {
         "epoch": 0,
         "train_loss": train_loss,
@@ -189,6 +194,7 @@ def run_classical(config: RunConfig, folder: Workdir) -> dict[str, Any]:
     )
     folder.claim_for_good()
     folder.metrics.write_text(json_line(entry), encoding="utf-8")
+    watch.write()
     write_json(folder.record, record)
     return finite(record)
 

@@ -218,13 +218,21 @@ class Experiment:
             "train_accuracy": 100.0 * float(metrics.correct) / self._dataset.train_size,
         }
 
-    def evaluate(self, state: TrainState, epoch: int) -> tuple[dict[str, Any], list[int]]:
+    def evaluate(
+        self, state: TrainState, epoch: int, lap: Callable[[str], None] = lambda _: None
+    ) -> tuple[dict[str, Any], list[int]]:
         """Returns the history's entry after `epoch` epochs, and the count of every slice.
 
         A network whose loss is not finite has no regions: its counts are missing, their mean NaN.
+
+        Args:
+            state: the network.
+            epoch: epochs completed.
+            lap: is told when "evaluating" and "counting" are over.
         """
         network = _network_of(state)
         train, test = self._scores(network)
+        lap("evaluating")
         counts: list[int] = []
         if math.isfinite(train.loss):
             share = self._hosts.share_of(self.anchors)
@@ -232,6 +240,7 @@ class Experiment:
             if len(share):
                 own = np.asarray(self._count(network, share, self._config.regions).counts).tolist()
             counts = self._hosts.gather_all(own)
+        lap("counting")
         return history_entry(epoch, self.learning_rate(epoch), train, test, counts), counts
 
     def _scores(self, network: tuple[Any, Any]) -> tuple[Scores, Scores]:

@@ -21,6 +21,7 @@ from rcjax.training.progress import ProgressDisplay
 from rcjax.training.record import trained_record
 from rcjax.training.schedules import schedule_of
 from rcjax.training.state import TrainState
+from rcjax.training.stopwatch import SECONDS_FILE, Stopwatch
 from rcjax.training.validation import check_config
 
 
@@ -50,12 +51,14 @@ class TrainedGroup:
         states: of all runs, stacked.
         members: the course of each run.
         source: the checkpoint that training began with; None for random weights.
+        watch: takes the times of what is done of the group.
     """
 
     group: Group
     states: TrainState
     members: list[MemberProgress]
     source: dict[str, str] | None = None
+    watch: Stopwatch = dataclasses.field(default_factory=lambda: Stopwatch(None))
 
     def record(self, member: int) -> dict[str, Any]:
         """Returns the record of a run, without its list of epochs but for their number."""
@@ -101,7 +104,8 @@ def train_group(
     for config in configs:
         check_config(config)
     require_devices()
-    run = _OngoingGroup(Group(configs), folder)
+    watch = Stopwatch(folder / SECONDS_FILE)
+    run = _OngoingGroup(Group(configs), folder, watch)
     try:
         return run.train(stop_requested)
     finally:
@@ -111,7 +115,8 @@ def train_group(
 class _OngoingGroup:
     """A group from its newest checkpoint, or from the beginning, that trains on."""
 
-    def __init__(self, group: Group, folder: Path):
+    def __init__(self, group: Group, folder: Path, watch: Stopwatch):
+        self._watch = watch
         self._group, self._config = group, group.configs[0]
         self._checkpoints = Checkpoints(folder / "checkpoints", keep=1)
         restored, messages = self._checkpoints.restore_newest(group.random_states())
@@ -136,6 +141,7 @@ class _OngoingGroup:
 
     def train(self, stop_requested: StopRequest) -> TrainedGroup:
         _compile(self._group, self._states)
+        self._watch.lap("preparing")
         if not self._completed and not self._members[0].history:
             self._evaluate()
         self._display.start()
@@ -149,11 +155,12 @@ class _OngoingGroup:
                 )
             self._train_epoch(epoch)
         self._save()
-        return TrainedGroup(self._group, self._states, self._members, self._source)
+        return TrainedGroup(self._group, self._states, self._members, self._source, self._watch)
 
     def _train_epoch(self, epoch: int) -> None:
         start = time.monotonic()
         self._states, losses = self._group.train_epoch(self._states, epoch)
+        self._watch.lap("training")
         self._completed = epoch + 1
         for member, loss in zip(self._members, losses, strict=True):
             if not member.diverged:
@@ -171,11 +178,13 @@ class _OngoingGroup:
 
     def _evaluate(self) -> None:
         scores = self._group.evaluate(self._states)
+        self._watch.lap("evaluating")
         going = [number for number, member in enumerate(self._members) if not member.diverged]
         finite = [number for number in going if math.isfinite(scores[number][0].loss)]
         sections = [self._group.configs[number].regions for number in finite]
         counted = self._group.count(self._states, finite, sections)
         counts = dict(zip(finite, counted, strict=True))
+        self._watch.lap("counting")
         for number in going:
             member, regions = self._members[number], counts.get(number)
             rate = schedule_of(self._group.configs[number]).rate(self._completed)
@@ -191,6 +200,8 @@ class _OngoingGroup:
             "source": self._source,
         }
         self._checkpoints.save(self._states, progress, self._completed)
+        self._watch.lap("keeping")
+        self._watch.write()
 
     def close(self) -> None:
         self._display.close()

@@ -33,6 +33,7 @@ from rcjax.training.progress import ProgressDisplay
 from rcjax.training.record import closing_table, run_workdir, trained_record
 from rcjax.training.several_hosts import check_hosts, check_same_data
 from rcjax.training.state import TrainState
+from rcjax.training.stopwatch import SECONDS_FILE, Stopwatch
 from rcjax.training.streaming import make_experiment
 from rcjax.training.trackers import Tracker
 from rcjax.training.validation import check_config, check_fits
@@ -76,12 +77,13 @@ def train(
     hosts = current_hosts()
     check_hosts(config, hosts)
     folder = run_workdir(workdir, config)
+    watch = Stopwatch(folder.path / SECONDS_FILE)
     record = hosts.from_first(folder.finished_record)
     if record is not None:
         check_unchanged(config.checkpoint, record.get("checkpoint"), folder.path)
     if record is None and is_classical(config):
         with folder.claimed():
-            record = folder.finished_record() or run_classical(config, folder)
+            record = folder.finished_record() or run_classical(config, folder, watch)
     if record is None:
         dataset = load_or_open(config.dataset, **config.data_choices())
         check_fits(config, dataset)
@@ -92,7 +94,7 @@ def train(
             # Another process may have ended the same run since the folder was looked at.
             record = hosts.from_first(folder.finished_record)
             if record is None:
-                run = OngoingRun(config, experiment, folder, dataset.train_size)
+                run = OngoingRun(config, experiment, folder, dataset.train_size, watch=watch)
                 try:
                     record = train_to_the_end(run, experiment, stop_requested)
                 finally:
@@ -118,6 +120,7 @@ def train_to_the_end(
         raise Interrupted(f"interrupted after {run.completed} epochs, all saved")
     if not run.finished:
         run.message(f"compiled an epoch in {experiment.compile(run.state):.1f} s")
+    run.watch.lap("preparing")
     run.begin()
     while not run.finished:
         if stop_requested.is_set():
@@ -131,6 +134,7 @@ def train_to_the_end(
             if part.entry is not None:
                 run.note_epoch(part.entry, time.monotonic() - start, lambda: run.state)
                 continue
+            run.watch.lap("training")
             run.save()
             if stop_requested.is_set():
                 raise Interrupted(
@@ -148,6 +152,7 @@ class OngoingRun:
         folder: the folder, claimed.
         examples: training examples in an epoch.
         quiet: show nothing.
+        watch: takes the times; one that begins now when None.
     """
 
     def __init__(
@@ -158,7 +163,9 @@ class OngoingRun:
         examples: int,
         *,
         quiet: bool = False,
+        watch: Stopwatch | None = None,
     ):
+        self.watch = watch or Stopwatch(folder.path / SECONDS_FILE)
         self._config = config
         self._experiment = experiment
         self._folder = folder
@@ -249,6 +256,7 @@ class OngoingRun:
             seconds: that the epoch took.
             state: gives the state after the epoch; called where it is needed.
         """
+        self.watch.lap("training")
         self._epochs.append(entry)
         if self._metrics:
             self._metrics.epoch(entry, self._examples / seconds)
@@ -282,12 +290,15 @@ class OngoingRun:
         if self._hosts.first:
             self._experiment.draw(record, self.state, self._folder.figures)
             # Last of all: a folder with a record is finished.
+            self._write_seconds()
             write_json(self._folder.record, record)
         self._hosts.meet()
         return finite(record)
 
     def _evaluate(self) -> None:
-        entry, self._counts = self._experiment.evaluate(self.state, len(self._epochs))
+        entry, self._counts = self._experiment.evaluate(
+            self.state, len(self._epochs), self.watch.lap
+        )
         self._history.append(entry)
         if self._metrics:
             self._metrics.evaluation(entry)
@@ -311,6 +322,12 @@ class OngoingRun:
             number += self.position.step
             progress["position"] = list(self.position)
         self._checkpoints.save(self.state, progress, number)
+        if self._hosts.first:
+            self._write_seconds()
+
+    def _write_seconds(self) -> None:
+        self.watch.lap("keeping")
+        self.watch.write()
 
     def close(self) -> None:
         """Lets go of files and terminal."""

@@ -34,6 +34,7 @@ from rcjax.training.streaming import make_experiment
 from rcjax.training.timing import ENOUGH, Timed, seconds_of, time_epoch, time_part, twice
 from rcjax.training.validation import check_config, check_fits
 
+_BLOCK = 4096  # bytes
 _MOST_EPOCHS = 200  # of which the bookkeeping is rehearsed
 
 
@@ -256,12 +257,16 @@ class _WithoutEvaluation:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._experiment, name)
 
-    def evaluate(self, state: TrainState, epoch: int) -> tuple[dict[str, Any], list[int]]:
+    def evaluate(
+        self, state: TrainState, epoch: int, lap: Any = None
+    ) -> tuple[dict[str, Any], list[int]]:
         scores = Scores(1.23456789, 98.7654321)
         entry = history_entry(epoch, 0.1, scores, scores, [12, 13])
         return entry, [12] * self._slices
 
 
 def size_of(folder: Path) -> int:
-    """Bytes that the files below a folder take on the disk."""
-    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+    """Bytes that the files below a folder take on the disk, in blocks of the usual size."""
+    # Not st_blocks: a file system may give a file its blocks some time after it was written.
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    return sum(-(-size // _BLOCK) * _BLOCK for size in sizes)

@@ -30,6 +30,7 @@ from rcjax.training.optimizer import optimizer_of
 from rcjax.training.progress import ProgressDisplay
 from rcjax.training.record import run_workdir
 from rcjax.training.stacking import Images, stack, stacked_epoch, stacked_numbers
+from rcjax.training.stopwatch import SECONDS_FILE, Stopwatch
 from rcjax.training.validation import check_config, check_fits
 
 
@@ -104,6 +105,7 @@ def _members(
     configs: Sequence[RunConfig], workdirs: Sequence[str | os.PathLike], stack: contextlib.ExitStack
 ) -> Iterator[_Member]:
     loaded: dict[Any, tuple[Dataset, Experiment]] = {}
+    clock = Stopwatch(None)  # they go on in turn
     for config, workdir in zip(configs, workdirs, strict=True):
         folder = run_workdir(workdir, config)
         try:
@@ -127,7 +129,11 @@ def _members(
             loaded[drawn] = (dataset, Experiment(config, dataset))
         dataset, first = loaded[drawn]
         experiment = Experiment(config, dataset, first)
-        run = OngoingRun(config, experiment, folder, len(dataset.train_images), quiet=True)
+        watch = Stopwatch(folder.path / SECONDS_FILE, clock)
+        run = OngoingRun(
+            config, experiment, folder, len(dataset.train_images), quiet=True, watch=watch
+        )
+        watch.lap("preparing")
         stack.callback(run.close)
         yield _Member(config, experiment, run)
 
@@ -155,6 +161,7 @@ def _train_group(members: Sequence[_Member], stop_requested: StopRequest) -> Non
             for number, member in enumerate(members):
                 if not member.run.finished:  # a diverged run has ended
                     state_of = functools.partial(group.state, number)
+                    member.run.watch.add("training", seconds / len(members))
                     member.run.note_epoch(entries[number], seconds / len(members), state_of)
     finally:
         display.close()

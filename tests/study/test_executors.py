@@ -1,6 +1,7 @@
 """Executors: every run is made once, whatever dies while it is made."""
 
 import json
+import math
 import os
 import random
 import re
@@ -20,6 +21,7 @@ from rcjax.runtime.workdir import Workdir
 from rcjax.study.executors import environment, processes, ray, resources
 from rcjax.study.executors.resources import visible_gpus, worker_resources
 from rcjax.study.jobs import Job, Outcome
+from rcjax.study.plan import plan_study
 
 from .small_studies import REPOSITORY, small_study, write_config
 
@@ -49,6 +51,44 @@ def test_gpus_are_divided_among_workers(monkeypatch):
     assert devices(gpus_per_run=0.5, workers=4) == ["1", "1", "3", "3"]
     with pytest.raises(UserError, match=r"4 workers with executor.gpus_per_run = 1 need more GPUs"):
         worker_resources(replace(SETTINGS, gpus_per_run=1.0, workers=4))
+
+
+@pytest.mark.parametrize("runs", range(1, 12))
+def test_runs_that_share_a_gpu_fill_it(monkeypatch, runs):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    for share in (1 / runs, math.floor(10_000 / runs) / 10_000):
+        check = {"executor.name": "processes", "executor.gpus_per_run": share}
+        settings = plan_study(small_study(**check).to_dict()).settings.executor
+        found = [each.environment for each in worker_resources(settings)]
+        devices = [environment["CUDA_VISIBLE_DEVICES"] for environment in found]
+        assert devices == ["0"] * runs + ["1"] * runs
+        fractions = [float(each.get("XLA_PYTHON_CLIENT_MEM_FRACTION", 0.9)) for each in found]
+        assert 0.85 < sum(fractions[:runs]) < 0.91
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc")
+def test_a_worker_takes_its_share_of_a_gpus_memory(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setenv("XLA_CLIENT_MEM_FRACTION", "0.8")  # which JAX refuses beside its other name
+    share = worker_resources(replace(SETTINGS, gpus_per_run=0.25))[2]
+    worker = processes._Worker(share, tmp_path / "log.txt")
+    pid = worker._start().pid
+    try:
+        # What exec gave the process; until then it still has that of this one.
+        wait_until(lambda: "executors.worker" in command_line(pid))
+        given = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    finally:
+        worker.end()
+    environment = dict(entry.split("=", 1) for entry in given if "=" in entry)
+    asks = (
+        "from jaxlib.xla_client import generate_pjrt_gpu_plugin_options as options; "
+        "print(options()['memory_fraction'])"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", asks], env=environment, capture_output=True, text=True, check=True
+    )
+    assert float(told.stdout) == 0.225
+    assert environment["CUDA_VISIBLE_DEVICES"] == "0"
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,13 @@ def test_words_that_no_study_takes(field, text, message):
         ({"executor.name": "slurm"}, "unknown executor.name 'slurm'; known: in_process, processes"),
         ({"executor.workers": -1}, "executor.workers must be at least 0, at most 10000, got -1"),
         ({"executor.cpus_per_run": 0.0}, "executor.cpus_per_run must be at least 0.01, at most 1"),
-        ({"executor.gpus_per_run": 0.4}, "gpus_per_run must be a whole number, or one divided by"),
+        (
+            {"executor.gpus_per_run": 0.3},
+            "3 runs would fit and leave 0.1 of a GPU to nobody; take 0.25 "
+            "for 4 runs, or 0.3333 for 3",
+        ),
+        ({"executor.gpus_per_run": 0.7}, "1 run would fit and leave 0.3 of a GPU to nobody"),
+        ({"executor.gpus_per_run": 1.5}, "gpus_per_run must be a whole number, or one divided by"),
         ({"executor.workers": 1.5}, "executor.workers must be of type int, got 1.5"),
         ({"report_every": -1.0}, "report_every must be at least 0, got -1.0"),
         ({"report_only": True, "run": "0"}, "report_only makes no run.*; leave out run"),

@@ -117,7 +117,9 @@ def memory_share(gpus_per_run: float) -> dict[str, str]:
     """Variables that leave room for the other processes on the same GPU."""
     if gpus_per_run >= 1:
         return {}
-    return {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{0.9 / round(1 / gpus_per_run):.3f}"}
+    # JAX refuses to have it under both of its names; a user's own is that of a whole GPU.
+    share = f"{0.9 / round(1 / gpus_per_run):.3f}"
+    return {"XLA_PYTHON_CLIENT_MEM_FRACTION": share, "XLA_CLIENT_MEM_FRACTION": ""}
 
 
 def _gpu_environment(worker: int, gpus: list[str], gpus_per_run: float) -> dict[str, str]:
