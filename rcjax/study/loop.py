@@ -1,8 +1,7 @@
 """Runs one study: plan it, see what is done, have the rest done, report."""
 
 import os
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ from rcjax.study.jobs import (
     make_job,
     train_and_measure,
 )
+from rcjax.study.live_report import LiveReport
 from rcjax.study.longest_first import Ordered, longest_first
 from rcjax.study.plan import StudyPlan, plan_study
 from rcjax.study.predicted_labels import PredictedLabels, with_disagreement
@@ -123,6 +123,20 @@ def _report_only(plan: StudyPlan, path: Path, storage: Storage, tools: Tools) ->
     return {**report, "status": COMPLETED}
 
 
+def report_beside_runs(
+    config: Mapping[str, Any], path: Path, failures: Mapping[str, str]
+) -> dict[str, Any]:
+    """Reports the runs that are over in the study's own folder, for the driver that has claimed it.
+
+    Args:
+        config: of the study, nested.
+        path: its folder.
+        failures: why runs failed, by name.
+    """
+    plan = plan_study(config)
+    return Study(plan, path, storage_of(plan, path)).report_so_far(path, failures)
+
+
 def _check_is_no_run(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise UserError(f"workdir {path} is a file; give a folder")
@@ -180,9 +194,9 @@ class Study:
         self._path = path
         self._storage = storage
         self._tools = tools
-        self._failures: dict[str, Outcome] = {}
+        self._failures: dict[str, str] = {}  # why, by run
         self._stopped: list[Outcome] = []
-        self._reported = time.monotonic()
+        self._live = LiveReport(plan, path, tools)
 
     def run(self, stop: StopRequest) -> dict[str, Any]:
         """Makes what is missing, then the report.
@@ -199,19 +213,13 @@ class Study:
                 raise Interrupted(self._interruption())
         return self._report(self._read())
 
-    def report_so_far(self, folder: Path) -> dict[str, Any]:
-        """Reports the runs that are over, in a folder."""
+    def report_so_far(self, folder: Path, failures: Mapping[str, str] = {}) -> dict[str, Any]:
+        """Reports the runs that are over, in a folder; `failures` says why runs failed, by name."""
+        self._failures |= failures
         found = self._read()
         over = sum(each.status in (COMPLETED, DIVERGED) for each in found)
         say(f"{over} of {len(found)} runs are over; report in {folder}")
         return self._write_report(found, folder)
-
-    def _report_now_and_then(self) -> None:
-        """Reports while runs go on, if the study asks for it and it is time to."""
-        every = 60 * self._settings.report_every
-        if every and time.monotonic() - self._reported >= every:
-            self._write_report(self._read(), self._path)
-            self._reported = time.monotonic()  # a long report is not followed by another at once
 
     def _read(self) -> list[RunStatus]:
         return self._storage.read(self._plan.runs)
@@ -264,16 +272,17 @@ class Study:
                 display.message(text)
                 return
             if outcome.status in (FAILED, IN_USE):
-                self._failures.update(dict.fromkeys(runs_of[outcome.name], outcome))
+                self._failures |= dict.fromkeys(runs_of[outcome.name], outcome.message)
             left.difference_update(runs_of[outcome.name])
             display.update(runs - len(left), text, ordered.share(left))
-            self._report_now_and_then()
+            self._live.look(self._failures)
 
         self._storage.begin(self._plan.runs)
         try:
             with shared_compilations(self._path):
                 execute(ordered.jobs, executor, report, stop)
         finally:
+            self._live.end()  # the study's own, at its end, says more
             display.close()
 
     def _ordered(self, pending: Sequence[RunStatus]) -> Ordered:
@@ -302,7 +311,7 @@ class Study:
             failure = self._failures.get(each.run.name)
             # Another process may have made the run in the meantime.
             if failure is not None and not each.message and each.pending:
-                each = each._replace(message=failure.message)
+                each = each._replace(message=failure)
             rows.append(make_row(each))
             if labels := each.measured.labels:
                 predicted[each.run.name] = labels
@@ -318,7 +327,7 @@ class Study:
         if not incomplete:
             return []
         first = incomplete[0]
-        reason = self._failures[first].message if first in self._failures else "not made"
+        reason = self._failures.get(first, "not made")
         return [
             f"{len(incomplete)} of {len(found)} runs are incomplete, the first {first} "
             f"({reason}); see {self._path / 'logs'} and {self._path / 'report.json'}, and run "

@@ -13,6 +13,7 @@ from rcjax.data import ImageStream, normalize
 from rcjax.errors import UserError
 from rcjax.report import write_report
 from rcjax.study.predicted_labels import PredictedLabels, predicted_labels
+from rcjax.study.report_process import ReportProcess, ReportRequest
 from rcjax.study.requested import REGION_ENTROPY
 from rcjax.training import (
     FinishedRun,
@@ -92,6 +93,7 @@ class Tools(NamedTuple):
     measure: Callable[[Any, Sequence[str], int, Note], None] = measure
     predict_labels: Callable[[Any], PredictedLabels] = predicted_labels
     write_report: Callable[..., Mapping[str, Any]] = write_report
+    report_aside: Callable[[ReportRequest, Path], ReportProcess] = ReportProcess
     # A worker whose driver was killed lets go of its run within this time.
     lock_wait: float = 20.0  # seconds
 

@@ -5,8 +5,11 @@ import json
 import math
 import shlex
 import signal
+import time
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -20,6 +23,7 @@ from rcjax.runtime.interruption import Interrupted
 from rcjax.runtime.workdir import Workdir
 from rcjax.statistics import read_table
 from rcjax.study import run_study
+from rcjax.study.report_process import ReportRequest
 from rcjax.study.reporting import report_rows
 from rcjax.study.tools import TOOLS
 from rcjax.training import load_finished_run, train
@@ -177,18 +181,80 @@ def test_a_report_of_what_is_there_while_the_study_goes_on(tmp_path, capsys):
     assert "4 of 4 runs are over; report in" in capsys.readouterr().out
 
 
-def test_the_driver_reports_now_and_then(tmp_path):
-    reported = []
+class ReportAside:
+    """Stands in for the process of a report, which takes until `code` says that it is over."""
 
-    def write(analysis, about, folder):
-        reported.append(sum(row.status == "completed" for row in analysis.study.rows))
-        return write_only_numbers(analysis, about, folder)
+    going_on: ClassVar[list["ReportAside"]] = []
 
-    run_quick(small_study(report_every=1e-9), tmp_path, write_report=write)
-    assert reported == [1, 2, 3, 4, 4]
-    reported.clear()
-    run_quick(small_study(report_every=60.0), tmp_path / "hourly", write_report=write)
-    assert reported == [4]
+    def __init__(self, request, log):
+        assert not self.going_on  # two would write the same files
+        self.going_on.append(self)
+        self.looks = 0
+        self.request = ReportRequest.from_json(request.to_json())
+        over = list(Path(request.workdir).glob("runs/*/record.json"))
+        self.reported.append((len(over), dict(self.request.failures)))
+
+    def code(self):
+        self.looks += 1
+        return self.ends if self.looks > self.takes else None
+
+    def end(self):
+        self.going_on.remove(self)
+
+
+def test_the_driver_reports_now_and_then_and_waits_for_no_report(tmp_path, capsys):
+    def reports(folder, takes, ends=0, note=None, **tools):
+        class Aside(ReportAside):
+            reported: ClassVar[list] = [] if note is None else note
+
+        Aside.takes, Aside.ends = takes, ends
+        run_quick(small_study(report_every=1e-9), folder, report_aside=Aside, **tools)
+        assert not ReportAside.going_on
+        return Aside.reported
+
+    # One that is over before the next run ends, and one that takes two runs.
+    assert [over for over, _ in reports(tmp_path / "quick", 0)] == [1, 2, 3, 4]
+    assert [over for over, _ in reports(tmp_path / "slow", 1)] == [1, 3]
+
+    assert [over for over, _ in reports(tmp_path / "never", 9)] == [1]
+
+    def refuse_first(config, folder):
+        if config.seed == 0 and config.learning_rate == 0.1:
+            raise UserError("no disk")
+        return pretend_to_train(config, folder)
+
+    # What failed, the records do not say; a report that fails stops nothing.
+    reported: list = []
+    with pytest.raises(UserError, match="1 of 4 runs are incomplete"):
+        reports(tmp_path / "failing", 0, ends=1, train=refuse_first, note=reported)
+    assert reported[0] == (0, {"learning_rate=0.1,seed=0": "no disk"})
+    assert "the report so far could not be written" in capsys.readouterr().out
+
+    def none(*_):
+        raise AssertionError("within the hour")
+
+    run_quick(small_study(report_every=60.0), tmp_path / "hourly", report_aside=none)
+
+
+@pytest.mark.slow
+def test_runs_go_on_while_a_process_reports(tmp_path):
+    written = []
+
+    def train(config, folder):
+        record = pretend_to_train(config, folder)
+        report = tmp_path / "report.json"
+        if len(list(tmp_path.glob("runs/*/record.json"))) == 4:
+            until = time.monotonic() + 600
+            while not report.exists():  # only the other process can write it by now
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            written.append(json.loads(report.read_text()))
+        return record
+
+    report = run_quick(small_study(report_every=1e-9), tmp_path, train=train)
+    assert Counter(run["status"] for run in written[0]["runs"])["completed"] in (1, 2, 3, 4)
+    assert Counter(run["status"] for run in report["runs"]) == {"completed": 4}
+    assert "of 4 runs are over" in (tmp_path / "logs" / "report.txt").read_text()
 
 
 def test_another_config_is_refused_before_anything_runs(tmp_path, run, trained):
