@@ -102,11 +102,8 @@ def rows_of_host(mesh: Mesh, examples: int) -> range:
             processes may have fewer rows than the others, or none.
     """
     of_device = -(-examples // mesh.size)
-    places = [
-        place
-        for place, device in enumerate(mesh.devices.flat)
-        if device.process_index == jax.process_index()
-    ]
+    own = set(mesh.local_devices)
+    places = [place for place, device in enumerate(mesh.devices.flat) if device in own]
     start, stop = places[0] * of_device, (places[-1] + 1) * of_device
     return range(min(start, examples), min(stop, examples))
 

@@ -111,6 +111,33 @@ def noting(seen: list[tuple[int, int]], disturb: Callable[[int, int], None]) -> 
     return Noting
 
 
+class HostsMesh:
+    """The devices of several hosts, seen from one of them."""
+
+    def __init__(self, hosts: int, devices: int, host: int):
+        self.size = hosts * devices
+        self.devices = np.arange(self.size)
+        self.local_devices = list(range(host * devices, (host + 1) * devices))
+
+
+@pytest.mark.parametrize(("hosts", "devices"), [(1, 1), (2, 1), (2, 2), (4, 1), (8, 1)])
+@pytest.mark.parametrize("first", [0, 3])
+def test_hosts_read_each_picture_once_an_epoch(
+    folder: Path, hosts: int, devices: int, first: int
+) -> None:
+    config = small_run(**fields(folder))
+    stream = open_stream(f"stream:{folder}", image_size=8)
+    experiment = StreamedExperiment(config, stream)
+    expected = [batch.images for batch in experiment._batches_of(1, first)]
+    parts = []
+    for host in range(hosts):
+        experiment._mesh = HostsMesh(hosts, devices, host)
+        parts.append([batch.images for batch in experiment._batches_of(1, first)])
+    found = [np.concatenate(rows) for rows in zip(*parts, strict=True)]
+    assert [len(batch) for batch in found] == [8, 8, 8, 8, 4][first:]
+    assert all(map(np.array_equal, found, expected))
+
+
 def undisturbed(epoch: int, step: int) -> None:
     pass
 

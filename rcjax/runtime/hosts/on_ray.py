@@ -20,6 +20,7 @@ from typing import IO, Any
 
 import rcjax
 from rcjax.errors import UserError
+from rcjax.outside import one_line
 from rcjax.runtime.hosts.endings import LOST
 from rcjax.runtime.hosts.place import RayRequest
 from rcjax.runtime.interruption import StopRequest, stop_requests
@@ -165,6 +166,11 @@ def _placed(ray: Any, nodes: Sequence[dict[str, Any]], timeout: int) -> list[Any
         actors.append(actor.remote())
     try:
         ray.get([actor.address.remote() for actor in actors], timeout=timeout)
+    except ray.exceptions.RayActorError as error:
+        raise UserError(
+            f"Ray could not start a host on a node ({one_line(error)}); install rcjax there, with "
+            'the same versions: pip install "rcjax[train,ray]"'
+        ) from error
     except ray.exceptions.GetTimeoutError as error:
         raise UserError(
             f"the {len(nodes)} nodes of the Ray cluster were not free within {timeout} s; wait for "
