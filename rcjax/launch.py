@@ -114,7 +114,7 @@ def _run(argv: list[str]) -> int:
     # Only now: these pull in the whole training stack, and a misspelt field should not wait for it.
     try:
         from rcjax.experiments import plan_run, run_experiment
-        from rcjax.runtime import mended_compilation_cache
+        from rcjax.runtime import current_hosts, mended_compilation_cache
         from rcjax.training import Interrupted, train
     except UnicodeDecodeError as error:
         raise UserError(
@@ -132,7 +132,10 @@ def _run(argv: list[str]) -> int:
             else:
                 record = train(config, given.workdir)
     except Interrupted as interrupted:
-        say_error(f"{interrupted}; to resume: {_command(argv)}")
+        if not any(given.hosts):
+            say_error(f"{interrupted}; to resume: {_command(argv)}")
+        elif current_hosts().first:  # a driver or a job may have started this command
+            say_error(f"{interrupted}; start the same again, with this or another number of hosts")
         return INTERRUPTED
     return DIVERGED if record["status"] == "diverged" else COMPLETED
 

@@ -111,7 +111,8 @@ def test_a_signal_to_one_host_stops_all_with_a_checkpoint(streamed, tmp_path):
     processes[1].send_signal(signal.SIGTERM)
     hosts = outcome(processes)
     assert hosts.codes == [130, 130], hosts
-    assert "all saved; to resume:" in hosts.err[0]
+    assert "all saved; start the same again" in hosts.err[0]
+    assert len(hosts.err[1].splitlines()) == 1  # that it was asked
     resumed = train_undrawn(small_config(**fields), tmp_path / "run")
     assert_same_result(resumed, train_undrawn(small_config(**fields), tmp_path / "one"))
 
