@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from rcjax.study.executors import beside_runs
 from rcjax.study.plan import StudyPlan
 from rcjax.study.report_process import ReportProcess, ReportRequest
 from rcjax.study.tools import Tools
@@ -39,7 +40,7 @@ class LiveReport:
             self._last = time.monotonic()
         if self._every and self._process is None and time.monotonic() - self._last >= self._every:
             request = ReportRequest(self._config, str(self._path), failures)
-            self._process = self._start(request, self._log)
+            self._process = self._start(request, self._log, beside_runs())
 
     def end(self) -> None:
         """Lets go of the process, which is ended if it still writes."""

@@ -13,9 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rcjax.study.executors.environment import python_path
-from rcjax.study.executors.resources import without_gpus
-
 
 class ReportRequest(NamedTuple):
     """Everything that the process needs.
@@ -46,9 +43,10 @@ class ReportProcess:
     Args:
         request: what it reports.
         log: gets what it prints.
+        environment: variables that it gets beside those of this process.
     """
 
-    def __init__(self, request: ReportRequest, log: Path):
+    def __init__(self, request: ReportRequest, log: Path, environment: Mapping[str, str]):
         with open(log, "a", encoding="utf-8") as file:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "rcjax.study.report_worker"],
@@ -56,8 +54,7 @@ class ReportProcess:
                 stdout=file,
                 stderr=file,
                 text=True,
-                # The devices are the runs'.
-                env={**os.environ, **python_path(), **without_gpus(), "JAX_PLATFORMS": "cpu"},
+                env={**os.environ, **environment},
                 # Ctrl-C is for the driver, which ends it.
                 start_new_session=True,
             )

@@ -93,7 +93,7 @@ class Tools(NamedTuple):
     measure: Callable[[Any, Sequence[str], int, Note], None] = measure
     predict_labels: Callable[[Any], PredictedLabels] = predicted_labels
     write_report: Callable[..., Mapping[str, Any]] = write_report
-    report_aside: Callable[[ReportRequest, Path], ReportProcess] = ReportProcess
+    report_aside: Callable[[ReportRequest, Path, Mapping[str, str]], ReportProcess] = ReportProcess
     # A worker whose driver was killed lets go of its run within this time.
     lock_wait: float = 20.0  # seconds
 

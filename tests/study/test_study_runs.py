@@ -186,7 +186,7 @@ class ReportAside:
 
     going_on: ClassVar[list["ReportAside"]] = []
 
-    def __init__(self, request, log):
+    def __init__(self, request, log, environment):
         assert not self.going_on  # two would write the same files
         self.going_on.append(self)
         self.looks = 0

@@ -30,3 +30,8 @@ def computation_settings() -> dict[str, str]:
         for name, value in os.environ.items()
         if name.startswith("JAX_") or name in ("XLA_FLAGS", "TFDS_DATA_DIR")
     }
+
+
+def beside_runs() -> dict[str, str]:
+    """Variables of a process that leaves all devices to the runs, and imports this rcjax."""
+    return {**python_path(), "CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
