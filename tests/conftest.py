@@ -21,23 +21,23 @@ os.environ.setdefault(
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
-# Rooms in which every call is held against the shapes and dtypes of its signature.
+# Rooms in which every call is held against the shapes and dtypes of its signature. Doors, where
+# users' arrays come in, say themselves what is wrong with them.
 CHECKED_ROOMS = [
     "rcjax.array_types",
     *(
         f"rcjax.measures.{name}"
         for name in (
-            "gradient_noise", "lanczos", "margins", "norms", "objective", "pac_bayes", "path_norm",
-            "sharpness",
+            "gradient_noise", "lanczos", "layers", "margins", "norms", "objective", "pac_bayes",
+            "path_norm", "sharpness",
         )
     ),
     *(
         f"rcjax.regions.{name}"
         for name in (
             "adaptive.points", "adaptive.pool", "adaptive.result", "adaptive.score_kind",
-            "components", "networks", "planes.doubt", "planes.mesh", "planes.polygons",
-            "planes.scores", "planes.subdivision", "resolution", "simplex", "slice_draws",
-            "statistics",
+            "components", "grid", "methods", "networks", "planes",
+            "resolution", "result_fields", "simplex", "slice_draws", "statistics", "exact",
         )
     ),
     "rcjax.statistics",

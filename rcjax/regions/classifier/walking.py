@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, TypeVar, cast
 
 import jax
+import numpy as np
+from jax.core import ShapedArray
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
 
 from rcjax.array_types import ArrayLike
@@ -58,7 +60,9 @@ def walk(
         return cast(Value, array) if lift is None else lift(array)
 
     def read(variable: Variable) -> Value:
-        return lifted(variable.val) if isinstance(variable, Literal) else known[variable]
+        if isinstance(variable, Literal):  # some hold numbers of Python
+            return lifted(np.asarray(variable.val, cast(ShapedArray, variable.aval).dtype))
+        return known[variable]
 
     for equation in jaxpr.eqns:
         if not equation.outvars:
