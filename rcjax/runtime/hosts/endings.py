@@ -40,7 +40,7 @@ _leaving = threading.Lock()
 
 def watch(hosts: Hosts) -> None:
     """Ends this process once another host of the run has told of its end."""
-    threading.Thread(target=_watch, args=(hosts,), daemon=True).start()
+    hosts.watch(lambda: _watch(hosts))
 
 
 def _watch(hosts: Hosts) -> None:

@@ -104,7 +104,7 @@ def run_on_hosts(command: Callable[[], tuple[int, str]]) -> int:
         command: returns its exit code and the line of its error, which it has said.
 
     Returns:
-        The exit code. Where the hosts of a run do not end together the process ends here.
+        The exit code of a command that has joined no hosts. The process of one that has ends here.
     """
     try:
         code, message = command()
@@ -122,10 +122,11 @@ def run_on_hosts(command: Callable[[], tuple[int, str]]) -> int:
         return code
     if code == USER_ERROR:
         leave_after_error(hosts, message)
-    hosts.ended.set()  # nobody is watched any more
+    # JAX crashes where a thread still asks the store, here or while Python ends.
+    hosts.stop_watching()
     with contextlib.suppress(jax.errors.JaxRuntimeError):
         jax.distributed.shutdown()
-    return code
+    end_process(code)
 
 
 def _joined_hosts() -> Hosts | None:

@@ -37,7 +37,7 @@ class _AgreedStop(StopRequest):
         self._last_no: int | None = None  # the last question to be answered with no, once agreed
         self._turn = threading.Condition()
         self._deciding = False
-        threading.Thread(target=self._agree, daemon=True).start()
+        hosts.watch(self._agree)
 
     def set(self) -> None:
         """Asks all hosts to stop."""
