@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rcjax.config import RunConfig
+from rcjax.data import is_streamed
 from rcjax.training.seconds import Seconds
 
 
@@ -89,13 +90,19 @@ class RunCost:
             done: epochs that it has trained already.
         """
         counts = evaluations(config, done)
+        saved = saves(config, done) + (config.epochs - done) * self._saves_within(config)
         return self.after + Seconds(
             preparing=self.preparing,
             training=(config.epochs - done) * self.epoch,
             evaluating=counts * self.evaluation,
             counting=counts * self.count,
-            keeping=self.keeping + saves(config, done) * self.saving,
+            keeping=self.keeping + saved * self.saving,
         )
+
+    def _saves_within(self, config: RunConfig) -> int:
+        """Checkpoints within an epoch, which streamed data sets have."""
+        every = config.streaming.checkpoint_steps
+        return (self.steps - 1) // every if every and is_streamed(config.dataset) else 0
 
 
 def evaluations(config: RunConfig, done: float = 0.0) -> int:

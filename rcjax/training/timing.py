@@ -92,7 +92,7 @@ def time_epoch(experiment: Experiment, state: TrainState, enough: float = 2 * EN
             watch = _Watch(enough)
             for part in experiment.epoch_in_parts(state, epoch, None, watch.stopping):
                 state = part.state
-                if part.entry is None:
+                if watch.stopped:  # others are pauses in which a run saves a checkpoint
                     return watch.of_steps(experiment.checkpoints_per_epoch, part.step, state)
             first, whole = whole, watch.elapsed()
         steps = experiment.checkpoints_per_epoch
@@ -109,6 +109,7 @@ class _Watch:
         self._began = time.monotonic()
         self._first = 0.0  # when the first step had ended
         self._last = 0.0
+        self.stopped = False
 
     def elapsed(self) -> float:
         return time.monotonic() - self._began
@@ -118,7 +119,8 @@ class _Watch:
         if not self._first:
             self._first = self._last
             return False
-        return self._last - self._first >= self._enough
+        self.stopped = self._last - self._first >= self._enough
+        return self.stopped
 
     def of_steps(self, steps: int, done: int, state: TrainState) -> TimedEpoch:
         each = (self._last - self._first) / (done - 1)

@@ -18,7 +18,9 @@ from rcjax.data.streamed.image_stream import batches
 from rcjax.errors import UserError
 from rcjax.training import Interrupted, train
 from rcjax.training.counting import sample_slices
+from rcjax.training.rehearsal import rehearse_run
 from rcjax.training.streaming import StreamedExperiment
+from rcjax.training.timing import time_epoch
 from rcjax.training.vmapped_runs import group_key
 
 from ..data.tiny_imagenet import make_folder
@@ -181,6 +183,20 @@ def test_ctrl_c_stops_after_the_step(
     assert len(steps) < 5
     train(config, tmp_path, make=noting([], undisturbed))
     assert f"resuming after 0 epochs and {len(steps)} steps" in capsys.readouterr().out
+
+
+def test_a_rehearsal_times_steps_and_checkpoints_within_epochs(folder: Path) -> None:
+    config = small_run(**fields(folder))
+    rehearsal = rehearse_run(config, threading.Event())
+    cost = rehearsal.cost
+    assert (cost.steps, cost.timed_steps, cost.examples) == (5, 5, 36)
+    # After the steps 2 and 4 of every epoch, and after every epoch.
+    saved = (cost.seconds(config).keeping - cost.keeping) / cost.saving
+    assert saved == pytest.approx(3 * 2 + 3)
+    network = rehearsal.network
+    network.experiment.compile(network.state)
+    # Step 1 warms up, 2 is a pause of its own, and 3 is enough.
+    assert time_epoch(network.experiment, network.state, enough=0.0).steps == 2
 
 
 def test_training_accuracy_on_some_of_the_images(folder: Path, tmp_path: Path) -> None:
