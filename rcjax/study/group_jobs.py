@@ -76,7 +76,9 @@ class GroupJob(NamedTuple):
             # The processor's own memory may be that of the failed attempt until it is collected.
             reason = str(error).splitlines()[0][:200] if str(error) else "out of memory"
         else:
-            return Outcome(self.name, COMPLETED, f"{len(self.members)} runs together")
+            runs = len(self.members)
+            message = "1 run" if runs == 1 else f"{runs} runs together"
+            return Outcome(self.name, COMPLETED, message)
         half = len(self.members) // 2
         say(f"{len(self.members)} runs do not fit in memory together ({reason}); made in halves")
         for part in (self.members[:half], self.members[half:]):
