@@ -50,18 +50,6 @@ class Hosts:
         end: what another host has told of it.
     """
 
-    def watch(self, look: Callable[[], None]) -> None:
-        """Runs a function in the background, which returns soon after `ended` is set."""
-        thread = threading.Thread(target=look, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def stop_watching(self) -> None:
-        """Waits until nothing in the background uses the store any more."""
-        self.ended.set()
-        for thread in self._threads:
-            thread.join()
-
     def __init__(self, number: int, count: int, store: Any = None):
         self.number, self.count, self.store = number, count, store
         self.ended = threading.Event()
@@ -139,6 +127,18 @@ class Hosts:
                 if "DEADLINE_EXCEEDED" not in str(error):
                     raise
         raise HostsEnded
+
+    def watch(self, look: Callable[[], None]) -> None:
+        """Runs a function in the background, which returns soon after `ended` is set."""
+        thread = threading.Thread(target=look, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def stop_watching(self) -> None:
+        """Waits until nothing in the background uses the store any more."""
+        self.ended.set()
+        for thread in self._threads:
+            thread.join()
 
 
 def _key(this: int, number: int) -> str:
