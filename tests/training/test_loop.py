@@ -14,6 +14,7 @@ import pytest
 from rcjax.config import run_config
 from rcjax.data import load
 from rcjax.errors import UserError
+from rcjax.regions.classifier import programs
 from rcjax.training import Interrupted, train
 from rcjax.training.checkpoints import Checkpoints
 from rcjax.training.experiment import Experiment
@@ -357,7 +358,10 @@ def test_runs_outside_the_main_thread(finished, tmp_path):
     assert records[0]["history"] == finished[1]["history"]
 
 
-def test_epochs_and_counts_compile_once(tmp_path):
+def test_epochs_and_counts_compile_once(tmp_path, monkeypatch):
+    # Once a process has counted so many classifiers, it lets their programs go, and JAX then tells
+    # of programs that it still has as of new ones.
+    monkeypatch.setattr(programs, "_programs", {})
     traced: list[str] = []
 
     def listen(name, _, **details):
