@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jaxtyping
 import pytest
@@ -77,3 +78,15 @@ def _optimisations(*, disabled: bool) -> Iterator[None]:
         yield
     finally:
         jax.config.update("jax_disable_most_optimizations", before)
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A Ray cluster of two nodes, each with room for one run."""
+    utilities = pytest.importorskip("ray.cluster_utils")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    node = {"num_cpus": 1, "include_dashboard": False}
+    cluster = utilities.Cluster(initialize_head=True, head_node_args=node)
+    cluster.add_node(num_cpus=1)
+    yield cluster
+    cluster.shutdown()

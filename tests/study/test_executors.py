@@ -66,7 +66,10 @@ def test_runs_that_share_a_gpu_fill_it(monkeypatch, runs):
         assert 0.85 < sum(fractions[:runs]) < 0.91
 
 
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc")
+@pytest.mark.skipif(
+    not Path("/proc/self/environ").exists(),
+    reason="only Linux shows the environment of another process, in /proc",
+)
 def test_a_worker_takes_its_share_of_a_gpus_memory(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     monkeypatch.setenv("XLA_CLIENT_MEM_FRACTION", "0.8")  # which JAX refuses beside its other name
@@ -425,18 +428,6 @@ def test_a_run_that_is_lost_while_all_stop_is_named(tmp_path):
 
 # The cluster's processes are started from this one, in which other tests may have used JAX.
 RAY_FORKS = pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")
-
-
-@pytest.fixture
-def cluster(monkeypatch):
-    """Two nodes, each with room for one run."""
-    utilities = pytest.importorskip("ray.cluster_utils")
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    node = {"num_cpus": 1, "include_dashboard": False}
-    cluster = utilities.Cluster(initialize_head=True, head_node_args=node)
-    cluster.add_node(num_cpus=1)
-    yield cluster
-    cluster.shutdown()
 
 
 def start_on(cluster, tmp_path):

@@ -226,18 +226,6 @@ def test_the_slurm_script_of_the_docs_runs(tmp_path):
     assert not (tmp_path / "output.requeued").exists()
 
 
-@pytest.fixture
-def cluster(monkeypatch):
-    """A Ray cluster of two nodes."""
-    utilities = pytest.importorskip("ray.cluster_utils")
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    node = {"num_cpus": 1, "include_dashboard": False}
-    cluster = utilities.Cluster(initialize_head=True, head_node_args=node)
-    cluster.add_node(num_cpus=1)
-    yield cluster
-    cluster.shutdown()
-
-
 def start_on(cluster, *arguments, **fields):
     return start_host(
         [*small_arguments(*arguments, **fields)[1:], "--hosts=ray", "--hosts.timeout=120"],
