@@ -106,8 +106,7 @@ def _by_adaptive(request: Request) -> RegionCounts:
     evaluator, options = request.evaluator(), request.adaptive_options()
     counter: CompiledCounter | HostCounter
     # On a CPU the host's loop reads what is evaluated where it is, and needs no compilation.
-    on_cpu = evaluator.on_host or evaluator.devices[0].platform == "cpu"
-    if on_cpu or request.precision == "mixed":
+    if evaluator.on_host or evaluator.devices[0].platform == "cpu":
         counter = HostCounter(evaluator, options)
     else:
         automatic = request.batch_size is None

@@ -48,7 +48,7 @@ def test_bfloat16_alone_would_have_been_wrong():
     predict = network(3, 1, 30)
     points = np.random.default_rng(1).normal(size=(2_000, 12)).astype(np.float32)
     traced = jax.make_jaxpr(predict)(points)
-    in_bfloat16 = lower_precision(traced)(traced.consts, points)[0]
+    in_bfloat16 = lower_precision(traced.jaxpr)(traced.consts, points)[0]
     assert (in_bfloat16.argmax(axis=1) != predict(points).argmax(axis=1)).sum() > 20
 
 

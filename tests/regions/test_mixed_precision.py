@@ -21,7 +21,7 @@ def operand_dtypes(jaxpr):
 
 def lowered(function, *arguments):
     closed = jax.make_jaxpr(function)(*arguments)
-    return lower_precision(closed), closed.consts
+    return lower_precision(closed.jaxpr), closed.consts
 
 
 def test_a_matrix_product_rounds_its_operands_and_nothing_else():

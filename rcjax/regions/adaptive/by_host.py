@@ -1,4 +1,4 @@
-"""Counts adaptively with a loop of the host: for classifiers on the host and mixed precision."""
+"""Counts adaptively with a loop of the host: on a CPU, and for classifiers on the host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rcjax.regions.adaptive.points import coarse_grid
 from rcjax.regions.adaptive.result import AdaptiveResult, replace
 from rcjax.regions.adaptive.score_kind import ScoreKind, moving, nature_of, places, probed
 from rcjax.regions.classifier import Evaluator, labels_of, refuse_invalid
-from rcjax.regions.types import Block, Outputs, SliceIndex
+from rcjax.regions.types import Block, Weights
 
 # Segments of a block; the more, the less the rounds that ask for few points weigh.
 SLICES_PER_BATCH = 8
@@ -60,7 +60,9 @@ class HostCounter:
 
     def _count(self, chosen: np.ndarray, kind: ScoreKind) -> AdaptiveResult:
         return count_adaptive(
-            lambda segment, coordinates: self._evaluate(chosen[segment], coordinates),
+            lambda segment, coordinates: self.evaluator.scores(
+                chosen[segment], self._weights(coordinates)
+            ),
             len(chosen),
             self.options,
             kind,
@@ -72,13 +74,13 @@ class HostCounter:
         positions = places(len(coarse_grid(self.options.points, intervals)))
         slices = probed(block)
         coordinates = np.tile(positions, len(slices))[:, None]
-        scores = self._evaluate(np.repeat(slices, len(positions)), coordinates)
+        scores = self.evaluator.exact_scores(
+            np.repeat(slices, len(positions)), self._weights(coordinates)
+        )
         refuse_invalid(labels_of(scores))
         return nature_of(scores.reshape(len(slices), len(positions), -1)).kind
 
-    def _evaluate(
-        self, slice_index: SliceIndex, coordinates: Float[np.ndarray, "points 1"]
-    ) -> Outputs:
+    def _weights(self, coordinates: Float[np.ndarray, "points 1"]) -> Weights:
         low, high = self.options.extent
         inside = (1 - coordinates) * low + coordinates * high
-        return self.evaluator.scores(slice_index, simplex.barycentric_weights(inside, np.float64))
+        return simplex.barycentric_weights(inside, np.float64)

@@ -12,18 +12,18 @@ from jax.sharding import Mesh, PartitionSpec
 from rcjax.array_types import Float
 from rcjax.regions import simplex
 from rcjax.regions.adaptive.by_host import HostCounter
+from rcjax.regions.adaptive.evaluating import (
+    Evaluations,
+    OnDevices,
+    Refining,
+    Sizes,
+    evaluate_by,
+)
 from rcjax.regions.adaptive.options import AdaptiveOptions
 from rcjax.regions.adaptive.points import coarse_grid
 from rcjax.regions.adaptive.pool import LABEL
 from rcjax.regions.adaptive.result import AdaptiveResult, concatenate, from_links, replace
-from rcjax.regions.adaptive.rounds import (
-    Found,
-    OnDevices,
-    Refining,
-    Sizes,
-    count_block,
-    evaluate_by,
-)
+from rcjax.regions.adaptive.rounds import Found, count_block
 from rcjax.regions.adaptive.score_kind import (
     PROBED_SLICES,
     Nature,
@@ -33,7 +33,13 @@ from rcjax.regions.adaptive.score_kind import (
     places,
     probed,
 )
-from rcjax.regions.classifier import Evaluator, Handle, compiled, refuse_invalid
+from rcjax.regions.classifier import (
+    Evaluator,
+    Handle,
+    MixedEvaluator,
+    compiled,
+    refuse_invalid,
+)
 from rcjax.regions.types import Block
 
 # Points that a segment has room for on average, many times what a network takes.
@@ -82,7 +88,10 @@ class CompiledCounter:
         self.kind: ScoreKind | None = self.start
         self.grid = np.linspace(0.0, 1.0, options.points)
         self.refining = Refining(
-            jnp.float32(options.safety), jnp.bool_(False), jnp.int32(options.points)
+            safety=jnp.float32(options.safety),
+            logarithms=jnp.bool_(False),
+            rounds=jnp.int32(options.points),
+            error=jnp.float32(0),
         )
         self.weights = self.weights_at(self.grid)
         self.coarse, self.slices_per_device, self._room_per_slice = self._start(
@@ -125,6 +134,7 @@ class CompiledCounter:
                 self._room_per_slice = min(4 * self._room_per_slice, len(self.grid))
                 self._room = max(self._room, self._room_per_slice)
                 continue
+            self._keep_errors(*np.array([(each.error, each.again) for each in found]).T)
             for on_device, slices in zip(found, shares, strict=True):
                 refuse_invalid(np.asarray(on_device.pool.points[: on_device.used, LABEL]))
                 if slices:
@@ -133,6 +143,13 @@ class CompiledCounter:
         result = concatenate(parts)
         self.evaluator.evaluations += int(result.evaluations.sum())
         return self._anew(block, result)
+
+    def _keep_errors(self, errors: np.ndarray, again: np.ndarray) -> None:
+        """Of mixed precision: what was measured on each device counts for the blocks to come."""
+        if isinstance(self.evaluator, MixedEvaluator):
+            self.evaluator.measured(float(errors.max()), int(again.sum()))
+            error = jnp.float32(self.evaluator.largest_error)
+            self.refining = self.refining._replace(error=error)
 
     def _anew(self, block: Block, result: AdaptiveResult) -> AdaptiveResult:
         """The result with the segments counted again whose scores stood still."""
@@ -177,12 +194,15 @@ class CompiledCounter:
         weights = self.weights.copy()
         weights[: len(self.coarse)] = self.weights_at(places(len(self.coarse)))
         positions = np.arange(len(self.coarse), dtype=np.int32)
-        once = self.refining._replace(rounds=jnp.int32(1))
+        # With an infinite error mixed precision evaluates every point in float32, too: bfloat16
+        # moves in steps between points so close.
+        once = self.refining._replace(rounds=jnp.int32(1), error=jnp.float32(np.inf))
         found = self.evaluator.halving(
             functools.partial(self._run, part, shares, weights, positions, once)
         )
         used = len(part) * len(positions)
         self.evaluator.evaluations += used
+        self._keep_errors(np.asarray(found.error), np.asarray(found.again))
         refuse_invalid(np.asarray(found.pool.points[0, :used, LABEL]))
         scores = np.asarray(found.pool.scores[0, :used])
         scores = scores.reshape(len(part), len(positions), -1)
@@ -216,11 +236,14 @@ class CompiledCounter:
         """Counts a part and leaves the findings on the devices."""
         sizes = self.sizes
         program, arrays = self.evaluator.program_for(sizes.batch)
+        low = None
+        if isinstance(self.evaluator, MixedEvaluator):
+            low = self.evaluator.low_program_for(sizes.batch)
         anchors = _pad(part, shares, self.slices_per_device)
         spread = self.evaluator.spread
         block = OnDevices(arrays, spread(anchors), spread(shares), weights, coarse, refining)
         found = _count(
-            block, program=program, sizes=sizes, locate=self.options.locate,
+            block, program=program, low=low, sizes=sizes, locate=self.options.locate,
             mesh=self.evaluator.mesh,
         )  # fmt: skip
         jax.block_until_ready(found)
@@ -239,12 +262,19 @@ def _pad(part: Block, shares: np.ndarray, slices: int) -> Block:
     return padded.reshape(-1, *part.shape[1:])
 
 
-@compiled("program", "sizes", "locate", "mesh")
-def _count(block: OnDevices, *, program: Handle, sizes: Sizes, locate: bool, mesh: Mesh) -> Found:
+@compiled("program", "low", "sizes", "locate", "mesh")
+def _count(
+    block: OnDevices, *, program: Handle, low: Handle | None, sizes: Sizes, locate: bool, mesh: Mesh
+) -> Found:
     def on_device(block: OnDevices) -> Found:
         evaluate = evaluate_by(functools.partial(program, block.arrays), block)
+        evaluations = Evaluations(evaluate)
+        if low is not None:
+            evaluations = Evaluations(
+                first=evaluate_by(functools.partial(low, block.arrays), block), again=evaluate
+            )
         found = count_block(
-            evaluate,
+            evaluations,
             block.coarse,
             block.shares[0],
             block.options,

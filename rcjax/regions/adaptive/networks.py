@@ -14,8 +14,9 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 from rcjax.regions.adaptive.compiled import CompiledCounter
+from rcjax.regions.adaptive.evaluating import Evaluations, OnDevices, Sizes, evaluate_by
 from rcjax.regions.adaptive.pool import AFTER, LABEL, SEGMENT, Pool
-from rcjax.regions.adaptive.rounds import OnDevices, Sizes, count_block, evaluate_by
+from rcjax.regions.adaptive.rounds import count_block
 from rcjax.regions.adaptive.score_kind import moving
 from rcjax.regions.classifier import Handle, Program, compiled, invalid
 from rcjax.regions.types import Arrays, Block
@@ -67,7 +68,7 @@ def _count_networks(
         def one(leaves: list[jax.Array]) -> tuple[jax.Array, ...]:
             evaluate = evaluate_by(functools.partial(program, block.arrays, *leaves), block)
             found = count_block(
-                evaluate,
+                Evaluations(evaluate),
                 block.coarse,
                 block.shares[0],
                 block.options,

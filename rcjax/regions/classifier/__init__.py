@@ -9,8 +9,19 @@ from rcjax.regions.classifier.labels import (
     is_missing,
 )
 from rcjax.regions.classifier.low_precision import LowPrecision, warn_of_precision
-from rcjax.regions.classifier.mixed_evaluator import MixedEvaluator
-from rcjax.regions.classifier.outputs import invalid, labels_of, refuse_invalid
+from rcjax.regions.classifier.mixed_evaluator import (
+    SAFETY,
+    SAMPLE_STRIDE,
+    SMALLEST_SAMPLE,
+    MixedEvaluator,
+)
+from rcjax.regions.classifier.outputs import (
+    invalid,
+    labels_of,
+    margin_errors,
+    margins_of,
+    refuse_invalid,
+)
 from rcjax.regions.classifier.programs import Handle, Program, compiled, remember
 from rcjax.regions.classifier.surroundings import own_surroundings, telling_overflow
 from rcjax.regions.classifier.tracing import Trace, trace_predict, values_per_point
@@ -19,6 +30,9 @@ from rcjax.regions.classifier.walking import bind, shape_of, walk
 __all__ = [
     "INVALID_LABEL",
     "OVERFLOWING_LABEL",
+    "SAFETY",
+    "SAMPLE_STRIDE",
+    "SMALLEST_SAMPLE",
     "Evaluator",
     "Handle",
     "LabelNumbering",
@@ -33,6 +47,8 @@ __all__ = [
     "invalid",
     "is_missing",
     "labels_of",
+    "margin_errors",
+    "margins_of",
     "on_host",
     "own_surroundings",
     "points_dtype",

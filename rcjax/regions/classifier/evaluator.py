@@ -102,14 +102,14 @@ class Evaluator:
         self.mesh = Mesh(np.asarray(self.devices), ("points",))
         self._split = NamedSharding(self.mesh, PartitionSpec("points"))
         self._everywhere = NamedSharding(self.mesh, PartitionSpec())
-        self._traced = programs.split(predict, self.feature_shape, _TRACED_BATCH)
-        program = self._traced[0]
+        self._traces: dict[int, tuple[programs.Program, Arrays]] = {}
+        self._programs: dict[int, tuple[programs.Handle, Arrays]] = {}
+        program, _ = self.traced(_TRACED_BATCH)
         self.classes = program.classes
         self._is_proven = not mixes_points(program.jaxpr, _TRACED_BATCH)
         self.low_precision = precision_of_trace(program.jaxpr)
         chosen = batch_size or self._automatic(program.bytes_per_point, in_rounds)
         self.batch_size = _round_up(chosen, self._unit)
-        self._programs: dict[int, tuple[programs.Program, programs.Handle, Arrays]] = {}
 
     def _automatic(self, bytes_per_point: int, in_rounds: bool) -> int:
         platform = self.devices[0].platform
@@ -205,6 +205,10 @@ class Evaluator:
         """Scores, or labels where there are no scores, on the host."""
         return self._evaluate("scores", slice_index, weights)[0]
 
+    def exact_scores(self, slice_index: SliceIndex, weights: Weights) -> Outputs:
+        """Scores in float32 at every point, whatever the precision of the count."""
+        return self.scores(slice_index, weights)
+
     def labels_and_margins(
         self, slice_index: SliceIndex, weights: Weights
     ) -> tuple[Labels, np.ndarray]:
@@ -252,10 +256,11 @@ class Evaluator:
             self._report(len(points))
         return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
-    def _make_program(self, size: int) -> tuple[programs.Program, Arrays]:
-        if size == _TRACED_BATCH:
-            return self._traced
-        return programs.split(self.predict, self.feature_shape, size)
+    def traced(self, size: int) -> tuple[programs.Program, Arrays]:
+        """The classifier traced at batches of one size, and the arrays that it holds."""
+        if size not in self._traces:
+            self._traces[size] = programs.split(self.predict, self.feature_shape, size)
+        return self._traces[size]
 
     def _evaluate_on_device(
         self, want: str, slice_index: SliceIndex, weights: Weights
@@ -281,10 +286,9 @@ class Evaluator:
     def program_for(self, size: int) -> tuple[programs.Handle, Arrays]:
         """The classifier at batches of one size, and the arrays it needs, on every device."""
         if size not in self._programs:
-            program, arrays = self._make_program(size)
-            placed = jax.device_put(arrays, self._everywhere)
-            self._programs[size] = (program, program.handle, placed)
-        return self._programs[size][1:]
+            program, arrays = self.traced(size)
+            self._programs[size] = program.handle, jax.device_put(arrays, self._everywhere)
+        return self._programs[size]
 
 
 def _pad(values: np.ndarray, multiple: int) -> np.ndarray:

@@ -5,47 +5,48 @@ in float32 too, which measures how far bfloat16 moves a margin; every point whos
 that error (times a safety factor) is evaluated again in float32.
 
 What is guaranteed: a label differs from the float32 label only at a point whose error is more than
-`SAFETY` times the largest error measured, on the sample and on every point evaluated again.
+`SAFETY` times the largest error measured until then, on the sample and on every point evaluated
+again.
 """
 
 from collections.abc import Callable
 from typing import Unpack
 
-import jax
-import jax.extend.core as jex
 import numpy as np
 
 from rcjax.regions.classifier import programs
 from rcjax.regions.classifier.evaluator import Evaluator, EvaluatorOptions
-from rcjax.regions.classifier.mixed_precision import lower_precision
-from rcjax.regions.classifier.outputs import labels_of, margins_of
+from rcjax.regions.classifier.outputs import labels_of, margin_errors, margins_of
 from rcjax.regions.types import Arrays, Block, Labels, Outputs, Predict, SliceIndex, Weights
 
 SAFETY = 2.0
-_SAMPLE_STRIDE = 64
-_SMALLEST_SAMPLE = 64
-
-
-class _LowPrecisionProgram(programs.Program):
-    def __init__(self, closed: jex.ClosedJaxpr, batch_size: int):
-        super().__init__(closed, batch_size)
-        self._evaluate = lower_precision(closed)
-
-    def __call__(self, arrays: Arrays, *arguments: jax.Array) -> jax.Array:
-        return self._evaluate(arrays, *arguments)[0]
+SAMPLE_STRIDE = 64
+SMALLEST_SAMPLE = 64
 
 
 class _LowPrecisionEvaluator(Evaluator):
+    """Evaluates in bfloat16 what another evaluator evaluates in float32."""
+
+    def __init__(self, exact: Evaluator, **options: Unpack[EvaluatorOptions]):
+        self._exact = exact
+        super().__init__(exact.predict, exact.feature_shape, **options)
+
     def _prove(self, block: Block) -> None:
         """The classifier proves itself in float32."""
 
-    def _make_program(self, size: int) -> tuple[programs.Program, Arrays]:
-        closed = programs.trace(self.predict, self.feature_shape, size)
-        return _LowPrecisionProgram(closed, size), tuple(closed.consts)
+    def traced(self, size: int) -> tuple[programs.Program, Arrays]:
+        if size not in self._traces:
+            program, arrays = self._exact.traced(size)
+            self._traces[size] = program.in_bfloat16(), arrays
+        return self._traces[size]
 
 
 class MixedEvaluator(Evaluator):
-    """An `Evaluator` with the labels of float32, for a fraction of its work."""
+    """An `Evaluator` with the labels of float32, for a fraction of its work.
+
+    Attributes:
+        largest_error: of a margin in bfloat16, of those measured so far.
+    """
 
     def __init__(
         self, predict: Predict, feature_shape: tuple[int, ...], **options: Unpack[EvaluatorOptions]
@@ -58,14 +59,23 @@ class MixedEvaluator(Evaluator):
                 "precision='mixed' needs scores [n, classes] to know the margins, but predict "
                 "returns labels; return scores or use precision='float32'"
             )
-        self._low = _LowPrecisionEvaluator(predict, feature_shape, **options)
-        self._largest_error = 0.0
+        self._low = _LowPrecisionEvaluator(self, **options)
+        self.largest_error = 0.0
         self._reevaluated = 0
 
     @property
     def reevaluated_share(self) -> float:
         """Share of the points that were evaluated in float32 too, the sample included."""
-        return self._reevaluated / max(self._low.evaluations, 1)
+        return self._reevaluated / max(self.evaluations, 1)
+
+    def measured(self, largest_error: float, reevaluated: int) -> None:
+        """Takes in what a compiled program found while it evaluated points a second time."""
+        self.largest_error = max(self.largest_error, largest_error)
+        self._reevaluated += reevaluated
+
+    def low_program_for(self, size: int) -> programs.Handle:
+        """The program of `program_for` in bfloat16; it takes the same arrays."""
+        return self._low.traced(size)[0].handle
 
     def load(self, block: Block) -> None:
         super().load(block)
@@ -90,10 +100,16 @@ class MixedEvaluator(Evaluator):
         def keep(chosen: np.ndarray, new_labels: np.ndarray) -> None:
             labels[chosen] = new_labels
 
-        self._correct(labels.copy(), margins, correct, keep)
+        self._correct(labels.copy(), margins, _sample(len(labels)), correct, keep)
         return labels
 
     def scores(self, slice_index: SliceIndex, weights: Weights) -> Outputs:
+        return self._scores(slice_index, weights, _sample(len(slice_index)))
+
+    def exact_scores(self, slice_index: SliceIndex, weights: Weights) -> Outputs:
+        return self._scores(slice_index, weights, np.arange(len(slice_index)))
+
+    def _scores(self, slice_index: SliceIndex, weights: Weights, sample: np.ndarray) -> Outputs:
         scores = np.array(self._low.scores(slice_index, weights))
         corrected = scores.copy()
 
@@ -103,33 +119,36 @@ class MixedEvaluator(Evaluator):
             )
             return labels_of(corrected[chosen]), margins_of(corrected[chosen])
 
-        self._correct(labels_of(scores), margins_of(scores), correct, lambda chosen, new: None)
+        low = labels_of(scores), margins_of(scores)
+        self._correct(*low, sample, correct, lambda chosen, new: None)
         return corrected
 
     def _correct(
         self,
         low_labels: np.ndarray,
         low_margins: np.ndarray,
+        sample: np.ndarray,
         correct: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
         keep: Callable[[np.ndarray, np.ndarray], None],
     ) -> None:
         """Evaluates again until every margin left alone exceeds the largest error seen."""
+        before = self.evaluations  # what is evaluated again is not counted again
         done = np.zeros(len(low_labels), bool)
-        stride = max(1, min(_SAMPLE_STRIDE, len(done) // _SMALLEST_SAMPLE))
-        chosen = np.arange(0, len(done), stride)
+        chosen = sample
         while len(chosen):
             labels, margins = correct(chosen)
             keep(chosen, labels)
             done[chosen] = True
             self._reevaluated += len(chosen)
-            same = labels == low_labels[chosen]
-            sign = np.where(same, -1.0, 1.0)
             with np.errstate(invalid="ignore"):
-                errors = np.abs(low_margins[chosen] + sign * margins)
-            # Infinite scores have no difference: an error that cannot be measured is infinite.
-            largest = float(np.max(np.where(np.isnan(errors), np.inf, errors)))
-            self._largest_error = max(self._largest_error, largest)
+                errors = margin_errors(low_margins[chosen], margins, labels == low_labels[chosen])
+            self.largest_error = max(self.largest_error, float(errors.max()))
             # Not (margin > bound), so that NaN is evaluated again and reported.
-            doubtful = ~(low_margins > SAFETY * self._largest_error)
+            doubtful = ~(low_margins > SAFETY * self.largest_error)
             chosen = np.flatnonzero(doubtful & ~done)
-        self.evaluations = self._low.evaluations
+        self.evaluations = before + len(low_labels)
+
+
+def _sample(count: int) -> np.ndarray:
+    """Which of some points are evaluated in float32 first."""
+    return np.arange(0, count, max(1, min(SAMPLE_STRIDE, count // SMALLEST_SAMPLE)))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, JaxprEqn
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 
 from rcjax.regions.classifier.walking import bind, walk
 
@@ -13,7 +13,7 @@ _PRODUCTS = ("dot_general", "conv_general_dilated")
 _CONTROL = {"scan": ("jaxpr",), "while": ("cond_jaxpr", "body_jaxpr"), "cond": ("branches",)}
 
 
-def lower_precision(closed_jaxpr: ClosedJaxpr) -> Callable[..., list[jax.Array]]:
+def lower_precision(jaxpr: Jaxpr) -> Callable[..., list[jax.Array]]:
     """A function that computes a traced function with its products in bfloat16.
 
     The operands of every float32 `dot_general` and `conv_general_dilated` are rounded to bfloat16
@@ -22,11 +22,11 @@ def lower_precision(closed_jaxpr: ClosedJaxpr) -> Callable[..., list[jax.Array]]
     Loops and branches are entered, so products inside them are lowered too.
 
     Args:
-        closed_jaxpr: from jax.make_jaxpr.
+        jaxpr: of the function, as from `jax.make_jaxpr(function)(*arguments).jaxpr`.
 
     Returns:
         function(consts, *arguments) -> list of results. `consts` are arrays in the order of
-        `closed_jaxpr.consts`; pass them as arguments of the compiled function, so that they are
+        `jaxpr.constvars`; pass them as arguments of the compiled function, so that they are
         not baked in. May be used under jit, vmap and grad.
 
     Example:
@@ -38,7 +38,7 @@ def lower_precision(closed_jaxpr: ClosedJaxpr) -> Callable[..., list[jax.Array]]
     """
 
     def function(consts: Sequence[jax.Array], *arguments: jax.Array) -> list[jax.Array]:
-        return walk(closed_jaxpr.jaxpr, consts, arguments, _rule)
+        return walk(jaxpr, consts, arguments, _rule)
 
     return function
 
@@ -66,4 +66,6 @@ def _lower(body: ClosedJaxpr | tuple[ClosedJaxpr, ...]) -> object:
     if isinstance(body, tuple):
         return tuple(_lower(branch) for branch in body)
     shapes = [jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in body.in_avals]
-    return jax.make_jaxpr(lambda *inputs: lower_precision(body)(body.consts, *inputs))(*shapes)
+    return jax.make_jaxpr(lambda *inputs: lower_precision(body.jaxpr)(body.consts, *inputs))(
+        *shapes
+    )

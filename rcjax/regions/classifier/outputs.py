@@ -92,6 +92,20 @@ def margins_of(scores: Values) -> Values:
     return margins
 
 
+def margin_errors(low: Values, exact: Values, same: Values) -> Values:
+    """How far low precision moved the margins [n] between the two largest scores.
+
+    Args:
+        low, exact: the margins in low precision and in full precision.
+        same: bool [n], whether the labels are equal.
+    """
+    xp = jnp if isinstance(low, jax.Array) else np
+    errors = xp.abs(xp.where(same, low - exact, low + exact))
+    # Infinite scores have no difference: an error that cannot be measured is infinite.
+    measured: Values = xp.where(xp.isnan(errors), np.inf, errors)
+    return measured
+
+
 def refuse_invalid(labels: Labels) -> None:
     """Raises where a label says that the scores held NaN, or that it does not fit."""
     if (labels <= OVERFLOWING_LABEL).any():

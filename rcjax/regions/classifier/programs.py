@@ -5,6 +5,8 @@ code, not constants in it: constants are slow to compile, are held twice, and wo
 compilation whenever the network has been trained further.
 """
 
+import copy
+import functools
 import math
 import re
 import weakref
@@ -22,6 +24,7 @@ from rcjax.regions.classifier.held import (
     refuse_training_mode,
     refuse_unbound,
 )
+from rcjax.regions.classifier.mixed_precision import lower_precision
 from rcjax.regions.classifier.outputs import check_output_dtype, check_output_shape
 from rcjax.regions.classifier.surroundings import callers_mesh, has_mesh, telling_overflow
 from rcjax.regions.classifier.walking import bind, call_body, shape_of, walk
@@ -97,15 +100,26 @@ class Program:
         text = _ADDRESS.sub("", str(closed.jaxpr))
         self.hides_something = _hides_something(closed.jaxpr)
         self._key: Hashable = object() if self.hides_something else text
+        self._compute: Callable[..., list[jax.Array]] = functools.partial(
+            jax.core.eval_jaxpr, self.jaxpr
+        )
 
     def __call__(self, arrays: Arrays, *arguments: jax.Array) -> jax.Array:
-        output: jax.Array = jax.core.eval_jaxpr(self.jaxpr, arrays, *arguments)[0]
+        output: jax.Array = self._compute(arrays, *arguments)[0]
         return output
+
+    def in_bfloat16(self) -> "Program":
+        """The program with its products in bfloat16; it takes the same arrays."""
+        low = copy.copy(self)
+        low._compute = lower_precision(self.jaxpr)
+        low._key = ("bfloat16", self._key)
+        remember(low)
+        return low
 
     @property
     def handle(self) -> "Handle":
         """Stands for the program among the static arguments of a compiled function."""
-        return Handle(self, (type(self), self._key))
+        return Handle(self, self._key)
 
 
 class Handle:
