@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Unpack, overload
 
 import jax
+import numpy as np
 
 from rcjax.regions.anchors import check_anchors
 from rcjax.regions.arguments import (
@@ -21,6 +22,7 @@ from rcjax.regions.arguments import (
 from rcjax.regions.classifier import own_surroundings
 from rcjax.regions.counting_networks import count_many
 from rcjax.regions.methods import count_by_method
+from rcjax.regions.network_slices import check_own_slices
 from rcjax.regions.networks import NetworkCounts
 from rcjax.regions.planes import PLANE_SAFETY
 from rcjax.regions.progress import Progress
@@ -41,7 +43,12 @@ def count_regions(
 
 @overload
 def count_regions(
-    predict: Predict, anchors: AnchorsLike, *, parameters: object, **options: Unpack[CountOptions]
+    predict: Predict,
+    anchors: AnchorsLike,
+    *,
+    parameters: object,
+    own_slices: bool = False,
+    **options: Unpack[CountOptions],
 ) -> NetworkCounts: ...
 
 
@@ -63,6 +70,7 @@ def count_regions(
     devices: Sequence[jax.Device] | None = None,
     progress: bool | Callable[[int, int], None] = False,
     parameters: object = None,
+    own_slices: bool = False,
 ) -> RegionCounts | NetworkCounts:
     """Counts the connected regions of equal predicted label on every slice.
 
@@ -110,6 +118,8 @@ def count_regions(
             first axis is that of the networks; `predict` is then predict(parameters, points) with
             the parameters of one network. For "grid" and "adaptive" (planes are counted network by
             network).
+        own_slices: with `parameters`: every network has slices of its own, and anchors are
+            [networks, slices, dim + 1, *features], an array.
 
     Returns:
         RegionCounts: `counts` int32 [slices], `mean`, `standard_error`, `interval(0.95)`,
@@ -132,7 +142,8 @@ def count_regions(
 
     Source: definition in section 3, algorithm 1 and appendix of the paper (arXiv 2505.11370).
     """
-    checked = check_anchors(anchors)
+    own = _own_slices(anchors, parameters, own_slices)
+    checked = check_anchors(anchors if own is None else own[0])
     dim = checked.shape[1] - 1
     request = Request(
         predict=predict,
@@ -165,4 +176,14 @@ def count_regions(
                 f"{name} is for method='adaptive', got method={method!r}; leave it out"
             )
     with own_surroundings():
-        return count_by_method(request) if parameters is None else count_many(request, parameters)
+        if parameters is None:
+            return count_by_method(request)
+        return count_many(request, parameters, own)
+
+
+def _own_slices(anchors: object, parameters: object, own_slices: bool) -> np.ndarray | None:
+    if not check_flag("own_slices", own_slices):
+        return None
+    if parameters is None:
+        raise ValueError("own_slices=True is for many networks; give parameters too")
+    return check_own_slices(anchors)

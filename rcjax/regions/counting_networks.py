@@ -8,11 +8,17 @@ from collections.abc import Callable
 import numpy as np
 
 from rcjax.array_types import Int
-from rcjax.regions.adaptive import CompiledCounter, count_networks, warn_of_kind
-from rcjax.regions.anchors import read_block, segment_lengths
+from rcjax.regions.adaptive import (
+    PROBED_SLICES,
+    CompiledCounter,
+    count_networks,
+    warn_of_kind,
+)
+from rcjax.regions.anchors import read_block
 from rcjax.regions.classifier import Evaluator, warn_of_precision
 from rcjax.regions.grid import GridCounter
 from rcjax.regions.methods import count_by_method
+from rcjax.regions.network_slices import NetworkBlock, NetworkSlices, filled_up, sizes_of
 from rcjax.regions.networks import (
     GridOfNetworks,
     NetworkCounts,
@@ -24,7 +30,6 @@ from rcjax.regions.networks import (
 from rcjax.regions.progress import Progress
 from rcjax.regions.request import Request
 from rcjax.regions.result import RegionCounts
-from rcjax.regions.types import Block
 
 # Networks per call of the compiled program: progress is reported after each.
 _NETWORKS_PER_CALL = 32
@@ -39,12 +44,11 @@ class _Counted:
         self.counts = np.zeros((networks, request.slices), np.int32)
         self.evaluations = np.zeros(networks, np.int64)
         self._done = 0
-        self._lengths: list[np.ndarray] = []
+        self._sizes = np.zeros(self.counts.shape)
 
-    def measure(self, block: Block) -> None:
-        """Keeps the lengths of segments, by which `compare` knows that anchors are the same."""
-        if self._request.dim == 1:
-            self._lengths.append(segment_lengths(block))
+    def measure(self, block: NetworkBlock, networks: slice, slices: slice) -> None:
+        """Keeps the sizes of slices, by which `compare` knows that anchors are the same."""
+        self._sizes[networks, slices] = sizes_of(block, self._request.extent)
 
     def put(
         self,
@@ -62,13 +66,19 @@ class _Counted:
     def result(self) -> NetworkCounts:
         """The counts of all networks, with the options that they have in common."""
         shared = self._request.result(self.counts[0], int(self.evaluations[0]))
-        if self._lengths:
-            shared = dataclasses.replace(shared, lengths=np.concatenate(self._lengths))
-        return NetworkCounts(self.counts, self.evaluations, shared)
+        return NetworkCounts(self.counts, self.evaluations, shared, self._sizes)
 
 
-def count_many(request: Request, parameters: object) -> NetworkCounts:
-    """Counts every network of `parameters`, a pytree of arrays [networks, ...], on all slices."""
+def count_many(
+    request: Request, parameters: object, own: np.ndarray | None = None
+) -> NetworkCounts:
+    """Counts every network of `parameters`, a pytree of arrays [networks, ...], on all slices.
+
+    Args:
+        request: its anchors are those of all networks, or of the first.
+        parameters: of the networks.
+        own: anchors [networks, slices, dim + 1, *features], where each network has its own.
+    """
     for name, given in (
         ("method='exact'", request.method == "exact"),
         ("precision='mixed'", request.precision == "mixed"),
@@ -80,26 +90,30 @@ def count_many(request: Request, parameters: object) -> NetworkCounts:
     networks = Networks(request.predict, parameters)
     evaluator = request.evaluator(networks.one(0))
     evaluator.prove(read_block(request.anchors, 0, 1))
+    slices = NetworkSlices(request, networks.count, own)
     if request.method == "adaptive" and request.dim > 1:
-        return _one_by_one(request, networks)
+        return _one_by_one(request, networks, slices)
     by_method = _on_grids if request.method == "grid" else _adaptively
-    result = by_method(request, networks, evaluator)
+    result = by_method(request, networks, slices, evaluator)
     warn_of_precision(evaluator.low_precision)
     shared = dataclasses.replace(result.shared, low_precision=evaluator.low_precision or None)
     return dataclasses.replace(result, shared=shared)
 
 
-def _one_by_one(request: Request, networks: Networks) -> NetworkCounts:
+def _one_by_one(request: Request, networks: Networks, slices: NetworkSlices) -> NetworkCounts:
     """Where the host refines: every network by the compiled forward pass of the first."""
     results: list[RegionCounts] = []
     for network in range(networks.count):
         progress = Progress(_reporting(request.progress, network, networks.count), request.slices)
-        alone = dataclasses.replace(request, predict=networks.one(network), progress=progress)
+        alone = dataclasses.replace(
+            slices.request_of(network), predict=networks.one(network), progress=progress
+        )
         results.append(count_by_method(alone))
     return NetworkCounts(
         np.stack([result.counts for result in results]),
         np.array([result.evaluations for result in results]),
         results[0],
+        np.stack([np.asarray(result.sizes) for result in results]),
         np.stack([np.asarray(result.uncertain) for result in results]),
     )
 
@@ -109,47 +123,56 @@ def _reporting(progress: Progress, network: int, networks: int) -> Callable[[int
     return lambda done, total: progress.report((network * total + done) // networks)
 
 
-def _on_grids(request: Request, networks: Networks, evaluator: Evaluator) -> NetworkCounts:
+def _on_grids(
+    request: Request, networks: Networks, slices: NetworkSlices, evaluator: Evaluator
+) -> NetworkCounts:
     grid = GridCounter(request.points, request.dim, request.extent, request.connectivity)
     labels = GridOfNetworks(networks, evaluator)
     counted = _Counted(request, networks.count)
-    size = max(_LABELS_PER_BLOCK // (grid.points_per_slice * labels.chunks[0][2]), 1)
-    for first, block in request.blocks(size):
-        counted.measure(block)
-        for chunk in labels.chunks:
-            counts, _ = grid.count_labels(labels.labels(chunk, block, grid.weights))
-            counted.put(
-                slice(*chunk[:2]), slice(first, first + len(block)),
-                counts.reshape(-1, len(block)), len(block) * grid.points_per_slice,
-            )  # fmt: skip
+    width = labels.chunks[0][2]
+    size = max(_LABELS_PER_BLOCK // (grid.points_per_slice * width), 1)
+    for part in slices.ranges(min(size, slices.at_most(width))):
+        for start, stop, width in labels.chunks:
+            here = slice(start, stop), slice(part.first, part.stop)
+            block = part.block(start, stop)
+            counted.measure(block, *here)
+            counts, _ = grid.count_labels(labels.labels(here[0], width, block, grid.weights))
+            length = part.stop - part.first
+            counted.put(*here, counts.reshape(-1, length), length * grid.points_per_slice)
     return counted.result()
 
 
-def _adaptively(request: Request, networks: Networks, evaluator: Evaluator) -> NetworkCounts:
+def _adaptively(
+    request: Request, networks: Networks, slices: NetworkSlices, evaluator: Evaluator
+) -> NetworkCounts:
     options = request.adaptive_options()
     automatic = request.batch_size is None
-    at_most = 1 << (request.slices - 1).bit_length()
+    chunks = chunks_of(networks.count, _NETWORKS_PER_CALL, len(evaluator.devices))
+    at_most = 1 << (slices.at_most(chunks[0][2]) - 1).bit_length()
     counter = CompiledCounter(evaluator, options, automatic_batch=automatic, at_most=at_most)
     if counter.start is None:
-        some = read_block(request.anchors, 0, min(request.slices, 8))
+        some = next(slices.ranges(PROBED_SLICES)).block(0, min(networks.count, PROBED_SLICES))
         counter.take(nature_of_networks(networks, some, request.extent, len(counter.coarse)))
     counted = _Counted(request, networks.count)
     program, arrays = networks.program(evaluator, counter.sizes.batch)
-    chunks = chunks_of(networks.count, _NETWORKS_PER_CALL, len(evaluator.devices))
-    for first, block in request.blocks(counter.slices_per_device):
-        counted.measure(block)
+    for part in slices.ranges(counter.slices_per_device):
         for start, stop, width in chunks:
+            block = part.block(start, stop)
+            here = slice(start, stop), slice(part.first, part.stop)
+            counted.measure(block, *here)
             leaves = padded(networks.some(start, stop), width)
-            counts, used, hold = count_networks(counter, program, arrays, leaves, block)
+            filled = filled_up(block, width)
+            counts, used, hold = count_networks(counter, program, arrays, leaves, filled)
             counts, used = counts[: stop - start].copy(), used[: stop - start].copy()
             for i in np.flatnonzero(~hold[: stop - start]):
                 # Alone it gets as much room as it needs, and is asked for the kind of its scores.
                 one = request.evaluator(networks.one(start + int(i)))
                 alone = CompiledCounter(one, options, automatic_batch=automatic)
-                counts[i], used[i] = alone.count(block).counts, one.evaluations
+                counts[i] = alone.count(block[i % len(block)]).counts
+                used[i] = one.evaluations
                 if alone.kind == "steps":
                     counter.kind = "steps"
-            counted.put(slice(start, stop), slice(first, first + len(block)), counts, used)
+            counted.put(*here, counts, used)
     warn_of_kind(counter.kind, options)
     result = counted.result()
     return dataclasses.replace(

@@ -24,25 +24,28 @@ from rcjax.regions.classifier import (
     remember,
     telling_overflow,
 )
+from rcjax.regions.network_slices import NetworkBlock, filled_up
 from rcjax.regions.result import RegionCounts
-from rcjax.regions.types import Arrays, Block, Predict, Weights
+from rcjax.regions.types import Arrays, Predict, Weights
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class NetworkCounts:
-    """Region counts of many networks on the same slices.
+    """Region counts of many networks, on the same slices or each on its own.
 
     Attributes:
         counts: int32 [networks, slices].
         evaluations: int64 [networks], points at which each network was evaluated.
         shared: a `RegionCounts` of the first network: method, points, extent and all else that the
             networks have in common.
+        sizes: float64 [networks, slices], lengths of segments, areas of planes and so on.
         uncertain: bool [networks, slices] of adaptive planes, see `RegionCounts`; else None.
     """
 
     counts: Int[np.ndarray, "networks slices"]
     evaluations: Int[np.ndarray, " networks"]
     shared: RegionCounts
+    sizes: Float[np.ndarray, "networks slices"]
     uncertain: Bool[np.ndarray, "networks slices"] | None = None
 
     @property
@@ -75,11 +78,15 @@ class NetworkCounts:
 
     def __getitem__(self, network: int) -> RegionCounts:
         """The counts of one network."""
+        sizes = self.sizes[network]
+        is_segment = self.shared.dim == 1
         return dataclasses.replace(
             self.shared,
             counts=self.counts[network],
             evaluations=int(self.evaluations[network]),
             uncertain=None if self.uncertain is None else self.uncertain[network],
+            lengths=sizes if is_segment else None,
+            sizes=None if is_segment else sizes,
         )
 
     def __len__(self) -> int:
@@ -203,21 +210,28 @@ class GridOfNetworks:
         self._program, self._arrays = networks.program(evaluator, self._batch)
 
     def labels(
-        self, chunk: tuple[int, int, int], anchors: Block, weights: Weights
+        self, chunk: slice, width: int, anchors: NetworkBlock, weights: Weights
     ) -> Int[Array, "networks_and_slices points"]:
-        """Labels of a chunk of networks on a block of slices, network by network."""
-        start, stop, size = chunk
-        leaves = padded(self.networks.some(start, stop), size)
-        slices, points = len(anchors), len(weights)
+        """Labels of a chunk of networks on a block of slices, network by network.
+
+        Args:
+            chunk: numbers of the networks.
+            width: networks that the program counts, the last one again and again.
+            anchors: of these networks, or of all.
+            weights: of the points of a slice.
+        """
+        leaves = padded(self.networks.some(chunk.start, chunk.stop), width)
+        slices, points = anchors.shape[1], len(weights)
         total = slices * points
         place = np.arange(-(-total // self._batch) * self._batch).reshape(-1, self._batch)
         place = np.minimum(place, total - 1)
         labels: jax.Array = _labels(
-            [self.evaluator.spread(leaf) for leaf in leaves], self._arrays, jnp.asarray(anchors),
+            [self.evaluator.spread(leaf) for leaf in leaves], self._arrays,
+            jnp.asarray(filled_up(anchors, width)),
             jnp.asarray(place // points, jnp.int32), jnp.asarray(weights[place % points]),
             program=self._program.handle,
         )  # fmt: skip
-        return labels[: stop - start, :total].reshape(-1, points)
+        return labels[: chunk.stop - chunk.start, :total].reshape(-1, points)
 
 
 @compiled("program")
@@ -231,24 +245,28 @@ def _labels(
     program: Handle,
 ) -> jax.Array:
     def batch(points_of_batch: tuple[jax.Array, jax.Array]) -> jax.Array:
-        points = interpolate(anchors, *points_of_batch)
-        return jax.vmap(lambda *one: labels_of(program(arrays, *one, points)))(*leaves)
+        def labels(anchors: jax.Array, *one: jax.Array) -> jax.Array:
+            return labels_of(program(arrays, *one, interpolate(anchors, *points_of_batch)))
+
+        if len(anchors) > 1:
+            return jax.vmap(labels)(anchors, *leaves)
+        return jax.vmap(functools.partial(labels, anchors[0]))(*leaves)
 
     labels = jax.lax.map(batch, (slice_index, weights))  # [batches, networks, batch]
     return jnp.swapaxes(labels, 0, 1).reshape(len(leaves[0]), -1)
 
 
 def nature_of_networks(
-    networks: Networks, anchors: Block, extent: tuple[float, float], count: int
+    networks: Networks, anchors: NetworkBlock, extent: tuple[float, float], count: int
 ) -> Nature:
     """Judges the scores of the first networks at a few points of the first slices."""
     inside = (1 - places(count)) * extent[0] + places(count) * extent[1]
-    slices = min(len(anchors), PROBED_SLICES)
+    slices = min(anchors.shape[1], PROBED_SLICES)
     slice_index = np.repeat(np.arange(slices, dtype=np.int32), count)
     weights = np.tile(simplex.barycentric_weights(inside[:, None]), (slices, 1))
-    points = jnp.asarray(interpolate(anchors, slice_index, weights))
+    points = [jnp.asarray(interpolate(own, slice_index, weights)) for own in anchors]
     parts = [
-        np.asarray(networks.one(i)(points)).reshape(slices, count, -1)
+        np.asarray(networks.one(i)(points[i % len(points)])).reshape(slices, count, -1)
         for i in range(min(networks.count, PROBED_SLICES))
     ]
     return nature_of(np.concatenate(parts))

@@ -74,15 +74,19 @@ class Request:
         Raises:
             ValueError: anchors are not finite, or float32 cannot tell the points of a slice apart.
         """
-        dtype = points_dtype(self.predict, self.anchors.dtype)
         for start in range(0, self.slices, size):
-            block = read_block(self.anchors, start, min(start + size, self.slices), dtype)
-            if dtype == np.float32:
-                some = block[:_SLICES_LOOKED_AT]
-                if is_wide(self.anchors.dtype):  # judged before their differences are rounded away
-                    some = read_block(self.anchors, start, start + len(some), np.float64)
-                check_resolved(some, start, self.points, self.extent)
-            yield start, block
+            yield start, self.block(start, min(start + size, self.slices))
+
+    def block(self, start: int, stop: int) -> Block:
+        """The slices from `start` to `stop`; raises as `blocks` does."""
+        dtype = points_dtype(self.predict, self.anchors.dtype)
+        block = read_block(self.anchors, start, stop, dtype)
+        if dtype == np.float32:
+            some = block[:_SLICES_LOOKED_AT]
+            if is_wide(self.anchors.dtype):  # judged before their differences are rounded away
+                some = read_block(self.anchors, start, start + len(some), np.float64)
+            check_resolved(some, start, self.points, self.extent)
+        return block
 
     def result(self, counts: Int[np.ndarray, " slices"], evaluations: int) -> RegionCounts:
         """The counts beside the options by which they were found."""

@@ -42,6 +42,7 @@ def program_versions() -> dict[str, str]:
     }
 
 
+@functools.cache
 def processor_model() -> str:
     """Returns the system's name of the processor, or the kind of machine if it has none."""
     names = (line.partition(":")[2].strip() for line in cpuinfo() if line.startswith("model name"))
@@ -64,6 +65,7 @@ def _source() -> str:
     return digest.hexdigest()[:12]
 
 
+@functools.cache
 def _version(package: str) -> str:
     try:
         return metadata.version(package)

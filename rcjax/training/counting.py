@@ -59,6 +59,7 @@ def count_with(
     *,
     sizes: bool = False,
     networks: Any = None,
+    own_slices: bool = False,
 ) -> Any:
     """Counts a classifier's regions as a section `regions` asks.
 
@@ -70,6 +71,7 @@ def count_with(
         sizes: keep label, size and share of every region too.
         networks: arrays of several networks, stacked; `predict` takes those of one before the
             points.
+        own_slices: `anchors` has a first axis of networks too.
 
     Returns:
         `rcjax.RegionCounts`, with `networks` `rcjax.NetworkCounts`.
@@ -88,6 +90,7 @@ def count_with(
             batch_size=regions.batch_size or None,
             regions=sizes,
             parameters=networks,
+            own_slices=own_slices,
         )
     except ValueError as error:
         raise UserError(f"config section regions: {error}") from error

@@ -61,6 +61,9 @@ class Group:
         self._epoch = stacked_epoch(*self.experiment.epoch_parts, self._train.axes())
         self._compiled: Any = None
         self._draw_slices = functools.cache(self._slices)
+        self._first_of_seed: dict[int, int] = {}
+        for member, config in enumerate(configs):
+            self._first_of_seed.setdefault(config.seed, member)
 
     def first_states(self) -> TrainState:
         """Returns the states before the first epoch, stacked.
@@ -122,43 +125,45 @@ class Group:
     def count(
         self, states: TrainState, members: Sequence[int], sections: Sequence[RegionsSection]
     ) -> list[RegionCounts]:
-        """Counts regions of some runs' networks, those of one seed on the same slices together.
+        """Counts regions of some runs' networks, those that are counted alike together.
 
         Args:
             states: of all runs.
             members: numbers of the runs that are counted.
             sections: how, for each of them.
         """
-        alike: dict[tuple[RegionsSection, int], list[int]] = {}
-        for place, (member, section) in enumerate(zip(members, sections, strict=True)):
-            alike.setdefault((section, self.configs[member].seed), []).append(place)
-        widest = max((len(places) for places in alike.values()), default=0)
+        alike: dict[RegionsSection, list[int]] = {}
+        for place, section in enumerate(sections):
+            alike.setdefault(section, []).append(place)
         found: dict[int, RegionCounts] = {}
-        for (section, seed), places in alike.items():
-            anchors = self._draw_slices(members[places[0]], section, seed)
-            for some in _parts(places, min(widest, _WIDEST)):
-                networks = [members[place] for place in some]
-                counted = self._count_stacked(states, networks, anchors, section)
-                found |= zip(some, counted, strict=False)
+        for section, places in alike.items():
+            for some in _parts(places, min(len(places), _WIDEST)):
+                counted = self._count_stacked(states, [members[place] for place in some], section)
+                found |= zip(some, counted, strict=True)
         return [found[place] for place in range(len(members))]
 
-    def _slices(self, member: int, section: RegionsSection, seed: int) -> np.ndarray:
-        return sample_slices(self.datasets[member], section, seed)
+    def _slices(self, member: int, section: RegionsSection) -> np.ndarray:
+        return sample_slices(self.datasets[member], section, self.configs[member].seed)
 
     def _count_stacked(
-        self, states: TrainState, members: list[int], anchors: np.ndarray, section: RegionsSection
+        self, states: TrainState, members: list[int], section: RegionsSection
     ) -> Iterator[RegionCounts]:
-        chosen = np.array(members)
         networks = jax.tree.map(
-            lambda leaf: leaf[chosen], (states["parameters"], states["model_state"])
+            lambda leaf: leaf[np.array(members)], (states["parameters"], states["model_state"])
         )
         predict = self.experiment.predict
+        seeds = [self.configs[member].seed for member in members]
+        anchors = [self._draw_slices(self._first_of_seed[seed], section) for seed in seeds]
         if section.method == "exact":  # which takes one network at a time
-            for number in range(len(set(members))):  # and needs no filling up
+            for number in range(len(members)):
                 one = jax.tree.map(lambda leaf, i=number: leaf[i], networks)
-                yield count_with(jax.tree_util.Partial(predict, *one), anchors, section)
+                yield count_with(jax.tree_util.Partial(predict, *one), anchors[number], section)
             return
-        counts = count_with(_predict_one(predict), anchors, section, networks=networks)
+        own = len(self._first_of_seed) > 1  # one seed's networks share their slices
+        counts = count_with(
+            _predict_one(predict), np.stack(anchors) if own else anchors[0], section,
+            networks=networks, own_slices=own,
+        )  # fmt: skip
         yield from (counts[number] for number in range(len(members)))
 
     def finished(self, states: TrainState, member: int) -> FinishedRun:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rcjax import compare, count_regions, on_host
-from rcjax.regions import adaptive
+from rcjax.regions import adaptive, counting_networks, network_slices
 
 RANDOM = np.random.default_rng(1)
 NETWORKS = 3
@@ -58,6 +58,38 @@ def test_many_are_counted_as_one_by_one(method, dim, options):
     assert many.compare(0, 1) == compare(many[0], many[1])
 
 
+@pytest.mark.parametrize(
+    ("method", "dim", "options"),
+    [("adaptive", 1, {}), ("grid", 1, {}), ("grid", 2, {}), ("adaptive", 2, {"points": 65})],
+)
+def test_each_network_is_counted_on_slices_of_its_own(method, dim, options):
+    own = np.random.default_rng(5).normal(size=(NETWORKS, 9, dim + 1, 3)).astype(np.float32)
+    many = count_regions(
+        predict, own, parameters=STACKED, own_slices=True, method=method, **options
+    )
+    for network, anchors in enumerate(own):
+        alone = count_regions(one(network), anchors, method=method, **options)
+        np.testing.assert_array_equal(many[network].counts, alone.counts)
+        for sizes in ("lengths", "sizes"):
+            np.testing.assert_array_equal(getattr(many[network], sizes), getattr(alone, sizes))
+    with pytest.raises(ValueError, match="of different anchors"):
+        many.compare(0, 1)
+
+
+def test_networks_with_slices_of_their_own_fit_the_memory(monkeypatch):
+    """Where anchors fill the memory of a call, it takes fewer slices; chunks may be of any size."""
+    own = np.random.default_rng(6).normal(size=(NETWORKS, 21, 2, 3)).astype(np.float32)
+    for method in ("adaptive", "grid"):
+        arguments = {"parameters": STACKED, "own_slices": True, "method": method}
+        expected = count_regions(predict, own, **arguments)
+        with monkeypatch.context() as small:
+            small.setattr(network_slices, "_BYTES_PER_CALL", 3 * 24 * 4)
+            small.setattr(counting_networks, "_NETWORKS_PER_CALL", 2)
+            parts = count_regions(predict, own, **arguments)
+        np.testing.assert_array_equal(parts.counts, expected.counts)
+        np.testing.assert_array_equal(parts.sizes, expected.sizes)
+
+
 @pytest.mark.slow
 def test_networks_that_need_more_room_are_counted_alone(monkeypatch):
     expected = count_regions(predict, ANCHORS[:, :2], parameters=STACKED, method="adaptive")
@@ -79,6 +111,16 @@ def test_networks_that_need_more_room_are_counted_alone(monkeypatch):
         ({"method": "exact"}, "method='exact' is not for many networks"),
         ({"precision": "mixed"}, "precision='mixed' is not for many networks"),
         ({"boundaries": True}, "boundaries=True is not for many networks"),
+        ({"own_slices": True}, r"own_slices=True anchors must have shape .*got \(24, 2, 3\)"),
+        ({"own_slices": True, "parameters": None}, "own_slices=True is for many networks"),
+        (
+            {"own_slices": True, "anchors": np.zeros((2, 24, 2, 3))},
+            "are for 2 networks, but parameters hold 3",
+        ),
+        (
+            {"own_slices": True, "anchors": [ANCHORS[:, :2] * by for by in (1, np.nan, 1)]},
+            "network 1: anchors must be finite: slice 0",
+        ),
         ({"predict": lambda p, x: jnp.sqrt(predict(p, x))}, "predict returned NaN"),
     ],
 )

@@ -82,8 +82,9 @@ class Refining(NamedTuple):
 class OnDevices(NamedTuple):
     """A block of segments for the compiled program, spread over devices.
 
-    arrays: of the classifier; anchors: [devices * slices, 2, *features]; shares: int32 [devices],
-    how many segments of each device there are; weights: float32 [points, 2], of the fine grid's
+    arrays: of the classifier; anchors: [devices * slices, 2, *features], for many networks
+    [networks or 1, slices, 2, *features]; shares: int32 [devices], how many segments of each
+    device there are; weights: float32 [points, 2], of the fine grid's
     points; coarse: int32, positions evaluated first; options: see `Refining`.
     """
 
