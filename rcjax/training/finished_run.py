@@ -27,21 +27,23 @@ class FinishedRun:
         dataset: what it was trained on.
         experiment: the compiled parts; counts regions and predicts.
         state: the end of training.
+        first_state: before the first epoch, where it is at hand.
     """
 
     config: RunConfig
     dataset: data.AnyDataset
     experiment: Experiment
     state: TrainState
+    first_state: TrainState | None = None
 
     @functools.cached_property
     def initial_state(self) -> TrainState:
-        """Before the first epoch, made again from the seed or from the config's checkpoint.
+        """Before the first epoch: made again from the seed or the config's checkpoint if need be.
 
         Raises:
             UserError: that checkpoint is not there any more.
         """
-        return self.experiment.initial_state()
+        return self.first_state or self.experiment.initial_state()
 
     def count(self, regions: RegionsSection, *, sizes: bool = False) -> RegionCounts:
         """Counts the trained network's regions as a section `regions` asks, with sizes or not."""

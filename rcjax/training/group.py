@@ -166,12 +166,21 @@ class Group:
         )  # fmt: skip
         yield from (counts[number] for number in range(len(members)))
 
-    def finished(self, states: TrainState, member: int) -> FinishedRun:
-        """Returns the network of one run, as a run by itself would leave it."""
+    def finished(self, states: TrainState, first: TrainState, member: int) -> FinishedRun:
+        """Returns the network of one run, as a run by itself would leave it.
+
+        Args:
+            states: of all runs at the end, on the host.
+            first: the same before the first epoch.
+            member: number of the run.
+        """
         config, dataset = self.configs[member], self.datasets[member]
         shares = self.experiment if dataset is self.datasets[0] else None
-        state = jax.tree.map(lambda leaf: leaf[member], states)
-        return FinishedRun(config, dataset, Experiment(config, dataset, shares), state)
+        last, start = (
+            replicate(self._mesh, jax.tree.map(lambda leaf: leaf[member], stacked))
+            for stacked in (states, first)
+        )
+        return FinishedRun(config, dataset, Experiment(config, dataset, shares), last, start)
 
 
 @functools.lru_cache(maxsize=8)

@@ -1,12 +1,14 @@
 """The course of a group of runs that share a program; nothing is written but its checkpoints."""
 
 import dataclasses
+import functools
 import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from rcjax import RegionCounts
@@ -83,7 +85,13 @@ class TrainedGroup:
 
     def finished(self, member: int) -> FinishedRun:
         """Returns the network of one run, as a run by itself would leave it."""
-        return self.group.finished(self.states, member)
+        return self.group.finished(*self._on_host, member)
+
+    @functools.cached_property
+    def _on_host(self) -> tuple[TrainState, TrainState]:
+        """All states at the end and before the first epoch: to take one run's costs nothing."""
+        last, first = jax.device_get((self.states, self.group.first_states()))
+        return last, first
 
 
 def train_group(

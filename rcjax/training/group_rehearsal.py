@@ -98,7 +98,7 @@ def rehearse_group(configs: Sequence[RunConfig], stop: StopRequest) -> GroupRehe
         program=group.program_bytes(),
         **memory(),
     )
-    return GroupRehearsal(cost, group.finished(states, 0), group, states)
+    return GroupRehearsal(cost, group.finished(states, states, 0), group, states)
 
 
 def time_group_count(group: Group, states: TrainState, regions: RegionsSection) -> Timed:
