@@ -59,6 +59,46 @@ def _unseen_step(values: Num[np.ndarray, " n"]) -> float:
     return max(_SMALLEST_STEP, float(values.max() - values.min()) / 2)
 
 
+def ratio_interval(
+    common: Num[np.ndarray, " n"], total: Num[np.ndarray, " n"], level: float = 0.95
+) -> tuple[float, tuple[float, float]]:
+    """A ratio of two sums over slices, and its interval; NaN where there is nothing to share.
+
+    Student's t on the slices and one that was not seen, as large as the largest: of its total all
+    (for the upper end) or nothing (for the lower end) is common. `benchmarks/agreement_coverage.py`
+    measures its coverage; it is too low where a few slices hold most of the total.
+
+    Args:
+        common: [n], of each slice, what two networks share, from 0 to its total.
+        total: [n], of each slice, at least 0.
+        level: probability that the interval covers the ratio in all slices, in (0, 1).
+
+    Returns:
+        Sum of `common` over sum of `total`, and the ends of its interval, in [0, 1]; the ends are
+        NaN for a single slice.
+
+    Example:
+        >>> ratio, (low, high) = ratio_interval(np.array([1, 0, 2, 1]), np.array([2, 1, 3, 2]))
+        >>> ratio, low < ratio < high
+        (0.5, True)
+    """
+    if not total.sum():
+        return math.nan, (math.nan, math.nan)
+    ratio = float(common.sum() / total.sum())
+    if len(total) < 2:
+        return ratio, (math.nan, math.nan)
+    quantile = t_quantile((1 + level) / 2, len(total) - 1)
+    ends = []
+    for sign in (-1, 1):
+        largest = total.max()
+        shared = np.append(common, largest if sign > 0 else 0)
+        whole = np.append(total, largest)
+        padded = shared.sum() / whole.sum()
+        error = np.std(shared - padded * whole, ddof=1) / math.sqrt(len(total)) / whole.mean()
+        ends.append(float(padded + sign * quantile * error))
+    return ratio, (max(0.0, ends[0]), min(1.0, ends[1]))
+
+
 def slices_needed(counts: Int[np.ndarray, " n"], half_width: float, level: float = 0.95) -> int:
     """Smallest number of slices whose `mean_interval` reaches no further than `half_width`.
 
