@@ -55,8 +55,15 @@ class Request:
             self.anchors.shape[2:],
             batch_size=self.batch_size,
             in_rounds=self.method == "adaptive",
+            largest_round=self._largest_round(),
             devices=self.devices,
         )
+
+    def _largest_round(self) -> int | None:
+        """Points that the adaptive method asks for first, on all segments."""
+        if self.method != "adaptive" or self.dim > 1:
+            return None
+        return self.slices * (1 + self.adaptive_options().intervals(None))
 
     def adaptive_options(self) -> AdaptiveOptions:
         """How segments are counted adaptively."""

@@ -5,6 +5,7 @@ Interpolation, forward pass and argmax are one compiled step.
 """
 
 import functools
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TypedDict
@@ -16,6 +17,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from rcjax.array_types import ArrayLike
 from rcjax.regions.classifier import programs
+from rcjax.regions.classifier.batches import Batches
 from rcjax.regions.classifier.host import OnHost
 from rcjax.regions.classifier.low_precision import precision_of_scores, precision_of_trace
 from rcjax.regions.classifier.outputs import is_out_of_memory, labels_of, margins_of
@@ -32,20 +34,8 @@ from rcjax.regions.types import (
     Weights,
 )
 
-# Bytes that the largest array of the forward pass may take: what the caches of a CPU hold (more
-# makes a ResNet18 up to 1.4 times slower), a share of the memory of an accelerator.
-_WORKING_SET = {"cpu": 8 * 2**20}
-_WORKING_SET_ACCELERATOR = 4 * 2**30
-_BATCH_SIZES = (32, 16_384)
-# For methods that ask for ever fewer points: every round ends in a batch that is half empty.
-_IN_ROUNDS = 16
-_BATCH_SIZES_IN_ROUNDS = {"cpu": (8, 248)}
-_BATCH_SIZES_IN_ROUNDS_ACCELERATOR = (32, 4_096)
 _HOST_BATCH_SIZE = 1_024
 _BATCHES_IN_FLIGHT = 4
-# Of the trace that tells classes and memory: a size that other axes hardly have, and that small
-# networks are evaluated in.
-_TRACED_BATCH = 248
 
 
 class EvaluatorOptions(TypedDict, total=False):
@@ -53,6 +43,7 @@ class EvaluatorOptions(TypedDict, total=False):
 
     batch_size: int | None
     in_rounds: bool
+    largest_round: int | None
     devices: Sequence[jax.Device] | None
 
 
@@ -65,6 +56,8 @@ class Evaluator:
         batch_size: points per device step; chosen from the memory of a point when None.
         in_rounds: for methods that ask for ever fewer points, round by round: the automatic batch
             is smaller.
+        largest_round: points of the largest of these rounds, where known: of few points, the
+            automatic batch is small.
         devices: devices to use; all local ones when None.
 
     Attributes:
@@ -81,6 +74,7 @@ class Evaluator:
         *,
         batch_size: int | None = None,
         in_rounds: bool = False,
+        largest_round: int | None = None,
         devices: Sequence[jax.Device] | None = None,
     ):
         self.predict = predict
@@ -104,21 +98,16 @@ class Evaluator:
         self._everywhere = NamedSharding(self.mesh, PartitionSpec())
         self._traces: dict[int, tuple[programs.Program, Arrays]] = {}
         self._programs: dict[int, tuple[programs.Handle, Arrays]] = {}
-        program, _ = self.traced(_TRACED_BATCH)
+        batches = Batches(
+            math.prod(self.feature_shape), self.devices[0].platform, in_rounds, largest_round
+        )
+        first = self._unit * batches.first
+        program, _ = self.traced(first)
         self.classes = program.classes
-        self._is_proven = not mixes_points(program.jaxpr, _TRACED_BATCH)
+        self._is_proven = not mixes_points(program.jaxpr, first)
         self.low_precision = precision_of_trace(program.jaxpr)
-        chosen = batch_size or self._automatic(program.bytes_per_point, in_rounds)
+        chosen = batch_size or self._unit * batches.best(program.bytes_per_point)
         self.batch_size = _round_up(chosen, self._unit)
-
-    def _automatic(self, bytes_per_point: int, in_rounds: bool) -> int:
-        platform = self.devices[0].platform
-        memory = _WORKING_SET.get(platform, _WORKING_SET_ACCELERATOR)
-        low, high = _BATCH_SIZES
-        if in_rounds:
-            memory //= _IN_ROUNDS
-            low, high = _BATCH_SIZES_IN_ROUNDS.get(platform, _BATCH_SIZES_IN_ROUNDS_ACCELERATOR)
-        return min(max(memory // max(bytes_per_point, 1), low), high) * len(self.devices)
 
     @property
     def reevaluated_share(self) -> float:
