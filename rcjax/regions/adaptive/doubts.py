@@ -18,6 +18,7 @@ from rcjax.regions.adaptive.interpolation import (
     namespace,
     of_class,
     roughness,
+    stacked,
     total,
 )
 from rcjax.regions.types import Values
@@ -45,13 +46,14 @@ def between_equal_labels(intervals: Intervals[Values], safety: float | Values) -
     """
     xp = namespace(intervals.left)
     left, right = intervals.left, intervals.right
-    dip = total(intervals.pulls.sum(axis=0) / 2, intervals.jumps[1:3])
+    dip = total(intervals.pulls.sum(axis=0) / 2, intervals.jumps[:, 1:3])
     dip = dip + safety * roughness(intervals)
     bound = (xp.sqrt(left) + xp.sqrt(right)) ** 2
     if xp is np:  # nearly all intervals are as good as their chord
-        doubtful = (dip > bound).any(axis=0)
-        place = xp.full(len(doubtful), np.nan, np.float32)
-        place[doubtful] = _deepest(*(v[:, doubtful] for v in (dip, bound, left, right)))
+        place = xp.full(left.shape[1], np.nan, np.float32)
+        doubtful = np.flatnonzero((dip > bound).any(axis=0))
+        if len(doubtful):
+            place[doubtful] = _deepest(*(v[:, doubtful] for v in (dip, bound, left, right)))
     else:
         place = _deepest(dip, bound, left, right)
     known: Values = xp.where(intervals.jumps_known > 0, place, 0.5)
@@ -69,7 +71,7 @@ def _deepest(dip: Values, bound: Values, left: Values, right: Values) -> Values:
     worst = excess.max(axis=0)
     places = 0.5 - (right - left) / (2 * xp.where(too_deep, dip, 1))
     place = xp.where(excess == worst, places, 0).max(axis=0)
-    place = xp.clip(place, NEAREST_TO_END, 1 - NEAREST_TO_END)
+    place = _inside(place)
     deepest: Values = xp.where(worst > 0, place, np.nan)
     return deepest
 
@@ -84,43 +86,48 @@ def between_two_labels(
     xp = namespace(intervals.left)
     # The margins over either label as sums of five terms: the cubic's four, and the roughness.
     rough_first, rough_second = roughness(intervals), roughness(intervals, second)
-    of_first = xp.stack([intervals.left, intervals.right, *bends(intervals), rough_first])
+    terms = [intervals.left, intervals.right, *bends(intervals), rough_first]
+    of_first = xp.stack(terms, axis=1)
     between = of_class(of_first, second)
-    of_second = xp.concatenate([of_first[:4] - between[:4, None], rough_second[None]])
+    of_second = xp.concatenate([of_first[:, :4] - between[:4], rough_second[:, None]], axis=1)
     meeting = crossing(*between[:4])
-    classes = np.arange(intervals.left.shape[0])[:, None]
-    ends = (classes == first) | (classes == second)
+    classes = np.arange(len(intervals.left))[:, None]
+    ends = ((classes == first) | (classes == second))[:, None]
 
-    def least_lead(terms: Callable[[Values], Values]) -> Values:
+    def least_lead(of_label: Callable[[Values], Values]) -> Values:
         """The least lead of the label on top over any third class, [places, n]."""
-        lead = xp.maximum(terms(of_first), terms(of_second))
-        least: Values = xp.where(ends, np.float32(np.inf), lead).min(axis=1)
+        lead = xp.maximum(of_label(of_first), of_label(of_second))
+        least: Values = xp.where(ends, np.float32(np.inf), lead).min(axis=0)
         return least
 
-    inner = xp.asarray(PLACES)
+    inner, at_meeting = _terms(xp.asarray(PLACES), safety).T, _terms(meeting, safety)
     lead = xp.concatenate(
         [
-            least_lead(lambda of_label: mixed(_terms(inner, safety).T, of_label)),
-            least_lead(lambda of_label: total(_terms(meeting, safety), of_label)[None]),
+            least_lead(lambda terms: mixed(inner, terms)),
+            least_lead(lambda terms: total(at_meeting, terms)[:, None]),
         ]
     )
-    inner = xp.broadcast_to(inner[:, None], (len(PLACES), len(meeting)))
-    places = xp.concatenate([inner, meeting[None]])
+    # One place after the other from the left; of several that are equally low, the first.
     lowest = lead.min(axis=0)
-    place = xp.where(lead == lowest, places, 1).min(axis=0)
-    place = xp.clip(place, NEAREST_TO_END, 1 - NEAREST_TO_END)
+    places = xp.where(lead[:-1] == lowest, PLACES[:, None], 1).min(axis=0)
+    place = xp.minimum(places, xp.where(lead[-1] == lowest, meeting, 1))
+    place = _inside(place)
     doubt = SINGLE_CROSSING_CAUTION * safety * between[4] > between[0] - between[1]
     place = xp.where(lowest < 0, place, xp.where(doubt, 0.5, np.nan))
     return xp.where(intervals.jumps_known > 0, place, 0.5), meeting
 
 
+def _inside(place: Values) -> Values:
+    xp = namespace(place)
+    inside: Values = xp.minimum(xp.maximum(place, NEAREST_TO_END), 1 - NEAREST_TO_END)
+    return inside
+
+
 def _terms(u: Values, safety: float | Values) -> Values:
     """Weights at u of the left end, the right end, both bends and the roughness, [5, *u.shape]."""
-    xp = namespace(u)
     bend = -u * (1 - u)
     allowance = THIRD_CLASS_CAUTION * safety * bend
-    terms: Values = xp.stack([1 - u, u, bend * (1 - u), bend * u, allowance])
-    return terms
+    return stacked([1 - u, u, bend * (1 - u), bend * u, allowance])
 
 
 def towards_crossing(

@@ -31,12 +31,15 @@ from rcjax.regions.types import Values
 STEPS = 2
 # Places inside an interval at which margins are looked at.
 PLACES = np.arange(1, 8, dtype=np.float32) / 8
+# Of six neighbouring points, the farthest one that each jump of the slope needs; there are four
+# jumps, and the third and the fourth point always exist.
+_FARTHEST = np.array([0, 1, 4, 5])
 
 
 class Intervals(NamedTuple, Generic[Values]):
     """The margins of one class over all classes on intervals, and what their surroundings say.
 
-    left, right: float32 [classes, intervals]. jumps: float32 [4, classes, intervals], of the slope
+    left, right: float32 [classes, intervals]. jumps: float32 [classes, 4, intervals], of the slope
     at the four points around, of no meaning where a segment ends. weights: float32 [4, intervals],
     of the absolute jumps in the roughness, 0 where a segment ends. pulls: float32
     [2, 2, intervals], of the jumps at the two ends in the bends at both. jumps_known: integers
@@ -63,66 +66,78 @@ def intervals_of(
     """The intervals between the third and the fourth of six neighbouring points.
 
     Args:
-        position: integers [6, intervals], ascending where the points exist.
-        scores: float32 [6, classes, intervals].
+        position: integers [6, intervals], ascending from 0 at the begin of a segment; 0 where there
+            is no point.
+        scores: float32 [classes, 6, intervals].
         exists: bool [6, intervals]: beyond the ends of a segment there is nothing; the third and
             the fourth point must exist.
         top: integers [intervals], the class whose margins are meant.
     """
-    xp = namespace(scores)
-    margins = of_class(scores, top)[:, None] - scores
-    both = exists[1:] & exists[:-1]
-    lengths = xp.where(both, position[1:] - position[:-1], 1).astype(np.float32)
-    slopes = (margins[1:] - margins[:-1]) * (1 / lengths)[:, None]
-    known = both[1:] & both[:-1]
+    return intervals_with(of_class(scores, top) - scores, position, exists)
+
+
+def intervals_with(margins: Values, position: Values, exists: Values) -> Intervals[Values]:
+    """The intervals of some margins, float32 [classes, 6, intervals]: see `intervals_of`."""
+    xp = namespace(margins)
+    # Where one of the two points is missing, positions do not grow, and the length is 1.
+    lengths = xp.maximum(position[1:] - position[:-1], 1).astype(np.float32)
+    slopes = (margins[:, 1:] - margins[:, :-1]) * (1 / lengths)
+    known = exists[_FARTHEST]
     count = known.sum(axis=0, dtype=np.int32)
     span, h = lengths[1:] + lengths[:-1], lengths[2]
     scales = h * xp.sqrt(h / (2 * span)) * (2 / xp.maximum(count, 1).astype(np.float32))
     # At the end of a segment the parabola through the last three points replaces the cubic.
     first, second = known[1], known[2]
-    pulling = xp.stack([first, second > first, first > second, second]).reshape(2, 2, -1)
+    pulling = stacked([first, second > first, first > second, second]).reshape(2, 2, -1)
     return Intervals(
-        margins[2],
-        margins[3],
-        slopes[1:] - slopes[:-1],
+        margins[:, 2],
+        margins[:, 3],
+        slopes[:, 1:] - slopes[:, :-1],
         xp.where(known, scales, 0),
         xp.where(pulling, h * h / span[1:3], 0),
         count,
     )
 
 
+def stacked(rows: list[Values]) -> Values:
+    """Arrays of one shape as the rows of one array; `np.stack` takes several times as long."""
+    xp = namespace(rows[0])
+    together: Values = xp.array(rows) if xp is np else xp.stack(rows)
+    return together
+
+
 def of_class(values: Values, label: Values) -> Values:
-    """values[..., label[i], i]: one class of values [..., classes, intervals]."""
+    """values[label[i], ..., i]: one class of values [classes, ..., intervals]."""
     if namespace(values) is np:
-        index = label * values.shape[-1] + np.arange(values.shape[-1])
-        chosen: Values = values.reshape(*values.shape[:-2], -1).take(index, axis=-1)
+        of_one = values[0]
+        index = label * of_one.size + np.arange(of_one.size).reshape(of_one.shape)
+        chosen: Values = values.reshape(-1).take(index)
         return chosen
     # A sum over the one class: a gather takes longer to compile and no less to run.
-    classes = np.arange(values.shape[-2], dtype=np.int32)[:, None]
-    chosen = namespace(values).where(classes == label, values, 0).sum(axis=-2)
+    classes = np.arange(len(values), dtype=np.int32).reshape(-1, *[1] * (values.ndim - 1))
+    chosen = namespace(values).where(classes == label, values, 0).sum(axis=0)
     return chosen
 
 
 def total(weights: Values, values: Values) -> Values:
-    """Sums [classes, intervals] of values [n, classes, intervals] by weights [n, intervals]."""
+    """Sums [classes, intervals] of values [classes, n, intervals] by weights [n, intervals]."""
     if namespace(values) is np:
-        sums: Values = np.einsum("kn,kcn->cn", weights, values)
+        sums: Values = np.einsum("kn,ckn->cn", weights, values)
     else:
-        sums = (weights[:, None] * values).sum(axis=0)
+        sums = (weights * values).sum(axis=1)
     return sums
 
 
 def mixed(matrix: Values, values: Values) -> Values:
-    """Sums [m, classes, intervals] of values [n, classes, intervals] by a matrix [m, n]."""
-    flat = values.reshape(len(values), -1)
+    """Sums [classes, m, intervals] of values [classes, n, intervals] by a matrix [m, n]."""
     exactly = {} if namespace(values) is np else {"precision": "highest"}
-    sums: Values = namespace(values).matmul(matrix, flat, **exactly)
-    return sums.reshape(len(matrix), *values.shape[1:])
+    sums: Values = namespace(values).matmul(matrix, values, **exactly)
+    return sums
 
 
 def bends(intervals: Intervals[Values]) -> tuple[Values, Values]:
     """The bends at the left ends and at the right ends, [classes, intervals] both."""
-    left, right = (total(pulls, intervals.jumps[1:3]) for pulls in intervals.pulls)
+    left, right = (total(pulls, intervals.jumps[:, 1:3]) for pulls in intervals.pulls)
     return left, right
 
 
@@ -138,7 +153,7 @@ def roughness(intervals: Intervals[Values], top: Values | None = None) -> Values
     xp = namespace(intervals.jumps)
     jumps: Values = intervals.jumps
     if top is not None:
-        jumps = jumps - of_class(jumps, top)[:, None]
+        jumps = jumps - of_class(jumps, top)
     sizes: Values = xp.abs(jumps)
     return total(intervals.weights, sizes)
 

@@ -135,8 +135,9 @@ class PointEvaluator:
         labels, scores = self._call(segment, position)
         if self.has_scores:
             near_one = np.abs(scores.sum(axis=1) - 1) < PROBABILITY_TOLERANCE
-            row_ok = near_one & (scores >= 0).all(axis=1) & (scores <= 1).all(axis=1)
-            self.is_probability[slices] = row_ok.reshape(len(slices), -1).all(axis=1)
+            if near_one.any():
+                row_ok = near_one & (scores >= 0).all(axis=1) & (scores <= 1).all(axis=1)
+                self.is_probability[slices] = row_ok.reshape(len(slices), -1).all(axis=1)
         points = Points(scores.shape[1], 3 * len(segment))
         row = np.arange(1, len(segment) + 1).reshape(len(slices), -1)
         before, after = row - 1, row + 1

@@ -9,7 +9,7 @@ from rcjax.regions.adaptive.doubts import (
     between_two_labels,
     towards_crossing,
 )
-from rcjax.regions.adaptive.interpolation import Intervals, intervals_of
+from rcjax.regions.adaptive.interpolation import Intervals, intervals_of, intervals_with
 from rcjax.regions.adaptive.points import Points
 
 # Scores of the intervals looked at together: what the caches of a processor hold.
@@ -21,7 +21,13 @@ def by_scores(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The points that scores ask for once rows from `fresh` on are known: see `by_labels`."""
     near = points.touched(fresh)
-    parts = [_steps(points, left, safety, locate) for left in in_chunks(points, near)]
+    differ = points.label[near] != points.label[points.after[near]]
+    # Intervals of one kind lie together, so that no array is sorted by kind later.
+    near, equal = np.concatenate([near[~differ], near[differ]]), len(near) - differ.sum()
+    parts, start = [], 0
+    for left in in_chunks(points, near):
+        parts.append(_steps(points, left, max(equal - start, 0), safety, locate))
+        start += len(left)
     inside = np.concatenate(parts)
     wanted = ~np.isnan(inside)
     left, inside = near[wanted], inside[wanted]
@@ -54,36 +60,51 @@ def gather(points: Points, left: np.ndarray) -> Intervals[np.ndarray]:
 
     Their margins are those of the label at the left end.
     """
-    right, before = points.after[left], points.before[left]
-    next_right = points.after[right]
-    rows = np.stack(
-        [points.before[before], before, left, right, next_right, points.after[next_right]]
-    )
-    scores = np.empty((len(rows), len(points.scores), len(left)), np.float32)
-    for around, of_row in zip(rows, scores, strict=True):
-        np.take(points.scores, around, axis=1, out=of_row, mode="clip")  # "raise" would copy
+    rows = _around(points, left)
+    scores = points.scores.take(rows, axis=1, mode="wrap")  # the quickest, all are in range
     return intervals_of(points.position[rows], scores, rows > 0, points.label[left])
 
 
-def _steps(points: Points, left: np.ndarray, safety: float, locate: bool) -> np.ndarray:
-    """Steps from the left ends to where the next points belong, NaN where none do."""
+def gather_margins(points: Points, left: np.ndarray) -> Intervals[np.ndarray]:
+    """The same with one margin alone, that over the label at the right end."""
+    rows = _around(points, left)
+    first, second = points.label[left], points.label[points.after[left]]
+    margins = points.scores[first, rows] - points.scores[second, rows]
+    return intervals_with(margins[None], points.position[rows], rows > 0)
+
+
+def _around(points: Points, left: np.ndarray) -> np.ndarray:
+    """Rows [6, intervals] of the points around the intervals that begin at the rows `left`."""
+    right, before = points.after[left], points.before[left]
+    next_right = points.after[right]
+    return np.array(
+        [points.before[before], before, left, right, next_right, points.after[next_right]]
+    )
+
+
+def _steps(points: Points, left: np.ndarray, equal: int, safety: float, locate: bool) -> np.ndarray:
+    """Steps from the left ends to where the next points belong, NaN where none do.
+
+    The first `equal` intervals have equal labels at both ends.
+    """
     intervals, right = gather(points, left), points.after[left]
     width = points.position[right] - points.position[left]
-    first, second = points.label[left], points.label[right]
-    differ = first != second
     place = np.empty(len(left), np.float32)
-    place[~differ] = between_equal_labels(_some(intervals, ~differ), safety)
-    if not differ.any():
+    place[:equal] = between_equal_labels(_some(intervals, slice(equal)), safety)
+    if equal >= len(left):
         return np.asarray(place * width)
-    intervals, first, second = _some(intervals, differ), first[differ], second[differ]
-    place[differ], meeting = between_two_labels(intervals, first, second, safety)
+    differing = slice(equal, None)
+    intervals = _some(intervals, differing)
+    first, second = points.label[left[differing]], points.label[right[differing]]
+    place[differing], meeting = between_two_labels(intervals, first, second, safety)
     inside = np.asarray(place * width)
     if locate:
-        nearer = towards_crossing(intervals, second, meeting, width[differ], safety)
-        inside[differ] = np.where(np.isnan(inside[differ]), nearer, inside[differ])
+        nearer = towards_crossing(intervals, second, meeting, width[differing], safety)
+        found = inside[differing]
+        inside[differing] = np.where(np.isnan(found), nearer, found)
     return inside
 
 
-def _some(intervals: Intervals[np.ndarray], chosen: np.ndarray) -> Intervals[np.ndarray]:
-    """The intervals under the mask `chosen`, bool [intervals]."""
-    return Intervals(*(values.compress(chosen, axis=-1) for values in intervals))
+def _some(intervals: Intervals[np.ndarray], chosen: slice) -> Intervals[np.ndarray]:
+    """Some of the intervals, without a copy."""
+    return Intervals(*(values[..., chosen] for values in intervals))

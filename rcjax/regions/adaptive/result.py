@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rcjax.regions.adaptive.interpolation import bends, crossing, of_class
+from rcjax.regions.adaptive.interpolation import bends, crossing
 from rcjax.regions.adaptive.points import Points
 from rcjax.regions.adaptive.pool import AFTER, LABEL, POSITION, SEGMENT
-from rcjax.regions.adaptive.refinement import gather, in_chunks
+from rcjax.regions.adaptive.refinement import gather_margins, in_chunks
 from rcjax.regions.adaptive.rounds import Found
 from rcjax.regions.adaptive.score_kind import in_steps
 
@@ -92,9 +92,8 @@ def _in_steps(points: Points, slices: np.ndarray) -> np.ndarray:
 
 def _crossings(points: Points, left: np.ndarray) -> np.ndarray:
     """Places in [0, 1] of the changes of label in the intervals that begin at the rows `left`."""
-    margins = gather(points, left)
-    of_all = np.stack([margins.left, margins.right, *bends(margins)])
-    return crossing(*of_class(of_all, points.label[points.after[left]]))
+    margins = gather_margins(points, left)
+    return crossing(margins.left[0], margins.right[0], *(bend[0] for bend in bends(margins)))
 
 
 def from_links(found: Found, slices: int, coarse: int, grid: np.ndarray) -> AdaptiveResult:

@@ -219,7 +219,7 @@ class _Surroundings:
 
     def intervals(self, pool: Pool) -> Intervals[jax.Array]:
         """Their interpolation, as margins of the label at the left end."""
-        scores = jnp.swapaxes(take(pool.scores, self.rows), 1, 2)
+        scores = jnp.moveaxis(take(pool.scores, self.rows), -1, 0)
         return intervals_of(self.position, scores, self.rows != pool.none, self.label)
 
     def request(self, requests: List, inside: jax.Array, wanted: jax.Array) -> List:

@@ -282,8 +282,10 @@ class Evaluator:
 
 def _pad(values: np.ndarray, multiple: int) -> np.ndarray:
     """Repeats the last row up to a multiple of rows."""
-    missing = -len(values) % multiple
-    return np.concatenate([values, np.repeat(values[-1:], missing, axis=0)]) if missing else values
+    count = len(values)
+    padded = np.empty((-(-count // multiple) * multiple, *values.shape[1:]), values.dtype)
+    padded[:count], padded[count:] = values, values[-1]
+    return padded
 
 
 @programs.compiled("program", "want")
