@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -66,15 +66,19 @@ def subdivide(evaluator: PlaneEvaluator, plane: int, rim: np.ndarray, budget: in
             own, others = _cut_by_layers(polygon, place, piece, number)
             cells.append(Cell(own, place, piece.scores, piece.slopes, piece.fingerprint))
             waiting.extend(others)
-    cells += [_unfinished(polygon, cells) for polygon in waiting]
+    cells += _unfinished(waiting, cells)
     return Subdivision(cells, complete, spent)
 
 
-def _unfinished(polygon: Polygon, cells: list[Cell]) -> Cell:
-    """A polygon that the budget left, with the scores of the cell whose point is nearest."""
-    centre = polygon.centre
-    near = min(cells, key=lambda cell: float(((cell.place - centre) ** 2).sum()))
-    return near._replace(polygon=polygon)
+def _unfinished(waiting: Iterable[Polygon], cells: list[Cell]) -> list[Cell]:
+    """The polygons that the budget left, each with the scores of the cell whose point is nearest."""
+    x, y = np.array([cell.place for cell in cells]).T
+    found = []
+    for polygon in waiting:
+        centre = polygon.centre
+        near = int(((x - centre[0]) ** 2 + (y - centre[1]) ** 2).argmin())
+        found.append(cells[near]._replace(polygon=polygon))
+    return found
 
 
 def _cut_by_layers(
