@@ -34,7 +34,7 @@ def component_forest(
     mask: Bool[Array, "*shape"] | None,
     dim: int,
     connectivity: str,
-) -> Integer[Array, "cells batch"]:
+) -> Integer[Array, "*grid batch"]:
     """Parent of every cell: trees are components, and a root is the first cell of its component.
 
     Args:
@@ -42,7 +42,7 @@ def component_forest(
         mask: booleans of the same shape, or None; cells outside are trees of their own.
 
     Returns:
-        Unsigned integers [cells of a grid, batch]: flat indices within the grid, at most the cell's
+        Unsigned integers [n_1, ..., n_dim, batch]: flat indices within the grid, at most the cell's
         own; a root's parent is itself.
     """
     grid = labels.shape[labels.ndim - dim :]
@@ -83,14 +83,31 @@ def _unite_disagreements(
     ids: Integer[Array, "*padded batch"],
     words: list[Integer[Array, "*padded batch"]],
     offsets: list[Offset],
-) -> Integer[Array, "cells batch"]:
-    """Unites the trees of all linked cells whose ids differ, a portion of the cells at a time."""
-    grid = tuple(size - 2 for size in ids.shape[:-1])
-    batch = ids.shape[-1]
-    size = math.prod(grid) * batch
-    disagrees = _interior(_disagreements(ids, words, offsets)).reshape(-1)
-    words = [_interior(word).reshape(-1) for word in words]
-    parents = _interior(ids).reshape(-1)
+) -> Integer[Array, "*grid batch"]:
+    """Unites the trees of all linked cells whose ids differ, if there are any."""
+    inside = [_interior(array) for array in (ids, *words)]
+    disagrees = _disagreements(ids, words, offsets)
+    # Sweeps leave nothing to do for most batches of common label maps.
+    parents: jax.Array = lax.cond(
+        jnp.any(disagrees),
+        lambda disagrees, ids, *words: _unite_flagged(disagrees, ids, list(words), offsets),
+        lambda disagrees, ids, *words: ids,
+        disagrees,
+        *inside,
+    )
+    return parents
+
+
+def _unite_flagged(
+    disagrees: Bool[Array, "*grid batch"],
+    ids: Integer[Array, "*grid batch"],
+    words: list[Integer[Array, "*grid batch"]],
+    offsets: list[Offset],
+) -> Integer[Array, "*grid batch"]:
+    """Unites the trees of flagged cells and their linked neighbours, a portion at a time."""
+    *grid, batch = shape = ids.shape
+    size = math.prod(shape)
+    disagrees, parents, *words = (array.reshape(-1) for array in (disagrees, ids, *words))
     portion = min(size, max(1024, size // _PORTION_DIVISOR))
     strides = [math.prod(grid[axis + 1 :]) for axis in range(len(grid))]
     steps = [sum(e * s for e, s in zip(offset, strides, strict=True)) for offset in offsets]
@@ -109,7 +126,7 @@ def _unite_disagreements(
 
     state = (disagrees, parents)
     _, parents = lax.while_loop(lambda state: jnp.any(state[0]), unite_portion, state)
-    return parents.reshape(-1, batch)
+    return parents.reshape(shape)
 
 
 def _some_true(flags: Bool[Array, " flags"], count: int) -> Int[Array, " {count}"]:
@@ -131,13 +148,15 @@ def _disagreements(
     ids: Integer[Array, "*padded batch"],
     words: list[Integer[Array, "*padded batch"]],
     offsets: list[Offset],
-) -> Bool[Array, "*padded batch"]:
-    """Cells linked to a backward neighbour of another id (padded as `ids`)."""
-    result = jnp.zeros(ids.shape, bool)
+) -> Bool[Array, "*grid batch"]:
+    """Cells linked to a backward neighbour of another id."""
+    words = [_interior(word) for word in words]
+    here = _interior(ids)
+    result = jnp.zeros(here.shape, bool)
     for number, offset in enumerate(offsets):
-        # Rolling wraps padding around only, and the padding has no links.
-        neighbour = jnp.roll(ids, [-entry for entry in offset], range(len(offset)))
-        result |= linked_to(words, number) & (ids != neighbour)
+        places = zip(offset, here.shape[:-1], strict=True)
+        neighbour = ids[tuple(slice(1 + entry, 1 + entry + size) for entry, size in places)]
+        result |= linked_to(words, number) & (here != neighbour)
     return result
 
 

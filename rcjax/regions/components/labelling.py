@@ -71,8 +71,8 @@ def count_components(
     if dim == 1:
         return jnp.sum(_run_starts(labels, mask), axis=-1, dtype=jnp.int32)
     parents = component_forest(labels, mask, dim, connectivity)
-    own_index = jnp.arange(math.prod(grid), dtype=parents.dtype)[:, None]
-    count = jnp.sum(parents == own_index, axis=0, dtype=jnp.int32).reshape(batch)
+    own_index = jnp.arange(math.prod(grid), dtype=parents.dtype).reshape(*grid, 1)
+    count = jnp.sum(parents == own_index, axis=tuple(range(dim)), dtype=jnp.int32).reshape(batch)
     if mask is None:
         return count
     # Cells outside link to nothing, so each was counted as a component of its own.
@@ -108,7 +108,8 @@ def label_components(
         ids = lax.cummax(starts, axis=labels.ndim - 1)
     else:
         parents = component_forest(labels, mask, dim, connectivity)
-        ids = find_roots(parents).T.astype(jnp.int32).reshape(labels.shape)
+        roots = find_roots(parents.reshape(math.prod(grid), -1))
+        ids = roots.T.astype(jnp.int32).reshape(labels.shape)
     return ids if mask is None else jnp.where(mask, ids, -1)
 
 
