@@ -71,7 +71,7 @@ def subdivide(evaluator: PlaneEvaluator, plane: int, rim: np.ndarray, budget: in
 
 
 def _unfinished(waiting: Iterable[Polygon], cells: list[Cell]) -> list[Cell]:
-    """The polygons that the budget left, each with the scores of the cell whose point is nearest."""
+    """The polygons that the budget left, with the scores of the cell whose point is nearest."""
     x, y = np.array([cell.place for cell in cells]).T
     found = []
     for polygon in waiting:
