@@ -35,6 +35,8 @@ class Mesh:
         corners: int64 [triangles, 3], vertices; the hypotenuse joins the first two.
         level: int64 [triangles], number of bisections that led to a triangle.
         parent: int64 [triangles], the vertex that the last of them made, -1 for none.
+        middles: int64 [triangles, 3], keys of the points that halve the edges; -1 where the grid
+            has none, and for triangles of the deepest level.
         deepest: the level at which hypotenuses join diagonal neighbours of the grid.
     """
 
@@ -55,6 +57,7 @@ class Mesh:
         self.corners = (np.arange(slices)[:, None, None] * number + shape).reshape(-1, 3)
         self.level = np.zeros(len(self.corners), np.int64)
         self.parent = np.full(len(self.corners), -1)
+        self.middles = self._middles(self.corners, self.level)
 
     @property
     def slice_of_vertex(self) -> np.ndarray:
@@ -91,11 +94,12 @@ class Mesh:
         new = np.zeros(len(self.corners), bool)
         while chosen.any():
             new = np.concatenate([new[~chosen], np.ones(2 * int(chosen.sum()), bool)])
-            self._bisect(chosen)
-            chosen = self._broken()
+            made = self._bisect(chosen)
+            chosen = self._broken(2 * int(chosen.sum()), made)
         return new
 
-    def _bisect(self, chosen: np.ndarray) -> None:
+    def _bisect(self, chosen: np.ndarray) -> np.ndarray:
+        """Puts the halves of some triangles last; returns the keys of new vertices, ascending."""
         first, second, apex = self.corners[chosen].T
         level = self.level[chosen]
         middle = (self.keys[first] + self.keys[second]) // 2
@@ -107,20 +111,36 @@ class Mesh:
             self._add(new, chord, 2.0 ** (-level[parents] / 2))
         vertex = self.find(middle)
         halves = [np.stack([first, apex, vertex], axis=1), np.stack([apex, second, vertex], axis=1)]
-        self.corners = np.concatenate([self.corners[~chosen], *halves])
-        self.level = np.concatenate([self.level[~chosen], level + 1, level + 1])
+        children, levels = np.concatenate(halves), np.concatenate([level + 1, level + 1])
+        self.corners = np.concatenate([self.corners[~chosen], children])
+        self.level = np.concatenate([self.level[~chosen], levels])
         self.parent = np.concatenate([self.parent[~chosen], vertex, vertex])
+        middles = self._middles(children, levels)
+        self.middles = np.concatenate([self.middles[~chosen], middles])
+        return np.asarray(new)
 
-    def _broken(self) -> np.ndarray:
-        """bool [triangles]: some edge has a vertex in its middle."""
+    def _broken(self, children: int, made: np.ndarray) -> np.ndarray:
+        """bool [triangles]: some edge has a vertex in its middle.
+
+        All triangles but the last `children` were whole before the vertices with the keys `made`.
+        """
         broken = np.zeros(len(self.corners), bool)
-        can = np.flatnonzero(self.level < self.deepest)
-        for i, j in _EDGES:
-            first, second = self.corners[can, i], self.corners[can, j]
+        whole = len(broken) - children
+        if len(made):
+            place = np.minimum(np.searchsorted(made, self.middles[:whole]), len(made) - 1)
+            broken[:whole] = (made[place] == self.middles[:whole]).any(axis=1)
+        broken[whole:] = (self.find(self.middles[whole:]) >= 0).any(axis=1)
+        return broken
+
+    def _middles(self, corners: np.ndarray, level: np.ndarray) -> np.ndarray:
+        """int64 [n, 3], as the attribute `middles`."""
+        found = np.empty(corners.shape, np.int64)
+        for edge, (i, j) in enumerate(_EDGES):
+            first, second = corners[:, i], corners[:, j]
             even = ((self.cells(first) + self.cells(second)) % 2 == 0).all(axis=1)
             middle = (self.keys[first] + self.keys[second]) // 2
-            broken[can] |= even & (self.find(middle) >= 0)
-        return broken
+            found[:, edge] = np.where(even & (level < self.deepest), middle, -1)
+        return found
 
     def _add(self, keys: np.ndarray, chord: np.ndarray, reach: np.ndarray) -> None:
         values, labels = self._evaluate(keys)
