@@ -1,11 +1,11 @@
 """Small training sets, drawn once for an experiment and shared by all of its runs."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
 from rcjax import data
+from rcjax.edge_of_stability.config import DataSection
 from rcjax.errors import UserError
 
 NAMES = ("line", "one_point", "three_points", "gaussian", "digits_pair", "digits")
@@ -34,7 +34,7 @@ class TrainingSet:
         return self.points.ndim == 2 and self.dim == 1
 
 
-def make_training_set(settings: Any, seed: int) -> TrainingSet:
+def make_training_set(settings: DataSection, seed: int) -> TrainingSet:
     """Makes the training set that the config's section `data` describes.
 
     "line": evenly spaced in [-extent, extent]. "one_point": 1, of class 1. "three_points": the
@@ -43,8 +43,7 @@ def make_training_set(settings: Any, seed: int) -> TrainingSet:
     "digits": all ten, as images.
 
     Args:
-        settings: the section, with fields name, points, dim, labels, extent, first_digit and
-            second_digit.
+        settings: the section.
         seed: of random points and labels.
 
     Raises:
@@ -65,13 +64,13 @@ def make_training_set(settings: Any, seed: int) -> TrainingSet:
     return TrainingSet(places.astype(np.float32), _labels(settings, random))
 
 
-def _labels(settings: Any, random: np.random.Generator) -> np.ndarray:
+def _labels(settings: DataSection, random: np.random.Generator) -> np.ndarray:
     alternating = np.where(np.arange(settings.points) % 2 == 0, 1, -1).astype(np.float32)
     # As many of either class as in the alternating case.
     return alternating if settings.labels == "alternating" else random.permutation(alternating)
 
 
-def _digits(settings: Any, seed: int) -> TrainingSet:
+def _digits(settings: DataSection, seed: int) -> TrainingSet:
     dataset = data.load("digits", seed=seed)
     images = np.asarray(data.normalize(dataset.train_images, dataset.mean, dataset.std))
     labels = dataset.train_labels

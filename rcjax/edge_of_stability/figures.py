@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rcjax.edge_of_stability import drawing as plotting
+from rcjax.edge_of_stability.config import EdgeOfStabilityConfig
 from rcjax.edge_of_stability.measuring import Experiment
 from rcjax.edge_of_stability.state import DIVERGED, FITTED, STATUS_NAMES, RunsState
 
@@ -17,7 +18,11 @@ _PANELS = 6  # learning rates whose sharpness is drawn
 
 
 def draw_figures(
-    config: Any, experiment: Experiment, state: RunsState, record: dict[str, Any], folder: Path
+    config: EdgeOfStabilityConfig,
+    experiment: Experiment,
+    state: RunsState,
+    record: dict[str, Any],
+    folder: Path,
 ) -> None:
     """Draws all figures that the data allow into a folder.
 
@@ -51,7 +56,11 @@ def draw_figures(
 
 
 def _draw_counts(
-    config: Any, experiment: Experiment, state: RunsState, record: dict[str, Any], path: Path
+    config: EdgeOfStabilityConfig,
+    experiment: Experiment,
+    state: RunsState,
+    record: dict[str, Any],
+    path: Path,
 ) -> None:
     runs = experiment.runs
     rates = np.unique(runs.learning_rates)

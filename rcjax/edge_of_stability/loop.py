@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from rcjax.edge_of_stability import state as states
+from rcjax.edge_of_stability.config import EdgeOfStabilityConfig, typed_config
 from rcjax.edge_of_stability.figures import draw_figures
 from rcjax.edge_of_stability.measuring import Experiment
 from rcjax.edge_of_stability.records import closing_table, make_record
@@ -14,6 +15,7 @@ from rcjax.edge_of_stability.validation import check_config
 from rcjax.runtime import (
     Interrupted,
     RecordRules,
+    StopRequest,
     Workdir,
     describe_devices,
     finite,
@@ -45,15 +47,19 @@ def run_edge_of_stability(config: Any, workdir: str | os.PathLike) -> dict[str, 
     folder = Workdir(workdir, plain, RecordRules(summarize=closing_table))
     record = folder.finished_record()
     if record is None:
-        experiment = Experiment(config)
+        typed = typed_config(plain)
+        experiment = Experiment(typed)
         with folder.claimed(), stop_requests() as stop_requested:
-            record = _run_to_the_end(config, experiment, folder, stop_requested)
+            record = _run_to_the_end(typed, experiment, folder, stop_requested)
     say(closing_table(record, folder.path))
     return record
 
 
 def _run_to_the_end(
-    config: Any, experiment: Experiment, folder: Workdir, stop_requested: Any
+    config: EdgeOfStabilityConfig,
+    experiment: Experiment,
+    folder: Workdir,
+    stop_requested: StopRequest,
 ) -> dict[str, Any]:
     checkpoint = folder.checkpoints / "state.npz"
     state = states.load(checkpoint)
@@ -98,7 +104,9 @@ def _first_state(experiment: Experiment) -> RunsState:
     return RunsState(parameters, np.zeros(runs, int), np.zeros(runs, int), {"step": [0], **history})
 
 
-def train_until_next_measurement(config: Any, experiment: Experiment, state: RunsState) -> None:
+def train_until_next_measurement(
+    config: EdgeOfStabilityConfig, experiment: Experiment, state: RunsState
+) -> None:
     """Trains the active runs for one stretch and measures; changes the state in place.
 
     A run that has fitted the training set or diverged is not trained further: its last

@@ -1,7 +1,6 @@
 """The compiled parts of the experiment, and what is measured of each run."""
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +9,7 @@ from jax.tree_util import Partial
 
 from rcjax import count_regions, slices
 from rcjax.edge_of_stability import bounds, counting
+from rcjax.edge_of_stability.config import EdgeOfStabilityConfig
 from rcjax.edge_of_stability.data import TrainingSet, make_training_set
 from rcjax.edge_of_stability.losses import LOSSES, accuracy
 from rcjax.edge_of_stability.networks import (
@@ -42,7 +42,7 @@ class Runs:
         return len(self.seeds)
 
 
-def make_runs(config: Any) -> Runs:
+def make_runs(config: EdgeOfStabilityConfig) -> Runs:
     """Crosses the batch sizes, the ladder of learning rates and the seeds of a config."""
     grid = np.meshgrid(
         batch_sizes(config.batch_sizes, config.data.points),
@@ -66,7 +66,7 @@ class Experiment:
         bounded: whether the theorem's conditions on data, network and loss hold.
     """
 
-    def __init__(self, config: Any):
+    def __init__(self, config: EdgeOfStabilityConfig):
         self.data: TrainingSet = make_training_set(config.data, config.seed)
         self.runs = make_runs(config)
         self.network: NetworkFunctions = _make_network(config, self.data)
@@ -200,7 +200,7 @@ class Experiment:
         )
 
 
-def _make_network(config: Any, data: TrainingSet) -> NetworkFunctions:
+def _make_network(config: EdgeOfStabilityConfig, data: TrainingSet) -> NetworkFunctions:
     if config.network.name == "convolutional":
         return convolutional_network(
             10, data.points.shape[1], config.network.width, config.network.init_scale

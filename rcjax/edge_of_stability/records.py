@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from rcjax.edge_of_stability import bounds
+from rcjax.edge_of_stability.config import EdgeOfStabilityConfig
 from rcjax.edge_of_stability.measuring import Experiment
 from rcjax.edge_of_stability.state import DIVERGED, FITTED, STATUS_NAMES, RunsState
 from rcjax.runtime import versions
@@ -14,7 +15,10 @@ _TOLERANCE = 1e-3
 
 
 def make_record(
-    config: Any, experiment: Experiment, state: RunsState, final: dict[str, np.ndarray]
+    config: EdgeOfStabilityConfig,
+    experiment: Experiment,
+    state: RunsState,
+    final: dict[str, np.ndarray],
 ) -> dict[str, Any]:
     """Everything that is known at the end.
 
@@ -29,8 +33,8 @@ def make_record(
         name: np.where(state.status == DIVERGED, np.nan, values) for name, values in final.items()
     }
     rows = [_row(experiment, state, last, run) for run in range(len(experiment.runs))]
-    record = {
-        "config": config.to_dict(),
+    record: dict[str, Any] = {
+        "config": dict(config.given),
         "versions": versions(),
         "status": "completed",
         "totals": {
@@ -111,7 +115,9 @@ def mean_and_error(values: list[float]) -> dict[str, float | int]:
     }
 
 
-def _bound(config: Any, experiment: Experiment, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _bound(
+    config: EdgeOfStabilityConfig, experiment: Experiment, rows: list[dict[str, Any]]
+) -> dict[str, Any]:
     x, labels = experiment.data.points[:, 0], experiment.data.labels
     start, end = bounds.center(x, config.bound.center)
     finished = [row for row in rows if row["status"] != "diverged"]

@@ -7,6 +7,7 @@ import numpy as np
 
 from rcjax.config import flatten
 from rcjax.edge_of_stability import data
+from rcjax.edge_of_stability.config import LearningRates
 from rcjax.edge_of_stability.losses import TWO_CLASS_LOSSES
 from rcjax.errors import UserError
 
@@ -184,6 +185,6 @@ def batch_sizes(text: str, points: int) -> list[int]:
     return sizes
 
 
-def learning_rates(section: Any) -> np.ndarray:
+def learning_rates(section: LearningRates) -> np.ndarray:
     """Returns the geometric ladder: float32 [count]; the smallest alone when count is 1."""
     return np.geomspace(section.smallest, section.largest, section.count).astype(np.float32)

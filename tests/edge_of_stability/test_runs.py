@@ -13,6 +13,7 @@ import pytest
 from rcjax.config.loading import load_config
 from rcjax.config.overrides import apply_overrides
 from rcjax.edge_of_stability import loop
+from rcjax.edge_of_stability.config import typed_config
 from rcjax.edge_of_stability.measuring import Experiment
 from rcjax.edge_of_stability.state import load
 from rcjax.edge_of_stability.validation import check_config
@@ -39,6 +40,10 @@ def small_config(size="quick", name="edge_of_stability", **fields):
     config = load_config(f"{REPOSITORY}/configs/{name}.py:{size}")
     apply_overrides(config, {**SMALL, **fields} if name == "edge_of_stability" else fields)
     return config
+
+
+def typed(**fields):
+    return typed_config(small_config(**fields).to_dict())
 
 
 WHOLE = {"batch_sizes": "2, all"}
@@ -71,9 +76,7 @@ def test_a_run_is_recorded(finished):
 
 
 def test_other_seeds_are_other_runs():
-    first, second = (
-        Experiment(small_config(seed=seed)).initial_parameters() for seed in ("0", "1")
-    )
+    first, second = (Experiment(typed(seed=seed)).initial_parameters() for seed in ("0", "1"))
     starts = np.asarray(first["hidden_weight"])
     assert not np.array_equal(starts, second["hidden_weight"])
     assert not np.array_equal(starts[0], starts[1])
@@ -81,10 +84,10 @@ def test_other_seeds_are_other_runs():
 
 
 def test_runs_together_are_runs_alone():
-    experiment = Experiment(small_config(batch_sizes="2"))
+    experiment = Experiment(typed(batch_sizes="2"))
     parameters = experiment.initial_parameters()
     together = experiment.advance(parameters, 0, np.array([True] * 5 + [False]))
-    alone = Experiment(small_config(batch_sizes="2", **{"learning_rates.count": "1", "seeds": "1"}))
+    alone = Experiment(typed(batch_sizes="2", **{"learning_rates.count": "1", "seeds": "1"}))
     single = alone.advance(alone.initial_parameters(), 0, np.array([True]))
     for name, leaf in single.items():
         np.testing.assert_allclose(together[name][0], leaf[0], rtol=1e-4, atol=1e-6)
@@ -122,7 +125,9 @@ def test_other_data(size, tmp_path):
 
 
 def test_gradient_descent_on_one_weight():
-    experiment = Experiment(load_config(f"{REPOSITORY}/configs/edge_of_stability.py:one_weight"))
+    experiment = Experiment(
+        typed_config(load_config(f"{REPOSITORY}/configs/edge_of_stability.py:one_weight").to_dict())
+    )
     start = experiment.initial_parameters()
     moved = experiment.advance(start, 0, np.full(2, True))
     for rate, found in zip((2.0, 1e5), moved["weight"], strict=True):
@@ -224,7 +229,7 @@ def test_damaged_checkpoint(finished, tmp_path):
 
 def test_compiled_once_for_all_measurements(tmp_path):
     with jax.log_compiles(False):
-        experiment = Experiment(small_config())
+        experiment = Experiment(typed())
         parameters = experiment.initial_parameters()
         active = np.full(len(experiment.runs), True)
         for step in (0, 10, 20):
