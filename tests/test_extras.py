@@ -1,6 +1,7 @@
 """What an installation needs: every import is declared, and the core runs bare."""
 
 import ast
+import functools
 import importlib.metadata
 import os
 import re
@@ -35,12 +36,23 @@ class Hidden(importlib.abc.MetaPathFinder):
         return None if name in hidden else self.finder.find_spec(name, path, target)
 
 sys.meta_path[:] = [Hidden(finder) for finder in sys.meta_path]
+failed = {}
 for module in modules:
+    parent = module.rpartition(".")[0]
     try:
-        importlib.import_module(module)
+        if parent not in failed:  # a package that fails fails its modules alike
+            importlib.import_module(module)
     except Exception as error:
-        print(f"{module}: {type(error).__name__}: {error}")
+        failed[module] = f"{type(error).__name__}: {error}"
+    if parent in failed:
+        failed[module] = failed[parent]
+for module, text in failed.items():
+    print(f"{module}: {text}")
 """
+
+
+# Reads the lists of files of all that is installed.
+packages_distributions = functools.cache(importlib.metadata.packages_distributions)
 
 
 def canonical(requirement: str) -> str:
@@ -72,6 +84,7 @@ def with_what_they_need(names: set[str]) -> set[str]:
     return found
 
 
+@functools.cache
 def imported_by(folder: str) -> set[str]:
     """Packages that the files of a folder name in import statements."""
     names: set[str] = set()
@@ -94,7 +107,7 @@ def imported_by(folder: str) -> set[str]:
     ],
 )
 def test_every_import_is_declared(folder, named):
-    homes = importlib.metadata.packages_distributions()
+    homes = packages_distributions()
     names = declared(*named)
     for package in imported_by(folder) - {"tests", "jaxtyping"}:
         owners = {canonical(owner) for owner in homes.get(package, [package])}
@@ -115,7 +128,7 @@ def test_all_holds_every_extra_that_goes_with_every_other():
 def what_fails(installed: tuple[str, ...], modules: list[str]) -> list[str]:
     """Lines "module: kind: text" of the modules that cannot be imported with some extras alone."""
     needed = with_what_they_need(declared(*installed)) | {"rcjax"}
-    homes = importlib.metadata.packages_distributions()
+    homes = packages_distributions()
     hidden = [p for p, owners in homes.items() if not {canonical(o) for o in owners} & needed]
     result = subprocess.run(
         [sys.executable, "-c", IMPORT_EACH, " ".join(hidden), " ".join(modules)],

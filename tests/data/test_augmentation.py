@@ -99,7 +99,9 @@ def test_a_split_batch_is_augmented_where_it_lies() -> None:
         )
         print(len(jax.devices()), "all-gather" in compiled.as_text())
     """
-    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+    environment = os.environ | {
+        "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=4"
+    }
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment
     )

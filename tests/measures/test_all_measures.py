@@ -38,7 +38,10 @@ def test_same_key_same_values_whatever_else_is_computed():
     assert compute_small(network, [name], seed=1)[name] != together[name]
 
 
-def test_networks_of_one_shape_are_compiled_once():
+@pytest.mark.parametrize(
+    "names", [("path_norm", "output_margin"), pytest.param(NAMES, marks=pytest.mark.slow)]
+)
+def test_networks_of_one_shape_are_compiled_once(names):
     traces = 0
 
     def counting(parameters, state, images, train):
@@ -46,9 +49,9 @@ def test_networks_of_one_shape_are_compiled_once():
         traces += 1
         return apply(parameters, state, images, train)
 
-    compute_small(with_fields(tiny_network(0), apply=counting))
+    compute_small(with_fields(tiny_network(0), apply=counting), names)
     before = traces
-    compute_small(with_fields(tiny_network(1), apply=counting), seed=5)
+    compute_small(with_fields(tiny_network(1), apply=counting), names, seed=5)
     assert before > 0
     assert traces == before
 

@@ -36,8 +36,8 @@ def test_margins_of_every_example(seed):
         return apply(network.parameters, network.model_state, image[None], False)[0][0]
 
     margins, slopes = [], []
-    all_logits = np.float64(jax.vmap(logits)(network.images))
-    jacobians = np.float64(jax.vmap(jax.jacrev(logits))(network.images))
+    all_logits = np.float64(jax.jit(jax.vmap(logits))(network.images))
+    jacobians = np.float64(jax.jit(jax.vmap(jax.jacrev(logits)))(network.images))
     for values, jacobian, label in zip(all_logits, jacobians, network.labels, strict=True):
         rival = max((k for k in range(CLASSES) if k != label), key=values.__getitem__)
         margins.append(values[label] - values[rival])

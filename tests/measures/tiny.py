@@ -63,12 +63,17 @@ def random_arrays(seed):
     )
 
 
+@jax.jit
+def _logits(parameters, state, images):
+    return apply(parameters, state, images, False)[0]
+
+
 def tiny_network(seed=0, examples=20):
     """The network with random weights, on random images with the labels it predicts, mostly."""
     parameters, state = random_arrays(seed)
     random = np.random.default_rng(seed)
     images = random.normal(size=(examples, SIZE, SIZE, CHANNELS)).astype(np.float32)
-    labels = np.argmax(apply(parameters, state, images, False)[0], -1)
+    labels = np.argmax(_logits(parameters, state, images), -1)
     labels = np.where(np.arange(examples) == 3, (labels + 1) % CLASSES, labels)
     initial = random_arrays(seed + 1)[0]
     return TrainedNetwork(apply, parameters, state, initial, images, labels, batch_size=6)

@@ -15,3 +15,8 @@ def promotion_as_users_have_it(strict_dtypes):
     """For functions written as users write them: `x * (x > 0)`, `x - x.mean(axis=0)`."""
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled_quickly(quick_compilation: None) -> None:
+    pass

@@ -94,7 +94,7 @@ def test_any_number_of_devices_finds_the_same():
         check=True,
         env={
             **os.environ,
-            "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
+            "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=4",
             "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
         },
     )

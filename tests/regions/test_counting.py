@@ -138,7 +138,10 @@ def test_every_device_count_gives_the_same_counts():
     subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)],
         check=True,
-        env={**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=4"},
+        env={
+            **os.environ,
+            "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=4",
+        },
     )
 
 

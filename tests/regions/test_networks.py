@@ -76,6 +76,7 @@ def test_each_network_is_counted_on_slices_of_its_own(method, dim, options):
         many.compare(0, 1)
 
 
+@pytest.mark.slow
 def test_networks_with_slices_of_their_own_fit_the_memory(monkeypatch):
     """Where anchors fill the memory of a call, it takes fewer slices; chunks may be of any size."""
     own = np.random.default_rng(6).normal(size=(NETWORKS, 21, 2, 3)).astype(np.float32)
