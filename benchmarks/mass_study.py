@@ -1,16 +1,17 @@
 """A mass study beside the same runs one by one, and what a run costs besides its arithmetic.
 
-    python benchmarks/mass_study.py [--runs=48] [--epochs=100] [--together=24]
+    python benchmarks/mass_study.py [--runs=48] [--epochs=100] [--together=24] [--repeats=3]
 
 Perceptrons on MNIST-1D, or on the digits where the package mnist1d is not installed: trained,
 counted on 500 adaptive segments and written down, `records=lines` with runs together beside folders
 with one run at a time, every study in a process of its own with its start and its report. Then
-studies of networks that are next to nothing, one twice as large as the other: the difference,
-divided by the runs, is the most that Python and files can cost a run.
+studies of networks that are next to nothing, one ten times as large as the other: the difference
+of processor time, divided by the runs, is the most that Python and files can cost a run.
 """
 
 import argparse
 import importlib.util
+import resource
 import subprocess
 import sys
 import tempfile
@@ -54,6 +55,12 @@ def write(path: Path, **values: object) -> Path:
     return path
 
 
+def of_children() -> float:
+    """Seconds of the processor that the processes which are over have taken."""
+    taken = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return taken.ru_utime + taken.ru_stime
+
+
 def rates(folder: Path, arguments: argparse.Namespace, dataset: str) -> None:
     """Prints the rate of both ways."""
     file = write(
@@ -64,21 +71,21 @@ def rates(folder: Path, arguments: argparse.Namespace, dataset: str) -> None:
         "one by one": lambda: study(folder, file),
         "together": lambda: together(folder, file, arguments.together),
     }
-    seconds = interleaved(ways, repeats=3, warm_up=0)
+    seconds = interleaved(ways, repeats=arguments.repeats, warm_up=0)
     for name, values in seconds.items():
         each = [value / (arguments.runs // 3 * 3) for value in values]
         print(f"  {name}: {spread(values)} s, {spread(each)} s a run")
     print(f"  one by one / together: {ratio(seconds['one by one'], seconds['together'])}")
 
 
-def bookkeeping(folder: Path, number: int) -> None:
+def bookkeeping(folder: Path, number: int, repeats: int) -> None:
     """Prints what a run costs besides its arithmetic, with its bytes and files."""
-    seeds = (200, 400)
+    seeds = (200, 2000)  # far enough apart that compilations, which vary, weigh little
     files = [
         write(
             folder / f"small_{count}.py",
             dataset="digits",
-            width=2,
+            width=16,  # of fewer units, all may be dead
             epochs=1,
             examples=100,
             slices=2,
@@ -90,9 +97,9 @@ def bookkeeping(folder: Path, number: int) -> None:
     made: list[Path] = []
     ways = {file.name: lambda file=file: made.append(together(folder, file, number))
             for file in files}  # fmt: skip
-    less, more = interleaved(ways, repeats=5, warm_up=1).values()
+    less, more = interleaved(ways, repeats, warm_up=1, clock=of_children).values()
     each = [1000 * (b - a) / (seeds[1] - seeds[0]) for a, b in zip(less, more, strict=True)]
-    print(f"  a run besides its arithmetic: {spread(each)} ms at most")
+    print(f"  a run besides its arithmetic: {spread(each)} ms of the processor at most")
     paths = [path for path in made[-1].rglob("*") if path.is_file()]
     records = sum(p.stat().st_size for p in paths if "records" in p.parts)
     print(f"  {seeds[1]} runs: {len(paths)} files, {records / seeds[1]:.0f} bytes of record a run")
@@ -103,14 +110,15 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=48)
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--together", type=int, default=24)
+    parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     print(machine())
     dataset = "mnist1d" if importlib.util.find_spec("mnist1d") else "digits"
     with tempfile.TemporaryDirectory() as folder:
         print(f"\n{arguments.runs} perceptrons, {dataset}, {arguments.epochs} epochs")
         rates(Path(folder), arguments, dataset)
-        print("\nnetworks of width 2, one epoch of 100 images, 2 segments")
-        bookkeeping(Path(folder), arguments.together)
+        print("\nnetworks of width 16, one epoch of 100 images, 2 segments")
+        bookkeeping(Path(folder), arguments.together, arguments.repeats)
 
 
 if __name__ == "__main__":
