@@ -31,9 +31,6 @@ from rcjax.regions.types import Values
 STEPS = 2
 # Places inside an interval at which margins are looked at.
 PLACES = np.arange(1, 8, dtype=np.float32) / 8
-# Of six neighbouring points, the farthest one that each jump of the slope needs; there are four
-# jumps, and the third and the fourth point always exist.
-_FARTHEST = np.array([0, 1, 4, 5])
 
 
 class Intervals(NamedTuple, Generic[Values]):
@@ -82,7 +79,8 @@ def intervals_with(margins: Values, position: Values, exists: Values) -> Interva
     # Where one of the two points is missing, positions do not grow, and the length is 1.
     lengths = xp.maximum(position[1:] - position[:-1], 1).astype(np.float32)
     slopes = (margins[:, 1:] - margins[:, :-1]) * (1 / lengths)
-    known = exists[_FARTHEST]
+    # Of each jump of the slope the farthest of its three points; the middle two always exist.
+    known = xp.concatenate([exists[:2], exists[4:]])
     count = known.sum(axis=0, dtype=np.int32)
     span, h = lengths[1:] + lengths[:-1], lengths[2]
     scales = h * xp.sqrt(h / (2 * span)) * (2 / xp.maximum(count, 1).astype(np.float32))
