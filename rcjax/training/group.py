@@ -139,7 +139,7 @@ class Group:
         for section, places in alike.items():
             for some in _parts(places, min(len(places), _WIDEST)):
                 counted = self._count_stacked(states, [members[place] for place in some], section)
-                found |= zip(some, counted, strict=True)
+                found |= zip(some, counted, strict=False)
         return [found[place] for place in range(len(members))]
 
     def _slices(self, member: int, section: RegionsSection) -> np.ndarray:
@@ -155,7 +155,7 @@ class Group:
         seeds = [self.configs[member].seed for member in members]
         anchors = [self._draw_slices(self._first_of_seed[seed], section) for seed in seeds]
         if section.method == "exact":  # which takes one network at a time
-            for number in range(len(members)):
+            for number in range(len(set(members))):  # and needs no filling up
                 one = jax.tree.map(lambda leaf, i=number: leaf[i], networks)
                 yield count_with(jax.tree_util.Partial(predict, *one), anchors[number], section)
             return
