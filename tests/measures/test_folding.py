@@ -77,7 +77,11 @@ NO_PATHS = {"senet18": "logistic", "vit": "neither linear nor ReLU"}
 
 
 @pytest.mark.parametrize(
-    "name", ["resnet18", "mobilenet", "densenet121", "senet18", "vit", "dpn92", "cnn1d"]
+    "name",
+    [
+        *("resnet18", "mobilenet", "senet18", "vit", "cnn1d"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("densenet121", "dpn92")),
+    ],
 )
 def test_layers_of_the_networks(name):
     width = {"vit": 12, "dpn92": 2, "densenet121": 4}.get(name, 4)

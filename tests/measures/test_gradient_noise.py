@@ -66,7 +66,7 @@ def test_with_batch_norm_in_evaluation_mode():
         logits = apply(parameters, network.model_state, image[None], False)[0]
         return -jax.nn.log_softmax(logits)[0, label]
 
-    gradients = jax.vmap(jax.grad(loss), (None, 0, 0))(
+    gradients = jax.jit(jax.vmap(jax.grad(loss), (None, 0, 0)))(
         network.parameters, jnp.asarray(network.images), jnp.asarray(network.labels)
     )
     rows = np.concatenate(

@@ -24,6 +24,8 @@ from ..recipe import recipe_state_dict
 from .reference import COMPILER, blank
 
 CLASSES, BATCH = 3, 4
+# Hundreds of layers, of kinds that other networks have too.
+LONG_TO_COMPILE = {"densenet121", "dpn92", "googlenet", "efficientnet_b0_imagenet"}
 every_network = pytest.mark.parametrize("name", NAMES)
 
 
@@ -74,7 +76,10 @@ def compiled(function):
     return jax.jit(counted, compiler_options=COMPILER), traces
 
 
-@every_network
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow) if n in LONG_TO_COMPILE else n for n in NAMES],
+)
 def test_evaluation(name):
     """Shape, purity, independence of the batch, one compilation, regions."""
     arrays = recipe_arrays(name)

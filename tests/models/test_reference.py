@@ -52,7 +52,9 @@ def test_networks_for_imagenet_are_as_large_as_published(name, parameters):
     assert sum(array.size for array in jax.tree.leaves(shapes)) == parameters
 
 
-@pytest.mark.parametrize("name", ["senet18", "resnet18_imagenet"])
+@pytest.mark.parametrize(
+    "name", ["senet18", pytest.param("resnet18_imagenet", marks=pytest.mark.slow)]
+)
 def test_written_state_dict_has_the_keys_and_shapes_of_pytorch(name):
     written = {key: array.shape for key, array in torch_state_dict_of(create(name)).items()}
     expected = reference_shapes(name)

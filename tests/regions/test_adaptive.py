@@ -285,7 +285,9 @@ def trained_network(activation):
     return lambda x: layers(x)[-1], inputs
 
 
-@pytest.mark.parametrize("activation", [relu, tanh], ids=["relu", "tanh"])
+@pytest.mark.parametrize(
+    "activation", [relu, pytest.param(tanh, marks=pytest.mark.slow)], ids=["relu", "tanh"]
+)
 def test_trained_networks(activation):
     network, inputs = trained_network(activation)
     ends = inputs[np.random.default_rng(0).integers(0, 60, (100, 2))]

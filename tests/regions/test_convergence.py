@@ -26,6 +26,7 @@ def test_resolutions_that_are_none_are_refused(points, message):
         convergence(never_called, np.zeros((2, 2, 3), np.float32), points)
 
 
+@pytest.mark.slow
 def test_grids_on_planes_approach_the_adaptive_count():
     """A disc of radius 0.05 around (0.3, 0.3) is seen by fine grids alone."""
 
