@@ -40,7 +40,7 @@ def _known_to_xla(flag: str) -> bool:
 
 
 # Most of the time of the tests is compilation of programs that run once, for milliseconds. XLA's
-# older emitters take half as long for them; the quick jobs of CI compile as users do.
+# older emitters take half as long for them; the quick job of CI compiles as users do.
 _QUICKER = {"xla_cpu_use_fusion_emitters": "false", "xla_cpu_parallel_codegen_split_count": "1"}
 if "PYTEST_XDIST_WORKER" not in os.environ:  # which inherits what the first process chose
     quicker = [f"--{flag}={value}" for flag, value in _QUICKER.items() if _known_to_xla(flag)]

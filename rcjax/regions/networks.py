@@ -1,4 +1,4 @@
-"""Many networks of one architecture counted on the same slices in one call."""
+"""Many networks of one architecture counted in one call, on the same slices or each on its own."""
 
 from __future__ import annotations
 
