@@ -38,7 +38,7 @@ def draw_indices(
                 f"got {len(sizes)}; pass a smaller dim"
             )
         allowed = np.arange(len(sizes))
-    words = np.asarray(random_words(key, draws=anchors, count=count))
+    words = random_words(key, draws=anchors, count=count)
 
     pool = np.concatenate([starts[c] + np.arange(sizes[c]) for c in allowed])
     first = pool[uniform_integers(words[0], len(pool))]
@@ -56,9 +56,20 @@ def draw_indices(
     return drawn
 
 
+def random_words(key: jax.Array, *, draws: int, count: int) -> UInt32[np.ndarray, "draws 2 count"]:
+    """Random bits; one draw uses up the key.
+
+    The first bits of JAX's usual keys are the same however many follow, so a few compiled sizes
+    serve for all counts.
+    """
+    prefix = bool(jax.threefry_partitionable.value) and jax.random.key_impl(key) == "threefry2x32"
+    size = 1 << (count - 1).bit_length() if prefix else count
+    return np.asarray(_random_words(key, draws=draws, count=size))[..., :count]
+
+
 @functools.partial(jax.jit, static_argnames=("draws", "count"))
-def random_words(key: jax.Array, *, draws: int, count: int) -> UInt32[Array, "draws 2 count"]:
-    """Random bits, all in one small program; one draw uses up the key."""
+def _random_words(key: jax.Array, *, draws: int, count: int) -> UInt32[Array, "draws 2 count"]:
+    """Random bits, all in one small program."""
     keys = jax.random.split(key, draws) if draws > 1 else key[None]
     keys = jax.lax.map(jax.random.split, keys)
     keys = keys.reshape(2 * draws, *keys.shape[2:])

@@ -150,7 +150,7 @@ def random_directions(
     if len(eligible) == 0:
         raise ValueError("random directions need at least 1 point, got 0; pass more points")
     key_points, key_directions = jax.random.split(key)
-    words = np.asarray(random_words(key_points, draws=1, count=count))
+    words = random_words(key_points, draws=1, count=count)
     chosen = eligible[uniform_integers(words[0], len(eligible))]
     shape = (count, dim, *points.shape[1:])
     directions = jax.random.normal(key_directions, shape, jnp.float32)

@@ -144,10 +144,15 @@ def test_bad_requests_say_what_to_do(options, message):
         slices.between_points(jax.random.key(0), points_with_identity(4), **options)
 
 
-def test_draws_are_those_of_jax():
-    key = jax.random.key(5)
-    words = np.asarray(slice_draws.random_words(key, draws=3, count=50))
-    for one, some in zip(jax.random.split(key, 3), words, strict=True):
-        for below in (7, 2**31 - 1, np.arange(1, 51, dtype=np.int32)):
-            expected = jax.random.randint(one, (50,), 0, jnp.asarray(below, jnp.int32), jnp.int32)
-            np.testing.assert_array_equal(slice_draws.uniform_integers(some, below), expected)
+@pytest.mark.parametrize("partitionable", [True, False])
+@pytest.mark.parametrize("kind", ["threefry2x32", "rbg"])
+def test_draws_are_those_of_jax(kind, partitionable):
+    key = jax.random.key(5, impl=kind)
+    with jax.threefry_partitionable(partitionable):
+        words = slice_draws.random_words(key, draws=3, count=50)
+        for one, some in zip(jax.random.split(key, 3), words, strict=True):
+            for below in (7, 2**31 - 1, np.arange(1, 51, dtype=np.int32)):
+                expected = jax.random.randint(
+                    one, (50,), 0, jnp.asarray(below, jnp.int32), jnp.int32
+                )
+                np.testing.assert_array_equal(slice_draws.uniform_integers(some, below), expected)
