@@ -232,15 +232,15 @@ def test_labels_alone_bisect_and_miss_what_both_ends_hide():
 
 def test_probabilities_are_as_good_as_their_logits():
     """Saturated softmax outputs hide the third class unless their logarithms are interpolated."""
-    logits = random_walks(5, 100, 6, 8, smooth=True)
+    logits = random_walks(5, 40, 6, 8, smooth=True)
 
     def probabilities(index, x):
         scores = 60 * logits(index, x)
         powers = np.exp(scores - scores.max(axis=1, keepdims=True))
         return powers / powers.sum(axis=1, keepdims=True)
 
-    truth = dense_counts(logits, 100, 8193)
-    result = count_adaptive(probabilities, 100, has_scores=True)
+    truth = dense_counts(logits, 40, 8193)
+    result = count_adaptive(probabilities, 40, has_scores=True)
     assert (result.counts != truth).sum() <= 1
     assert result.evaluations.mean() < 40
 

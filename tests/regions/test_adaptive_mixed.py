@@ -86,7 +86,8 @@ def test_counts_are_those_of_the_fine_grid_and_of_the_hosts_loop(function):
     assert 0 < here.reevaluated_share < 1
 
 
-@pytest.mark.parametrize("locate", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("locate", [False, True])
 def test_blocks_batches_and_located_boundaries_change_no_count(locate):
     several = counter(shifted, locate=locate, batch_size=24)
     found = [several.count(block) for block in (ENDS[:50], ENDS[50:])]
@@ -97,6 +98,7 @@ def test_blocks_batches_and_located_boundaries_change_no_count(locate):
         np.testing.assert_allclose(widths, 1 / (POINTS - 1), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_memory_running_out_halves_the_batch(monkeypatch):
     limited = counter(shifted, batch_size=96)
     traced = limited.evaluator.traced
@@ -117,7 +119,7 @@ def test_nan_is_refused():
         counter(lambda x: jnp.sqrt(clear(x))).count(ENDS)
 
 
-@pytest.mark.parametrize("on_host", [True, False])
+@pytest.mark.parametrize("on_host", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_bfloat16_is_not_taken_for_scores_that_stand_still(on_host):
     """Between two close points the products in bfloat16 do."""
     started = counter(clear, on_host=on_host, initial_intervals=150)

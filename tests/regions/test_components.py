@@ -84,7 +84,7 @@ def grids(shape):
         (SOLID, "full"),
         pytest.param(SOLID, "face", marks=pytest.mark.slow),
         pytest.param((3, 2, 1, 3), "full", marks=pytest.mark.slow),
-        ((3, 2, 1, 3), "face"),
+        pytest.param((3, 2, 1, 3), "face", marks=pytest.mark.slow),
     ],
 )
 def test_equals_scipy_on_any_grid(shape, connectivity):

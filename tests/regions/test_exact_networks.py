@@ -101,10 +101,6 @@ def test_cnn1d_has_the_breakpoints_of_the_same_multilayer_perceptron():
     assert result.counts.max() > 1
 
 
-def one_score(function):
-    return lambda x: jnp.stack([jnp.zeros_like(x[:, 0]), function(x[:, 0])], axis=1)
-
-
 def scanned(x):
     """Two layers by scan, with a carry that starts as a constant."""
 
@@ -160,15 +156,28 @@ OPERATIONS = {
 
 
 @pytest.mark.usefixtures("promotion_as_users_have_it")
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_operations_and_their_breakpoints(name):
-    function, expected = OPERATIONS[name]
-    (pieces,) = linear_pieces(one_score(function), np.float32([[[-4], [4]]]))
-    bends = pieces.breakpoints[pieces.bends]
-    np.testing.assert_allclose(bends * 8 - 4, expected, atol=1e-6)
-    for position, scores in zip(pieces.positions[[0, -1]], pieces.scores[[0, -1]], strict=True):
-        x = jnp.float32([[position * 8 - 4]])
-        np.testing.assert_allclose(scores, one_score(function)(x)[0], atol=1e-5)
+def test_operations_and_their_breakpoints():
+    """All in one program: shifted, each has its breakpoints to itself."""
+    shifts = np.arange(len(OPERATIONS)) / 64  # breakpoints are multiples of 1 / 2
+
+    def every_operation(x):
+        functions = [function for function, _ in OPERATIONS.values()]
+        return jnp.stack([function(x[:, i]) for i, function in enumerate(functions)], axis=1)
+
+    anchors = np.float32([shifts - 4, shifts + 4])
+    (pieces,) = linear_pieces(every_operation, anchors[None])
+    expected = {
+        (at - shift + 4) / 8: name
+        for (name, (_, breakpoints)), shift in zip(OPERATIONS.items(), shifts, strict=True)
+        for at in breakpoints
+    }
+    assert len(expected) == sum(len(breakpoints) for _, breakpoints in OPERATIONS.values())
+    for at in pieces.breakpoints[pieces.bends]:
+        nearest = min(expected, key=lambda place, at=at: abs(place - at))
+        assert at == pytest.approx(nearest, abs=1e-7), f"no operation has a breakpoint at {at}"
+        expected.pop(nearest)
+    assert not expected
+    np.testing.assert_allclose(pieces.scores[[0, -1]], jax.jit(every_operation)(anchors), atol=1e-5)
 
 
 REFUSED = {

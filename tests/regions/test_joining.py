@@ -34,13 +34,14 @@ def test_intervals_are_joined_exactly_where_their_class_is_connected(predict, co
     expected = [connected[label] for label in found.labels.tolist()]
     assert found.joined.tolist() == expected
     assert found.share == np.mean(expected)
+    compiled = jax.jit(predict)
     # A path that is said to hold is of one label on a finer grid, and was bent.
     for path, label, joined in zip(found.paths, found.labels, found.joined, strict=True):
         if joined:
             t = np.linspace(0, 1, 999, endpoint=False)[:, None]
             legs = itertools.pairwise(path)
             points = np.concatenate([(1 - t) * a + t * b for a, b in legs])
-            assert (np.asarray(predict(points)).argmax(axis=1) == label).all()
+            assert (np.asarray(compiled(points)).argmax(axis=1) == label).all()
     assert (found.detours[found.joined] > 1).all()
 
 

@@ -81,9 +81,9 @@ def test_perceptrons_have_the_regions_of_a_dense_grid():
 
 def test_images_with_skips_pooling_batch_norm_and_convolutions():
     random = np.random.default_rng(2)
-    kernels = [np.float32(random.normal(size=(3, 3, a, b)) * 0.5) for a, b in ((1, 3), (3, 3))]
-    head = np.float32(random.normal(size=(12, 4)))
-    scale, shift = np.float32(random.normal(size=(2, 1, 1, 1, 3)))
+    kernels = [np.float32(random.normal(size=(3, 3, a, b)) * 0.5) for a, b in ((1, 2), (2, 2))]
+    head = np.float32(random.normal(size=(8, 4)))
+    scale, shift = np.float32(random.normal(size=(2, 1, 1, 1, 2)))
 
     def run(x, pool):
         x = x.reshape(-1, 4, 4, 1)
@@ -97,8 +97,8 @@ def test_images_with_skips_pooling_batch_norm_and_convolutions():
         if pool == "max":
             x = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
         else:
-            x = x.reshape(-1, 2, 2, 2, 2, 3).mean(axis=(2, 4))
-        return x.reshape(-1, 12) @ head
+            x = x.reshape(-1, 2, 2, 2, 2, 2).mean(axis=(2, 4))
+        return x.reshape(-1, 8) @ head
 
     anchors = random.normal(size=(1, 3, 4, 4, 1)).astype(np.float32)
     for pool in ("average", "max"):

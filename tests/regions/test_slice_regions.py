@@ -70,7 +70,7 @@ def test_a_disc_has_its_area_and_rim():
     assert found.perimeters[1 - inner] - found.perimeters[inner] == pytest.approx(2 + 2**0.5)
 
 
-@pytest.mark.parametrize("dim", [2, 3])
+@pytest.mark.parametrize("dim", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_regions_of_grids_share_the_slice_by_points(dim):
     anchors = np.concatenate([np.zeros((1, dim)), 2 * np.eye(dim)])[None].astype(np.float32)
     found = count_regions(
