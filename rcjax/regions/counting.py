@@ -104,7 +104,7 @@ def count_regions(
             segments the boundaries, too. The adaptive method then follows boundaries on planes
             down to a 32nd of the plane (more evaluations).
         budget: largest number of evaluations per slice for "exact" (20,000 by default), and for
-            "adaptive" on planes (5,000), where the last round may pass it.
+            "adaptive" on planes (10,000), where the last round may pass it.
         initial_intervals: intervals in which "adaptive" starts on segments; 10 where scores move
             with the point, 1,024 where they move in steps (trees, forests, nearest neighbours,
             quantised networks, low precision) and where there are labels alone. More see narrower

@@ -29,11 +29,11 @@ def network(seed, activation, sharpness):
     )
 
 
-def by_every_point(predict, anchors, low, high):
+def by_every_point(predict, anchors, low, high, steps=STEPS):
     """Counts by scipy, diagonal neighbours joined."""
-    axis = np.linspace(low, high, STEPS + 1)
-    i, j = np.meshgrid(range(STEPS + 1), range(STEPS + 1), indexing="ij")
-    inside = (i + j <= STEPS) | (low != 0)
+    axis = np.linspace(low, high, steps + 1)
+    i, j = np.meshgrid(range(steps + 1), range(steps + 1), indexing="ij")
+    inside = (i + j <= steps) | (low != 0)
     counts = []
     for a, b, c in anchors.astype(np.float64):
         s, t = axis[i][..., None], axis[j][..., None]
@@ -80,6 +80,20 @@ def test_slivers_and_steps_are_called_uncertain():
     assert plain.counts[0] == 2
     assert not plain.uncertain.any()
     assert "1 of 1 uncertain" in repr(count_regions(stairs, anchors, budget=50, **budget))
+
+
+def test_a_plane_of_a_hundred_islands_fits_in_the_default_budget():
+    anchors = np.array([[[0, 0], [1, 0], [0, 1]]], np.float32)
+
+    def islands(x, xp):
+        x, y = x[..., 0], x[..., 1]
+        inside = xp.sin(66 * x + 1) * xp.sin(61.7 * y + 0.5) - 0.5
+        return xp.stack([0 * inside, inside], -1)
+
+    expected = by_every_point(lambda x: islands(x, np), anchors, 0.0, 1.0, steps=512)
+    assert expected[0] > 100
+    found = count_regions(lambda x: islands(x, jnp), anchors, method="adaptive")
+    assert found.counts == expected
 
 
 def test_probabilities_infinite_scores_and_host_classifiers_count_alike():

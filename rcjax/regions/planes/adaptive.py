@@ -26,7 +26,7 @@ from rcjax.regions.planes.mesh_regions import Located, mesh_regions
 from rcjax.regions.slice_regions import PlaneRegions
 from rcjax.regions.types import Evaluate
 
-PLANE_BUDGET = 5_000
+PLANE_BUDGET = 10_000
 PLANE_SAFETY = 2.0
 _FIRST_BISECTIONS = 5
 _LOCATED_LEVEL = 10  # legs of a 32nd of the plane
