@@ -24,9 +24,17 @@ from ..recipe import recipe_state_dict
 from .reference import COMPILER, blank
 
 CLASSES, BATCH = 3, 4
+# Made of the blocks of another one, and of the stem of resnet18_imagenet.
+ALIKE = {
+    "resnet34", "resnet34_imagenet", "resnet50_imagenet", "senet18_imagenet",
+    "efficientnet_b0_imagenet",
+}  # fmt: skip
 # Hundreds of layers, of kinds that other networks have too.
-LONG_TO_COMPILE = {"densenet121", "dpn92", "googlenet", "efficientnet_b0_imagenet"}
-every_network = pytest.mark.parametrize("name", NAMES)
+LONG = {"densenet121", "dpn92", "efficientnet_b0", "googlenet", "simple_dla"}
+every_network = pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow) if n in ALIKE | LONG else n for n in NAMES],
+)
 
 
 def image_shape(name: str) -> tuple[int, int]:
@@ -76,10 +84,7 @@ def compiled(function):
     return jax.jit(counted, compiler_options=COMPILER), traces
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=pytest.mark.slow) if n in LONG_TO_COMPILE else n for n in NAMES],
-)
+@every_network
 def test_evaluation(name):
     """Shape, purity, independence of the batch, one compilation, regions."""
     arrays = recipe_arrays(name)
@@ -131,11 +136,6 @@ def training_step(name: str, precision: str):
 
 
 QUICK = ("resnet18", "vgg19", "mlp", "cnn", "cnn1d")  # their training compiles in a few seconds
-# Made of the blocks of another one, and of the stem of resnet18_imagenet.
-ALIKE = {
-    "resnet34", "resnet34_imagenet", "resnet50_imagenet", "senet18_imagenet",
-    "efficientnet_b0_imagenet",
-}  # fmt: skip
 trained = pytest.mark.parametrize(
     "name",
     [

@@ -19,7 +19,7 @@ from .reference import REFERENCE, logits_of, recipe_network, reference_shapes
 
 TRAJECTORIES = json.loads(Path(__file__).with_name("trajectories.json").read_text())
 NETWORKS = [name for name in REFERENCE if name != "source"]
-QUICK = ("resnet18", "mobilenet", "vit", "cnn", "cnn1d")
+QUICK = ("resnet18", "mobilenet", "cnn", "cnn1d")
 
 
 @pytest.mark.parametrize(

@@ -313,7 +313,9 @@ def test_stop_request_leaves_a_checkpoint(finished, tmp_path, monkeypatch, capsy
     assert record["history"] == finished[1]["history"]
 
 
-@pytest.mark.parametrize("mixing", [{}, {"mixup": 0.4, "train_examples": 80}])
+@pytest.mark.parametrize(
+    "mixing", [{}, pytest.param({"mixup": 0.4, "train_examples": 80}, marks=pytest.mark.slow)]
+)
 def test_an_epoch_that_is_long_stops_within(tmp_path, mixing):
     """However it is divided: the same bits as without a stop. 80 examples have a smaller batch."""
 
