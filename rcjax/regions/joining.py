@@ -7,8 +7,8 @@ the whole space. Here a path between two intervals bends away from the line unti
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Hashable, Iterator
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -114,7 +114,7 @@ def join_intervals(
     return JoinedIntervals(slices, labels, joined, paths, _lengths(paths) / straight)
 
 
-def _pairs(result: RegionCounts) -> Iterator[tuple[int, Any, float, float]]:
+def _pairs(result: RegionCounts) -> Iterator[tuple[int, Hashable, float, float]]:
     """(slice, label, middle of an interval, middle of the next of the same label)."""
     low, high = result.extent
     assert result.boundaries is not None
@@ -122,7 +122,7 @@ def _pairs(result: RegionCounts) -> Iterator[tuple[int, Any, float, float]]:
     for i, (inner, labels) in enumerate(zip(result.boundaries, result.region_labels, strict=True)):
         edges = np.concatenate([[low], inner, [high]])
         middles = (edges[1:] + edges[:-1]) / 2
-        before: dict[Any, float] = {}
+        before: dict[Hashable, float] = {}
         for label, middle in zip(labels.tolist(), middles.tolist(), strict=True):
             if label in before:
                 yield i, label, before[label], middle

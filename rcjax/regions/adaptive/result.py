@@ -86,8 +86,7 @@ def _in_steps(points: Points, slices: np.ndarray) -> np.ndarray:
     moved = np.zeros((len(slices), len(points.scores)), np.int64)
     for i, scores in enumerate(points.scores):
         moved[:, i] = np.add.reduceat(scores[left] != scores[right], starts, dtype=np.int64)
-    standing: np.ndarray = in_steps(moved, pairs)
-    return standing
+    return in_steps(moved, pairs)
 
 
 def _crossings(points: Points, left: np.ndarray) -> np.ndarray:

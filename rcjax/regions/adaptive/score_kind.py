@@ -8,9 +8,11 @@ to each other show it: scores that move differ between the two, scores in steps 
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+
+from rcjax.regions.types import Block, Values
 
 ScoreKind = Literal["continuous", "steps", "labels"]
 
@@ -61,7 +63,7 @@ def nature_of(scores: np.ndarray) -> Nature:
     return Nature("steps" if in_steps else "continuous", probabilities)
 
 
-def in_steps(moved: Any, pairs: Any) -> Any:
+def in_steps(moved: Values, pairs: Values) -> Values:
     """Which segments have scores that stay the same between most of the points evaluated there.
 
     A score that is the same on all of a segment hides nothing.
@@ -71,16 +73,17 @@ def in_steps(moved: Any, pairs: Any) -> Any:
         pairs: int [slices], pairs of neighbouring points.
     """
     shown = ((moved > 0) * pairs[:, None]).sum(axis=1)
-    return (shown > 0) & (shown - moved.sum(axis=1) >= LARGEST_SHARE_STANDING * shown)
+    standing: Values = (shown > 0) & (shown - moved.sum(axis=1) >= LARGEST_SHARE_STANDING * shown)
+    return standing
 
 
-def moving(block: Any) -> np.ndarray:
+def moving(block: Block) -> np.ndarray:
     """Which segments [slices, 2, *features] have a length; the others are single points."""
     moves: np.ndarray = (block[:, 0] != block[:, 1]).reshape(len(block), -1).any(axis=1)
     return moves
 
 
-def probed(block: Any) -> np.ndarray:
+def probed(block: Block) -> np.ndarray:
     """The segments of a block that are asked for the kind of their scores: int32, a few."""
     first_moving = np.argsort(~moving(block), kind="stable")
     return first_moving[:PROBED_SLICES].astype(np.int32)
