@@ -1,11 +1,5 @@
 """The compiled adaptive count against the host's loop, and the kinds of scores it tells apart."""
 
-import os
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -72,9 +66,8 @@ def test_it_finds_what_the_loop_of_the_host_finds(function, locate):
 
 
 @pytest.mark.slow
-def test_any_number_of_devices_finds_the_same():
+def test_any_number_of_devices_finds_the_same(on_four_devices):
     program = """
-        import sys; sys.path.insert(0, sys.argv[1])
         import jax, numpy as np
         from test_adaptive_compiled import ENDS, AdaptiveOptions, CompiledCounter, Evaluator, relu
         options = AdaptiveOptions(points=8_193)
@@ -89,15 +82,7 @@ def test_any_number_of_devices_finds_the_same():
         np.testing.assert_array_equal(one.counts, four.counts)
         np.testing.assert_array_equal(one.evaluations, four.evaluations)
     """
-    subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), str(Path(__file__).parent)],
-        check=True,
-        env={
-            **os.environ,
-            "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=4",
-            "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-        },
-    )
+    on_four_devices(program)
 
 
 @pytest.mark.slow

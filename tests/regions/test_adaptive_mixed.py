@@ -1,11 +1,5 @@
 """Mixed precision inside the compiled adaptive program: the counts are those of float32."""
 
-import os
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -128,9 +122,8 @@ def test_bfloat16_is_not_taken_for_scores_that_stand_still(on_host):
 
 
 @pytest.mark.slow
-def test_any_number_of_devices_finds_the_same():
+def test_any_number_of_devices_finds_the_same(on_four_devices):
     program = """
-        import sys; sys.path.insert(0, sys.argv[1])
         import jax, numpy as np
         from test_adaptive_mixed import ENDS, counter, grid_counts, shifted
         assert len(jax.local_devices()) == 4
@@ -140,12 +133,4 @@ def test_any_number_of_devices_finds_the_same():
         np.testing.assert_array_equal(found.counts, grid_counts(shifted))
         assert 0 < several.evaluator.reevaluated_share < 1
     """
-    subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), str(Path(__file__).parent)],
-        check=True,
-        env={
-            **os.environ,
-            "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=4",
-            "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-        },
-    )
+    on_four_devices(program)

@@ -1,10 +1,6 @@
 """count_regions on the grid: known answers, independent oracles, invariances, bad input."""
 
 import itertools
-import os
-import subprocess
-import sys
-import textwrap
 
 import jax
 import jax.numpy as jnp
@@ -120,7 +116,7 @@ def test_batch_size_and_laziness_change_nothing():
     np.testing.assert_array_equal(count_regions(waves, lazy, batch_size=3).counts, expected.counts)
 
 
-def test_every_device_count_gives_the_same_counts():
+def test_every_device_count_gives_the_same_counts(on_four_devices):
     program = """
         import jax, numpy as np, jax.numpy as jnp
         from rcjax import count_regions, slices
@@ -135,14 +131,7 @@ def test_every_device_count_gives_the_same_counts():
             np.testing.assert_array_equal(both[0].counts, both[1].counts)
             assert both[0].evaluations == both[1].evaluations
     """
-    subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
-        check=True,
-        env={
-            **os.environ,
-            "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=4",
-        },
-    )
+    on_four_devices(program)
 
 
 def test_a_network_is_compiled_once_for_all_its_arrays():
