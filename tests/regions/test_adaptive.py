@@ -290,15 +290,15 @@ def trained_network(activation):
 )
 def test_trained_networks(activation):
     network, inputs = trained_network(activation)
-    ends = inputs[np.random.default_rng(0).integers(0, 60, (100, 2))]
+    ends = inputs[np.random.default_rng(0).integers(0, 60, (50, 2))]
 
     def evaluate(index, x):
         t = x.astype(np.float32)
         return network((1 - t) * ends[index, 0] + t * ends[index, 1])
 
-    truth = dense_counts(evaluate, 100, 8193)
+    truth = dense_counts(evaluate, 50, 8193)
     assert truth.mean() > 3
-    result = count_adaptive(evaluate, 100, has_scores=True)
+    result = count_adaptive(evaluate, 50, has_scores=True)
     assert (result.counts == truth).all()
     assert result.evaluations.mean() < 45
 
