@@ -113,7 +113,8 @@ def test_nan_is_refused():
         counter(lambda x: jnp.sqrt(clear(x))).count(ENDS)
 
 
-@pytest.mark.parametrize("on_host", [pytest.param(True, marks=pytest.mark.slow), False])
+@pytest.mark.slow
+@pytest.mark.parametrize("on_host", [True, False])
 def test_bfloat16_is_not_taken_for_scores_that_stand_still(on_host):
     """Between two close points the products in bfloat16 do."""
     started = counter(clear, on_host=on_host, initial_intervals=150)

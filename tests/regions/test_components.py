@@ -81,7 +81,7 @@ def grids(shape):
         ((9,), "full"),
         (FLAT, "full"),
         (FLAT, "face"),
-        (SOLID, "full"),
+        pytest.param(SOLID, "full", marks=pytest.mark.slow),
         pytest.param(SOLID, "face", marks=pytest.mark.slow),
         pytest.param((3, 2, 1, 3), "full", marks=pytest.mark.slow),
         pytest.param((3, 2, 1, 3), "face", marks=pytest.mark.slow),

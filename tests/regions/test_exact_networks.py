@@ -68,7 +68,7 @@ def test_a_residual_network_matches_numpy_on_a_dense_grid(seed):
     result = count_exact(network, anchors)
     pieces = linear_pieces(network, anchors)
     for index, ends in enumerate(anchors):
-        grid = np.linspace(0, 1, 4_001)
+        grid = np.linspace(0, 1, 1_501)
         scores, patterns = numpy_forward(network, oracle.on_segment(ends, grid))
         # A step of the grid may hold several breakpoints: compare step by step.
         steps = np.unique(np.searchsorted(grid, pieces[index].breakpoints))

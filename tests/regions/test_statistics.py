@@ -167,16 +167,16 @@ def test_counts_converge_to_the_true_number_of_stripes():
 def test_convergence_of_planes_takes_the_adaptive_count_and_of_labels_the_finest_grid():
     points = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
     planes = slices.between_points(jax.random.key(0), points, count=3, dim=2)
-    report = convergence(lambda x: jnp.sin(5 * x), planes, points=(5, 20))
+    report = convergence(lambda x: jnp.sin(5 * x), planes, points=(5, 10))
     assert report.limit.method == "adaptive"
 
     def labels(x):
         return jnp.sin(5 * x).argmax(axis=-1)
 
-    report = convergence(labels, planes, points=(5, 20))
+    report = convergence(labels, planes, points=(5, 10))
     assert report.limit is report.results[-1]
     np.testing.assert_array_equal(
-        report.limit.counts, count_regions(labels, planes, points=20).counts
+        report.limit.counts, count_regions(labels, planes, points=10).counts
     )
 
 
