@@ -27,6 +27,8 @@ _POINTS_PER_BLOCK = 2**21
 _SLICES_PER_BATCH = 4
 _SEGMENTS_PER_BLOCK = 256
 _PLANES_PER_BLOCK = 128
+# Scores that the meshes of a block may come to hold, should every plane meet its budget: 3 GB.
+_SCORES_PER_BLOCK = 2**27
 _SLICES_MEASURED_AT_ONCE = 1_024
 
 
@@ -129,21 +131,23 @@ def _by_adaptive(request: Request) -> RegionCounts:
 
 def _by_mesh(request: Request) -> RegionCounts:
     evaluator = request.evaluator()
-    if evaluator.classes is None and not evaluator.on_host:
+    if evaluator.on_host:
+        evaluator.load(request.block(0, 1))  # which tells how many scores there are
+    if evaluator.classes is None:
         raise ValueError(NEEDS_SCORES)
+    budget = request.budget or PLANE_BUDGET
     results, steps = [], request.points - 1
     regions: list[PlaneRegions] = []
-    for start, block in request.blocks(_PLANES_PER_BLOCK):
+    in_memory = max(_SCORES_PER_BLOCK // (budget * evaluator.classes), 1)
+    for start, block in request.blocks(min(_PLANES_PER_BLOCK, in_memory)):
         evaluator.load(block)
-        if evaluator.classes is None:
-            raise ValueError(NEEDS_SCORES)
         results.append(
             count_planes(
                 PlaneScores(evaluator, len(block), steps, request.extent),
                 len(block),
                 steps=steps,
                 whole_square=not simplex.is_simplex(request.extent, 2),
-                budget=request.budget or PLANE_BUDGET,
+                budget=budget,
                 safety=request.safety,
                 located=Located(block, request.extent) if request.regions else None,
             )

@@ -115,6 +115,20 @@ def test_probabilities_infinite_scores_and_host_classifiers_count_alike():
         count_regions(lambda x: predict(x) * jnp.nan, anchors, **options)
 
 
+def test_planes_that_may_fill_the_memory_are_counted_one_by_one():
+    predict, in_numpy = network(5, "tanh", 0.7)
+    anchors = np.random.default_rng(2).normal(size=(3, 3, 3)).astype(np.float32)
+    expected = by_every_point(in_numpy, anchors, 0.0, 1.0)
+    for same in (predict, on_host(in_numpy)):
+        done = []
+        found = count_regions(
+            same, anchors, method="adaptive", points=STEPS + 1, budget=10**8,
+            progress=lambda slices, total, done=done: done.append(slices),
+        )  # fmt: skip
+        assert (found.counts == expected).all()
+        assert done == [1, 2, 3]
+
+
 def test_components_are_those_of_scipy():
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
