@@ -79,8 +79,11 @@ NO_PATHS = {"senet18": "logistic", "vit": "neither linear nor ReLU"}
 @pytest.mark.parametrize(
     "name",
     [
-        *("resnet18", "mobilenet", "senet18", "vit", "cnn1d"),
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("densenet121", "dpn92")),
+        *("resnet18", "mobilenet", "vit", "cnn1d"),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("senet18", "densenet121", "dpn92")
+        ),
     ],
 )
 def test_layers_of_the_networks(name):

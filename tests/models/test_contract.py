@@ -29,8 +29,11 @@ ALIKE = {
     "resnet34", "resnet34_imagenet", "resnet50_imagenet", "senet18_imagenet",
     "efficientnet_b0_imagenet",
 }  # fmt: skip
-# Hundreds of layers, of kinds that other networks have too.
-LONG = {"densenet121", "dpn92", "efficientnet_b0", "googlenet", "simple_dla"}
+# Many layers, of kinds that other networks have too.
+LONG = {
+    "densenet121", "dpn92", "efficientnet_b0", "googlenet", "mobilenet_v2", "regnetx_200mf",
+    "resnext29_2x64d", "shufflenet_v2", "simple_dla",
+}  # fmt: skip
 every_network = pytest.mark.parametrize(
     "name",
     [pytest.param(n, marks=pytest.mark.slow) if n in ALIKE | LONG else n for n in NAMES],

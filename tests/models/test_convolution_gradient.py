@@ -92,7 +92,9 @@ def test_gradients_inside_a_scan_equal_those_of_xla(name):
 
 
 @pytest.mark.parametrize("count", [4, 5])  # two portions, and two with a rest
-@pytest.mark.parametrize("name", ["3x3 of stride 2", "depthwise 3x3", "groups"])
+@pytest.mark.parametrize(
+    "name", ["3x3 of stride 2", pytest.param("depthwise 3x3", marks=pytest.mark.slow), "groups"]
+)
 def test_batches_taken_in_portions_have_the_same_gradient(name, count, monkeypatch):
     case = CASES[name]
     with jax.enable_x64(True):
@@ -107,7 +109,9 @@ def test_batches_taken_in_portions_have_the_same_gradient(name, count, monkeypat
         assert_close(*slopes)
 
 
-@pytest.mark.parametrize("name", ["3x3 of stride 2", "depthwise 3x3"])
+@pytest.mark.parametrize(
+    "name", ["3x3 of stride 2", pytest.param("depthwise 3x3", marks=pytest.mark.slow)]
+)
 def test_hessian_vector_products_equal_those_of_xla(name):
     case = CASES[name]
 

@@ -10,7 +10,7 @@ from rcjax.statistics import Sign, analyze, verdict
 
 from .simulated_studies import collapsed, simulated
 
-SEEDS = range(2)
+SEEDS = [0, pytest.param(1, marks=pytest.mark.slow)]
 
 
 def said(rows):

@@ -71,7 +71,7 @@ def assert_same_outcome(workdir, finished, config=None):
         lambda: jax.transfer_guard("disallow"),
         lambda: jax.disable_jit(True),
         lambda: jax.default_prng_impl("rbg"),
-        lambda: jax.threefry_partitionable(False),
+        pytest.param(lambda: jax.threefry_partitionable(False), marks=pytest.mark.slow),
         lambda: jax.enable_x64(True),
         lambda: jax.numpy_dtype_promotion("strict"),
     ],
@@ -395,7 +395,7 @@ def test_config_that_cannot_work_does_not_claim_the_folder(tmp_path, capsys):
     "fields",
     [
         {"regions.slices": 1},
-        {"regions.dim": 2, "regions.points": 6},
+        pytest.param({"regions.dim": 2, "regions.points": 6}, marks=pytest.mark.slow),
         {"regions.sampling": "random_directions", "regions.anchors": "test"},
         {"regions.sampling": "random_convex_pairs"},
         {"regions.method": "adaptive"},
