@@ -131,8 +131,8 @@ def _by_adaptive(request: Request) -> RegionCounts:
 
 def _by_mesh(request: Request) -> RegionCounts:
     evaluator = request.evaluator()
-    if evaluator.on_host:
-        evaluator.load(request.block(0, 1))  # which tells how many scores there are
+    if evaluator.on_host:  # a first call tells how many scores there are
+        evaluator.load(request.block(0, min(request.slices, _PLANES_PER_BLOCK)))
     if evaluator.classes is None:
         raise ValueError(NEEDS_SCORES)
     budget = request.budget or PLANE_BUDGET

@@ -59,11 +59,12 @@ def draw_indices(
 def random_words(key: jax.Array, *, draws: int, count: int) -> UInt32[np.ndarray, "draws 2 count"]:
     """Random bits; one draw uses up the key.
 
-    The first bits of JAX's usual keys are the same however many follow, so a few compiled sizes
-    serve for all counts.
+    The first bits of JAX's usual keys are the same however many follow, so one program serves all
+    counts up to the next power of two.
     """
-    prefix = bool(jax.threefry_partitionable.value) and jax.random.key_impl(key) == "threefry2x32"
-    size = 1 << (count - 1).bit_length() if prefix else count
+    partitionable = bool(jax.threefry_partitionable.value)
+    extendable = partitionable and jax.random.key_impl(key) == "threefry2x32"
+    size = 1 << (count - 1).bit_length() if extendable else count
     return np.asarray(_random_words(key, draws=draws, count=size))[..., :count]
 
 

@@ -1,4 +1,7 @@
-"""The core promotes no dtype silently: float32 stays float32, whatever meets it."""
+"""Settings of the counter's tests, and processes with four devices.
+
+The core promotes no dtype silently: float32 stays float32, whatever meets it.
+"""
 
 import os
 import subprocess

@@ -63,12 +63,12 @@ def numpy_forward(network, images):
 def test_a_residual_network_matches_numpy_on_a_dense_grid(seed):
     network = SmallResidualNetwork(seed)
     network.eval()
-    anchors = np.float32(np.random.default_rng(seed).normal(size=(2, 2, 6, 6, 1)) * 2)
+    anchors = np.float32(np.random.default_rng(seed).normal(size=(3, 2, 6, 6, 1)) * 2)
     anchors[:, :, :2] = 0.5  # constant background: max-pooling meets exact ties there
     result = count_exact(network, anchors)
     pieces = linear_pieces(network, anchors)
     for index, ends in enumerate(anchors):
-        grid = np.linspace(0, 1, 1_501)
+        grid = np.linspace(0, 1, 4_001)
         scores, patterns = numpy_forward(network, oracle.on_segment(ends, grid))
         # A step of the grid may hold several breakpoints: compare step by step.
         steps = np.unique(np.searchsorted(grid, pieces[index].breakpoints))

@@ -94,7 +94,7 @@ PURE = [
 @pytest.mark.parametrize("predict", PURE)
 def test_functions_of_a_point_pass(predict):
     compiled = jax.jit(predict)
-    on_device = count_regions(compiled, SEGMENTS, points=20)
+    on_device = count_regions(predict, SEGMENTS, points=20)
     on_host_too = count_regions(on_host(lambda x: np.asarray(compiled(x))), SEGMENTS, points=20)
     np.testing.assert_array_equal(on_host_too.counts, on_device.counts)
 
