@@ -116,8 +116,8 @@ def count_regions(
             (done, total) slices.
         parameters: counts many networks of one architecture at once: a pytree of arrays whose
             first axis is that of the networks; `predict` is then predict(parameters, points) with
-            the parameters of one network. For "grid" and "adaptive" (planes are counted network by
-            network).
+            the parameters of one network. For "grid" and "adaptive" (adaptive planes, and all in
+            mixed precision, network by network).
         own_slices: with `parameters`: every network has slices of its own, and anchors are
             [networks, slices, dim + 1, *features], an array.
 

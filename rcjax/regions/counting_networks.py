@@ -11,6 +11,7 @@ from rcjax.array_types import Int
 from rcjax.regions.adaptive import (
     PROBED_SLICES,
     CompiledCounter,
+    ScoreKind,
     count_networks,
     warn_of_kind,
 )
@@ -66,7 +67,8 @@ class _Counted:
     def result(self) -> NetworkCounts:
         """The counts of all networks, with the options that they have in common."""
         shared = self._request.result(self.counts[0], int(self.evaluations[0]))
-        return NetworkCounts(self.counts, self.evaluations, shared, self._sizes)
+        nothing_again = np.zeros(len(self.counts))
+        return NetworkCounts(self.counts, self.evaluations, shared, self._sizes, nothing_again)
 
 
 def count_many(
@@ -81,7 +83,6 @@ def count_many(
     """
     for name, given in (
         ("method='exact'", request.method == "exact"),
-        ("precision='mixed'", request.precision == "mixed"),
         ("regions=True", request.regions),
         ("boundaries=True", request.boundaries),
     ):
@@ -91,7 +92,8 @@ def count_many(
     evaluator = request.evaluator(networks.one(0))
     evaluator.prove(read_block(request.anchors, 0, 1))
     slices = NetworkSlices(request, networks.count, own)
-    if request.method == "adaptive" and request.dim > 1:
+    is_refined_by_host = request.method == "adaptive" and request.dim > 1
+    if is_refined_by_host or request.precision == "mixed":
         return _one_by_one(request, networks, slices)
     by_method = _on_grids if request.method == "grid" else _adaptively
     result = by_method(request, networks, slices, evaluator)
@@ -101,21 +103,37 @@ def count_many(
 
 
 def _one_by_one(request: Request, networks: Networks, slices: NetworkSlices) -> NetworkCounts:
-    """Where the host refines: every network by the compiled forward pass of the first."""
+    """Each network alone, by the programs that were compiled for the first.
+
+    So are planes counted that the host refines, and networks in mixed precision: what is evaluated
+    again follows from the errors of one network.
+    """
     results: list[RegionCounts] = []
     for network in range(networks.count):
         progress = Progress(_reporting(request.progress, network, networks.count), request.slices)
         alone = dataclasses.replace(
             slices.request_of(network), predict=networks.one(network), progress=progress
         )
-        results.append(count_by_method(alone))
+        try:
+            found = count_by_method(alone)
+        except ValueError as error:
+            raise ValueError(f"network {network}: {error}") from error
+        results.append(dataclasses.replace(found, boundaries=None, region_labels=None))
+    uncertain = [result.uncertain for result in results if result.uncertain is not None]
     return NetworkCounts(
         np.stack([result.counts for result in results]),
         np.array([result.evaluations for result in results]),
-        results[0],
-        np.stack([np.asarray(result.sizes) for result in results]),
-        np.stack([np.asarray(result.uncertain) for result in results]),
+        dataclasses.replace(results[0], score_kind=_common_kind(results)),
+        np.stack([np.asarray(r.lengths if request.dim == 1 else r.sizes) for r in results]),
+        np.array([result.reevaluated_share for result in results]),
+        np.stack(uncertain) if uncertain else None,
     )
+
+
+def _common_kind(results: list[RegionCounts]) -> ScoreKind | None:
+    """The kind of all, by the one of which the least is seen, as `_adaptively` reports it."""
+    kinds = [result.score_kind for result in results]
+    return "steps" if "steps" in kinds else kinds[0]
 
 
 def _reporting(progress: Progress, network: int, networks: int) -> Callable[[int, int], None]:

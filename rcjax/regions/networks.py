@@ -39,6 +39,8 @@ class NetworkCounts:
         shared: a `RegionCounts` of the first network: method, points, extent and all else that the
             networks have in common.
         sizes: float64 [networks, slices], lengths of segments, areas of planes and so on.
+        reevaluated_share: float64 [networks], share of each network's points that mixed precision
+            evaluated again in float32.
         uncertain: bool [networks, slices] of adaptive planes, see `RegionCounts`; else None.
     """
 
@@ -46,6 +48,7 @@ class NetworkCounts:
     evaluations: Int[np.ndarray, " networks"]
     shared: RegionCounts
     sizes: Float[np.ndarray, "networks slices"]
+    reevaluated_share: Float[np.ndarray, " networks"]
     uncertain: Bool[np.ndarray, "networks slices"] | None = None
 
     @property
@@ -84,6 +87,7 @@ class NetworkCounts:
             self.shared,
             counts=self.counts[network],
             evaluations=int(self.evaluations[network]),
+            reevaluated_share=float(self.reevaluated_share[network]),
             uncertain=None if self.uncertain is None else self.uncertain[network],
             lengths=sizes if is_segment else None,
             sizes=None if is_segment else sizes,
@@ -120,8 +124,10 @@ class Networks:
 
     def one(self, network: int) -> Predict:
         """predict(points) of one network."""
-        parameters = jax.tree.unflatten(self._tree, [leaf[network] for leaf in self.leaves])
-        return functools.partial(self.predict, parameters)
+        # NumPy's scalars would be constants of a program that is compiled for this network alone.
+        with telling_overflow():
+            leaves = [jnp.asarray(leaf[network]) for leaf in self.leaves]
+        return functools.partial(self.predict, jax.tree.unflatten(self._tree, leaves))
 
     def some(self, start: int, stop: int) -> list[jax.Array]:
         """The leaves of the networks from `start` to `stop`."""

@@ -111,7 +111,6 @@ def test_networks_that_need_more_room_are_counted_alone(monkeypatch):
         ({"parameters": jax.tree.map(lambda leaf: leaf[:0], STACKED)}, "0 networks"),
         ({"predict": on_host(lambda x: x)}, "parameters is for JAX functions"),
         ({"method": "exact"}, "method='exact' is not for many networks"),
-        ({"precision": "mixed"}, "precision='mixed' is not for many networks"),
         ({"boundaries": True}, "boundaries=True is not for many networks"),
         ({"own_slices": True}, r"own_slices=True anchors must have shape .*got \(24, 2, 3\)"),
         ({"own_slices": True, "parameters": None}, "own_slices=True is for many networks"),
