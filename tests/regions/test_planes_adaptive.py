@@ -82,6 +82,27 @@ def test_slivers_and_steps_are_called_uncertain():
     assert "1 of 1 uncertain" in repr(count_regions(stairs, anchors, budget=50, **budget))
 
 
+def test_wedges_and_strips_thinner_than_the_grid_are_right_or_uncertain():
+    """A wedge, or a strip, between two half planes: three regions, however thin it is."""
+    random = np.random.default_rng(0)
+    planes = 60
+    width = random.uniform(0.3, 3, planes) / STEPS / 2  # to each side
+    angle = random.uniform(0, 2 * np.pi, planes)
+    turn = np.where(np.arange(planes) % 2, random.uniform(0, 0.03, planes), 0)
+    place = random.dirichlet((3, 3, 3), planes)[:, :2]
+    corners = np.array([[0, 0], [1, 0], [0, 1]])
+    first, second = (
+        np.einsum("pcx,xp->pc", corners - place[:, None], [np.cos(a), np.sin(a)])
+        for a in (angle + turn, angle - turn)
+    )
+    sides = [-first - width[:, None], second - width[:, None], np.zeros_like(first)]
+    anchors = np.stack(sides, axis=2).astype(np.float32)  # their own scores
+    found = count_regions(lambda x: x, anchors, method="adaptive", points=STEPS + 1)
+    wrong = found.counts != 3
+    assert not (wrong & ~found.uncertain).any()
+    assert not found.uncertain.all()
+
+
 def test_a_plane_of_a_hundred_islands_fits_in_the_default_budget():
     anchors = np.array([[[0, 0], [1, 0], [0, 1]]], np.float32)
 

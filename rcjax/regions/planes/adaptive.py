@@ -10,7 +10,8 @@ with connectivity "full" where the whole mesh reaches it.
 What it cannot see: a region between the vertices of the first mesh that leaves no trace in the
 scores there. What it says: a plane is uncertain where the budget ended the work, where its count
 depends on triangles of the finest size that are still in doubt (steps, slivers thinner than the
-grid), and where it depends on whether diagonal neighbours of the finest grid are joined.
+grid) or on whether diagonal neighbours of the finest grid are joined, and where the scores show a
+region between the vertices, or a link between two, that is not counted (`passages`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from rcjax.regions.planes.doubt import doubtful
 from rcjax.regions.planes.joined import components
 from rcjax.regions.planes.mesh import Mesh
 from rcjax.regions.planes.mesh_regions import Located, mesh_regions
+from rcjax.regions.planes.passages import open_passages
 from rcjax.regions.slice_regions import PlaneRegions
 from rcjax.regions.types import Evaluate
 
@@ -96,6 +98,7 @@ def count_planes(
     component = components(len(mesh.keys), np.concatenate([links, _diagonals(mesh)]))
     counts = _count(mesh, component, slices)
     uncertain = ended
+    uncertain[mesh.slice_of_triangle[open_passages(mesh, component)]] = True
     for some in (links, sure):
         uncertain = uncertain | (_count(mesh, components(len(mesh.keys), some), slices) != counts)
     evaluations = np.bincount(mesh.slice_of_vertex, minlength=slices)
