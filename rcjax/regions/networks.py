@@ -19,6 +19,7 @@ from rcjax.regions.classifier import (
     OnHost,
     Program,
     compiled,
+    float32_products,
     interpolate,
     labels_of,
     remember,
@@ -142,7 +143,7 @@ class Networks:
 
         kinds = [jax.ShapeDtypeStruct(np.shape(v)[1:], v.dtype) for v in self.leaves]
         points = jax.ShapeDtypeStruct((batch, *evaluator.feature_shape), jnp.float32)
-        with telling_overflow():
+        with telling_overflow(), float32_products():
             closed = jax.make_jaxpr(predict)(kinds, points)
         program = Program(closed, batch)
         remember(program)

@@ -45,8 +45,8 @@ class ResultFields:
             asked for (`regions=True`). On planes that were counted exactly or adaptively they are
             `PlaneRegions`, with perimeters and edges; the exact method keeps these always.
         precision: "float32" or "mixed".
-        low_precision: the dtype of 16 or 8 bits in which the classifier was seen to compute, whose
-            rounding the count holds; None where there is none.
+        low_precision: what the classifier was seen to compute in if that has fewer bits than
+            float32 ("bfloat16", "tensorfloat32", ...): the count holds its rounding. Else None.
         reevaluated_share: share of the points that mixed precision evaluated again in float32.
     """
 

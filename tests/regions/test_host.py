@@ -133,6 +133,28 @@ def test_pytorch_module():
     np.testing.assert_array_equal(count_regions(on_host(half), SEGMENTS).counts, expected)
 
 
+@pytest.mark.torch
+def test_products_of_a_pytorch_module_keep_the_bits_of_float32():
+    import torch
+
+    def settings():
+        return torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+
+    class Watched(torch.nn.Module):
+        def forward(self, points):
+            self.seen = settings()
+            return points[:, :3]
+
+    before, watched = settings(), Watched().eval()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        count_regions(on_host(watched), SEGMENTS, points=5)
+        assert watched.seen == (False, "highest")
+        assert settings() == (before[0], "medium")
+    finally:
+        torch.set_float32_matmul_precision(before[1])
+
+
 def test_pytree_modules():
     from flax import nnx
 

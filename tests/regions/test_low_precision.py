@@ -1,12 +1,15 @@
 """A network that computes in few bits is counted with its rounding, and the result says so."""
 
 import jax
+import jax.extend.core as jex
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from rcjax import count_regions, on_host, slices
-from rcjax.regions.classifier import LowPrecision
+from rcjax.regions.classifier import Evaluator, LowPrecision
+from rcjax.regions.classifier.low_precision import precision_of_trace
+from rcjax.regions.networks import Networks
 
 RANDOM = np.random.default_rng(0)
 POINTS = RANDOM.normal(size=(30, 8)).astype(np.float32)
@@ -56,3 +59,55 @@ def votes(x):
 )
 def test_full_precision_and_votes_are_not(predict):
     assert count_regions(predict, SEGMENTS).low_precision is None
+
+
+def convolutional(weights, x):
+    images = x.reshape(-1, 2, 4, 1)
+    kernel = jnp.asarray(FIRST[:3, :9].reshape(3, 3, 1, 3))
+    hidden = jax.lax.conv_general_dilated(
+        images, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    return jax.jit(lambda h: h @ weights)(hidden.reshape(len(x), -1))
+
+
+DENSE = RANDOM.normal(size=(2, 24, 4)).astype(np.float32)
+
+
+def products(jaxpr):
+    """The precision of each product in a trace, that of inner functions included."""
+    for equation in jaxpr.eqns:
+        if "precision" in equation.params:
+            yield equation.params["precision"]
+        for inner in jex.jaxprs_in_params(equation.params):
+            yield from products(inner)
+
+
+def traces():
+    evaluator = Evaluator(lambda x: convolutional(DENSE[0], x), (8,))
+    many, _ = Networks(convolutional, DENSE).program(evaluator, 16)
+    return evaluator.traced(16)[0].jaxpr, many.jaxpr
+
+
+@pytest.mark.usefixtures("promotion_as_users_have_it")
+def test_products_of_float32_are_not_rounded_on_accelerators():
+    highest = (jax.lax.Precision.HIGHEST,) * 2
+    for jaxpr in traces():
+        assert list(products(jaxpr)) == [highest] * 2
+        assert [precision_of_trace(jaxpr, where) for where in ("cpu", "gpu", "tpu")] == [""] * 3
+
+
+@pytest.mark.usefixtures("promotion_as_users_have_it")
+@pytest.mark.parametrize(
+    ("precision", "gpu", "tpu", "cpu"),
+    [
+        ("default", "tensorfloat32", "bfloat16", ""),
+        ("tensorfloat32", "tensorfloat32", "bfloat16", ""),
+        ("float32", "", "", ""),
+        ("TF32_TF32_F32", "tensorfloat32", "tensorfloat32", "tensorfloat32"),
+        ("F32_F32_F32", "", "", ""),
+    ],
+)
+def test_a_precision_that_the_caller_chose_is_kept_and_told(precision, gpu, tpu, cpu):
+    with jax.default_matmul_precision(precision):
+        jaxpr, _ = traces()
+    assert [precision_of_trace(jaxpr, where) for where in ("gpu", "tpu", "cpu")] == [gpu, tpu, cpu]

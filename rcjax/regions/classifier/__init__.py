@@ -23,7 +23,11 @@ from rcjax.regions.classifier.outputs import (
     refuse_invalid,
 )
 from rcjax.regions.classifier.programs import Handle, Program, compiled, remember
-from rcjax.regions.classifier.surroundings import own_surroundings, telling_overflow
+from rcjax.regions.classifier.surroundings import (
+    float32_products,
+    own_surroundings,
+    telling_overflow,
+)
 from rcjax.regions.classifier.tracing import Trace, trace_predict, values_per_point
 from rcjax.regions.classifier.walking import bind, shape_of, walk
 
@@ -43,6 +47,7 @@ __all__ = [
     "Trace",
     "bind",
     "compiled",
+    "float32_products",
     "interpolate",
     "invalid",
     "is_missing",

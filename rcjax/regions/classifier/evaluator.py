@@ -63,7 +63,7 @@ class Evaluator:
     Attributes:
         classes: number of scores per point, or None where `predict` returns labels.
         evaluations: points evaluated so far, without the padding of batches.
-        low_precision: name of the dtype of 16 or 8 bits in which the classifier computes, or "".
+        low_precision: what the classifier computes in if that has fewer bits than float32, or "".
         batch_size: points per step; halved for good after running out of memory.
     """
 
@@ -105,7 +105,7 @@ class Evaluator:
         program, _ = self.traced(first)
         self.classes = program.classes
         self._is_proven = not mixes_points(program.jaxpr, first)
-        self.low_precision = precision_of_trace(program.jaxpr)
+        self.low_precision = precision_of_trace(program.jaxpr, self.devices[0].platform)
         chosen = batch_size or self._unit * batches.best(program.bytes_per_point)
         self.batch_size = _round_up(chosen, self._unit)
 

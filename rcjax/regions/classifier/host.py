@@ -23,6 +23,8 @@ from rcjax.regions.classifier.held import (
 from rcjax.regions.classifier.labels import Label, LabelNumbering
 from rcjax.regions.classifier.onnx_session import is_onnx_session, onnx_session
 from rcjax.regions.classifier.outputs import check_output_shape, is_out_of_memory
+from rcjax.regions.classifier.surroundings import float32_products_on_host
+from rcjax.regions.classifier.torch_products import float32_products_of
 from rcjax.regions.types import Outputs, Predict
 
 
@@ -57,7 +59,8 @@ class OnHost:
 
     def __call__(self, points: np.ndarray) -> Outputs:
         """int32 labels, or float32/float64 scores, of host points [n, *features]."""
-        output = _as_array(self._answer(points))
+        with float32_products_on_host():
+            output = _as_array(self._answer(points))
         check_output_shape(output.shape, output.dtype, len(points))
         columns = output.shape[1] if output.ndim == 2 else 0
         if self._columns not in (None, columns):
@@ -133,8 +136,8 @@ def on_host(predict: Any, *, batch_size: int | None = None) -> OnHost:
             - a function from a numpy array [n, *features] to labels [n] (integers, strings, ...)
               or scores [n, classes]. It gets float64 points where the anchors are float64, and
               float32 points otherwise;
-            - a PyTorch module: called in inference mode on its own device and dtype; of what the
-              classifiers of Hugging Face return, the logits are taken;
+            - a PyTorch module: called in inference mode on its own device and dtype, without
+              TensorFloat-32; of what the classifiers of Hugging Face return, the logits are taken;
             - a Keras model, whatever its backend;
             - a session of onnxruntime, with one input and one output;
             - a scikit-learn estimator, or one of its kind, as those of xgboost: its
@@ -327,7 +330,7 @@ def _torch_output(module: Any, points: np.ndarray) -> np.ndarray:
     refuse_training_mode(module)
     example = _floating_example(module)
     inputs = torch.from_numpy(np.ascontiguousarray(points))
-    with torch.inference_mode():
+    with torch.inference_mode(), float32_products_of(torch):
         output = module(inputs.to(example.device, example.dtype))
     output = getattr(output, "logits", output)  # of the classifiers of Hugging Face
     if not isinstance(output, torch.Tensor):

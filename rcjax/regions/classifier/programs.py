@@ -26,7 +26,12 @@ from rcjax.regions.classifier.held import (
 )
 from rcjax.regions.classifier.mixed_precision import lower_precision
 from rcjax.regions.classifier.outputs import check_output_dtype, check_output_shape
-from rcjax.regions.classifier.surroundings import callers_mesh, has_mesh, telling_overflow
+from rcjax.regions.classifier.surroundings import (
+    callers_mesh,
+    float32_products,
+    has_mesh,
+    telling_overflow,
+)
 from rcjax.regions.classifier.walking import bind, call_body, shape_of, walk
 from rcjax.regions.types import Arrays, Predict
 
@@ -174,7 +179,7 @@ def trace(predict: Predict, feature_shape: tuple[int, ...], batch_size: int) -> 
         )
     points = jax.ShapeDtypeStruct((batch_size, *feature_shape), jnp.float32)
     try:
-        with telling_overflow():
+        with telling_overflow(), float32_products():
             closed, output = _traced(predict, points)
     except (
         jax.errors.TracerArrayConversionError,

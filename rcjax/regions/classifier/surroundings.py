@@ -53,6 +53,27 @@ def has_mesh() -> bool:
     return mesh is not None and not mesh.empty
 
 
+def float32_products() -> contextlib.AbstractContextManager[object]:
+    """Products of float32 keep all of its bits, unless the caller of JAX has chosen otherwise.
+
+    By default a GPU rounds their factors to TensorFloat-32 and a TPU to bfloat16. Labels then
+    flicker near every boundary, and a fine grid counts up to twice the regions.
+    """
+    # JAX's own types do not list its settings, and leave what this one returns open.
+    if getattr(jax.config, "jax_default_matmul_precision", None) is not None:
+        return contextlib.nullcontext()
+    highest: contextlib.AbstractContextManager[object] = jax.default_matmul_precision("highest")
+    return highest
+
+
+def float32_products_on_host() -> contextlib.AbstractContextManager[object]:
+    """The same for what a classifier on the host calls of JAX, as a Keras model does.
+
+    On a CPU, which rounds nothing, its functions keep what is compiled already.
+    """
+    return contextlib.nullcontext() if jax.default_backend() == "cpu" else float32_products()
+
+
 @contextlib.contextmanager
 def telling_overflow() -> Iterator[None]:
     """Warns if numbers of the classifier become infinite as float32."""
