@@ -46,9 +46,10 @@ from rcjax.regions.types import Block
 ROOM_PER_SLICE = 64
 # Scores held at a time on each device, float32.
 LARGEST_POOL = 4_000_000
-# Scores of the intervals examined at a time: what the caches of a CPU hold.
-SCORES_PER_CHUNK = 8_192
-CHUNKS = (16, 512)
+# Scores of the intervals examined at a time, and the fewest and most intervals: what the caches of
+# a CPU hold; what fills an accelerator, which takes as long for fewer.
+CHUNKS = {"cpu": (8_192, 16, 512)}
+CHUNKS_ACCELERATOR = (2**20, 16, 4_096)
 # Every round ends in a batch that is half empty on average, so batches are small beside blocks.
 LARGEST_AUTOMATIC_BATCH = {"cpu": 256}
 LARGEST_AUTOMATIC_BATCH_ACCELERATOR = 1_024
@@ -112,8 +113,14 @@ class CompiledCounter:
             batch=self._batch(),
             points=self._room,
             classes=classes,
-            chunk=int(np.clip(SCORES_PER_CHUNK // max(classes, 1), *CHUNKS)),
+            chunk=self._chunk(classes),
         )
+
+    def _chunk(self, classes: int) -> int:
+        """Intervals examined at a time on one device."""
+        platform = self.evaluator.devices[0].platform
+        scores, fewest, most = CHUNKS.get(platform, CHUNKS_ACCELERATOR)
+        return min(max(scores // max(classes, 1), fewest), most)
 
     def count(self, block: Block) -> AdaptiveResult:
         """Counts the segments [slices, 2, *features] of a block."""

@@ -14,7 +14,10 @@ _WORKING_SET_ACCELERATOR = 4 * 2**30
 _SIZES = (32, 16_384)
 # For methods that ask for ever fewer points: every round ends in a batch that is half empty.
 _IN_ROUNDS = 16
-_SIZES_IN_ROUNDS_ACCELERATOR = (32, 4_096)
+# On accelerators in rounds: a power of two, at most this share of the points of the largest round,
+# so that the ten rounds' empty halves cost some 15 % more points.
+_SHARE_OF_LARGEST_ROUND = 32
+_SIZES_IN_ROUNDS_ACCELERATOR = (32, 1_024)
 # On a CPU in rounds: the size for points of many features, whose networks convolve; and the sizes
 # of all others, by the points of the largest round. All are multiples that other axes hardly have.
 _MANY_FEATURES, _OF_MANY_FEATURES = 1_024, 22
@@ -33,7 +36,7 @@ class Batches:
         features: numbers of a point.
         platform: of the devices.
         in_rounds: whether a method asks for ever fewer points, round by round.
-        largest_round: points of the largest of these rounds, where known.
+        largest_round: points of the largest of these rounds on each device, where known.
     """
 
     features: int
@@ -44,22 +47,25 @@ class Batches:
     @property
     def first(self) -> int:
         """The size of the first trace."""
-        if not self._in_rounds_on_cpu:
+        if not self.in_rounds:
             return _USUAL
-        return _OF_MANY_FEATURES if self.features >= _MANY_FEATURES else self._most_on_cpu
+        on_cpu = self.platform == "cpu"
+        if on_cpu and self.features >= _MANY_FEATURES:
+            return _OF_MANY_FEATURES
+        return self._most_on_cpu if on_cpu else self._most_on_accelerator
 
     def best(self, bytes_per_point: int) -> int:
         """The size by the memory of a point; that of the first trace where it serves."""
         memory = _WORKING_SET.get(self.platform, _WORKING_SET_ACCELERATOR)
-        low, high = _SIZES
-        if self.in_rounds:
-            low, high = _SIZES_IN_ROUNDS_ACCELERATOR
-            if self._in_rounds_on_cpu:
-                low, high = _OF_MANY_FEATURES, self._most_on_cpu
-                if self._serves(bytes_per_point, memory):
-                    return self.first
-            memory //= _IN_ROUNDS
-        return min(max(memory // max(bytes_per_point, 1), low), high)
+        if not self.in_rounds:
+            return _within(memory, bytes_per_point, *_SIZES)
+        if self.platform != "cpu":
+            low, high = _SIZES_IN_ROUNDS_ACCELERATOR[0], self._most_on_accelerator
+            return _within(memory // _IN_ROUNDS, bytes_per_point, low, high)
+        if self._serves(bytes_per_point, memory):
+            return self.first
+        memory //= _IN_ROUNDS
+        return _within(memory, bytes_per_point, _OF_MANY_FEATURES, self._most_on_cpu)
 
     def _serves(self, bytes_per_point: int, memory: int) -> bool:
         best = memory // _IN_ROUNDS // max(bytes_per_point, 1)
@@ -67,11 +73,20 @@ class Batches:
         return small and best <= _SHARE_THAT_SERVES * self.first
 
     @property
-    def _in_rounds_on_cpu(self) -> bool:
-        return self.in_rounds and self.platform == "cpu"
-
-    @property
     def _most_on_cpu(self) -> int:
         if self.largest_round is None:
             return _USUAL
         return next(size for most, size in _BY_LARGEST_ROUND if self.largest_round < most)
+
+    @property
+    def _most_on_accelerator(self) -> int:
+        if self.largest_round is None:
+            return _USUAL
+        share = self.largest_round // _SHARE_OF_LARGEST_ROUND
+        low, high = _SIZES_IN_ROUNDS_ACCELERATOR
+        return min(max(1 << max(share.bit_length() - 1, 0), low), high)
+
+
+def _within(memory: int, bytes_per_point: int, low: int, high: int) -> int:
+    """Points that the memory holds, between two limits."""
+    return min(max(memory // max(bytes_per_point, 1), low), high)

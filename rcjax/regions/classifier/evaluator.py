@@ -98,8 +98,9 @@ class Evaluator:
         self._everywhere = NamedSharding(self.mesh, PartitionSpec())
         self._traces: dict[int, tuple[programs.Program, Arrays]] = {}
         self._programs: dict[int, tuple[programs.Handle, Arrays]] = {}
+        of_device = None if largest_round is None else -(-largest_round // self._unit)
         batches = Batches(
-            math.prod(self.feature_shape), self.devices[0].platform, in_rounds, largest_round
+            math.prod(self.feature_shape), self.devices[0].platform, in_rounds, of_device
         )
         first = self._unit * batches.first
         program, _ = self.traced(first)
