@@ -43,7 +43,10 @@ def test_a_signal_ends_a_process_whatever_it_does(work, number):
         f"def main():\n    print('ready', flush=True)\n    exec({work!r})\nrun_process(main)"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program],  # of fork with threads
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout.readline() == "ready\n"
     if "fork" in work:  # a signal of the child's alone ends the child alone

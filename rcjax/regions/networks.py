@@ -141,7 +141,10 @@ class Networks:
         def predict(leaves: list[jax.Array], points: jax.Array) -> object:
             return self.predict(jax.tree.unflatten(self._tree, leaves), points)
 
-        kinds = [jax.ShapeDtypeStruct(np.shape(v)[1:], v.dtype) for v in self.leaves]
+        kinds = [
+            jax.ShapeDtypeStruct(np.shape(leaf)[1:], jax.dtypes.canonicalize_dtype(leaf.dtype))
+            for leaf in self.leaves
+        ]
         points = jax.ShapeDtypeStruct((batch, *evaluator.feature_shape), jnp.float32)
         with telling_overflow(), float32_products():
             closed = jax.make_jaxpr(predict)(kinds, points)

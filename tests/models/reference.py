@@ -39,13 +39,8 @@ def reference_shapes(name: str) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-# The compiler's quickest settings.
-COMPILER = {
-    "xla_backend_optimization_level": 0,
-    "xla_llvm_disable_expensive_passes": True,
-    "xla_cpu_use_fusion_emitters": False,
-    "xla_cpu_parallel_codegen_split_count": 1,
-}
+# The compiler's quickest settings, with what tests/conftest.py sets for all.
+COMPILER = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 
 def blank(name: str, compute_dtype: Any = np.float32, **sizes: int) -> Network:

@@ -95,7 +95,7 @@ class NAType:
         (np.nan, object, "nan"),
         (float("nan"), object, "nan"),
         (np.nan, float, "NaN"),
-        (np.datetime64("NaT"), object, "NaT"),
+        (np.datetime64("NaT", "D"), object, "NaT"),
         ("NaT", "datetime64[s]", "NaT"),
         (NAType(), object, "no label"),
     ],

@@ -81,7 +81,10 @@ def call_body(equation: JaxprEqn) -> ClosedJaxpr | None:
     """The body of an operation that is a mere call, None for any other operation."""
     parameter = _CALLS.get(equation.primitive.name)
     body = None if parameter is None else equation.params[parameter]
-    return ClosedJaxpr(body, ()) if isinstance(body, Jaxpr) else body
+    # In newer versions of JAX the two types are one, and a jaxpr holds its constants itself.
+    if isinstance(body, Jaxpr) and not isinstance(body, ClosedJaxpr):
+        return ClosedJaxpr(body, ())
+    return body
 
 
 def shape_of(variable: Variable) -> tuple[int, ...]:
