@@ -97,7 +97,7 @@ def count_regions(
         batch_size: points per device step, which bounds the memory; chosen when None, halved
             with a warning when memory runs out.
         precision: "float32", or "mixed": bfloat16 first, and float32 wherever the margin is
-            within the measured error, so that the counts stay those of float32.
+            within the measured error, so that the labels stay those of float32.
         boundaries: keep the coordinates of all label changes on segments. The adaptive method
             then locates each to the fine grid (more evaluations) instead of interpolating it.
         regions: keep label, size, share and neighbours of every region (`result.regions`); on
