@@ -2,7 +2,8 @@
 
     python benchmarks/regions.py [--width=16] [--slices=100] [--repeats=3] [--train_seconds=60]
 
-Needs PyTorch (`pip install -e ".[test-torch]"`). One ResNet18 is trained in PyTorch on the bundled
+Needs PyTorch (`pip install -e ".[test-torch]"`), which takes the GPU where it finds one, as JAX
+does. One ResNet18 is trained in PyTorch on the bundled
 digits, brought to 32x32x3, and copied into rcjax, so that every counter below counts the same
 network on the same segments:
 
@@ -30,6 +31,9 @@ from rcjax import count_regions, slices
 from rcjax.models import create, load_torch_state_dict
 
 
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def digit_images() -> tuple[np.ndarray, np.ndarray]:
     """The bundled digits as normalised float32 images [n, 32, 32, 3] and labels [n]."""
     pixels, labels = load_digits(return_X_y=True)
@@ -41,8 +45,8 @@ def digit_images() -> tuple[np.ndarray, np.ndarray]:
 def train(network: torch.nn.Module, images: np.ndarray, labels: np.ndarray, seconds: float) -> None:
     """A few epochs of plain SGD, for at most `seconds`."""
     optimizer = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9)
-    inputs = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
-    targets = torch.from_numpy(labels)
+    inputs = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).to(DEVICE)
+    targets = torch.from_numpy(labels).to(DEVICE)
     random = torch.Generator().manual_seed(0)
     start, network = time.perf_counter(), network.train()
     while time.perf_counter() - start < seconds:
@@ -61,7 +65,7 @@ def published(network: torch.nn.Module, anchors: np.ndarray, points: int = 200) 
         line = np.stack([(1 - t) * first + t * second for t in np.linspace(0, 1, points)])
         with torch.inference_mode():
             inputs = torch.from_numpy(line.astype(np.float32).transpose(0, 3, 1, 2).copy())
-            labels = network(inputs).argmax(dim=1).numpy()
+            labels = network(inputs.to(DEVICE)).argmax(dim=1).cpu().numpy()
         seen, count = np.zeros(points, bool), 0
         for start in range(points):
             if seen[start]:
@@ -92,16 +96,17 @@ def main() -> None:
     parser.add_argument("--batch_size", type=int, default=125, help="of forward and grid alike")
     parser.add_argument("--truth", action="store_true", help="count the 8,193-point grid too")
     arguments = parser.parse_args()
-    print(machine(), f"\nPyTorch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(machine())
+    print(f"PyTorch {torch.__version__} on {DEVICE}, {torch.get_num_threads()} threads")
 
     images, labels = digit_images()
     torch.manual_seed(0)
-    network = resnet(width=arguments.width)
+    network = resnet(width=arguments.width).to(DEVICE)
     train(network, images[:1297], labels[:1297], arguments.train_seconds)
     network.eval()
 
     model = create("resnet18", width=arguments.width)
-    load_torch_state_dict(model, {k: v.numpy() for k, v in network.state_dict().items()})
+    load_torch_state_dict(model, {k: v.cpu().numpy() for k, v in network.state_dict().items()})
     model.eval()
     anchors = slices.between_points(jax.random.key(0), images[:1297], count=arguments.slices)
     number_of_points = 200 * arguments.slices
