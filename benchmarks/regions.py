@@ -30,7 +30,6 @@ from sklearn.datasets import load_digits
 from rcjax import count_regions, slices
 from rcjax.models import create, load_torch_state_dict
 
-
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
