@@ -82,8 +82,11 @@ def test_slivers_and_steps_are_called_uncertain():
     assert "1 of 1 uncertain" in repr(count_regions(stairs, anchors, budget=50, **budget))
 
 
-def test_wedges_and_strips_thinner_than_the_grid_are_right_or_uncertain():
-    """A wedge, or a strip, between two half planes: three regions, however thin it is."""
+def test_thin_wedges_and_strips_are_right_or_uncertain():
+    """A wedge, or a strip, between two half planes: three regions, however thin it is.
+
+    A strip that is as wide as a grid step is followed from side to side.
+    """
     random = np.random.default_rng(0)
     planes = 60
     width = random.uniform(0.3, 3, planes) / STEPS / 2  # to each side
@@ -100,6 +103,7 @@ def test_wedges_and_strips_thinner_than_the_grid_are_right_or_uncertain():
     found = count_regions(lambda x: x, anchors, method="adaptive", points=STEPS + 1)
     wrong = found.counts != 3
     assert not (wrong & ~found.uncertain).any()
+    assert not wrong[(turn == 0) & (2 * width * STEPS >= 1)].any()
     assert not found.uncertain.all()
 
 

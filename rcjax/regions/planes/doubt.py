@@ -7,7 +7,8 @@ this holds under that error:
 
 - no class other than those at its corners comes out on top inside;
 - on each edge, no class other than the labels of its two ends comes out on top, the label of the
-  third corner included: an edge between equal labels joins them;
+  third corner included: an edge between equal labels joins them (tested at the quarters of the
+  edge, and without an error where the two labels tie);
 - on each edge between different labels, the margin of the two changes its sign once.
 
 Then the regions inside are those of the labels of the corners, and their connections are the edges
@@ -19,6 +20,7 @@ from __future__ import annotations
 import numpy as np
 
 from rcjax.regions.planes.mesh import Mesh
+from rcjax.regions.planes.ties import third_on_top
 
 # A bulge of an edge of length l becomes (h / l)**EXPONENT of it on length h: 2 for smooth scores,
 # 1 for one kink, 1.5 for many small kinks.
@@ -102,6 +104,9 @@ def _edges_in_doubt(labels: np.ndarray, values: np.ndarray, rough: list[np.ndarr
             )
             np.put_along_axis(lead, labels[:, [i, j]], np.inf, axis=1)
             doubt |= lead.min(axis=1) < 0
+        # Interpolated, a third class leads somewhere on the edge exactly if it leads at this tie,
+        # however narrow it is; between quarters it may pass unseen.
+        doubt |= differ & third_on_top(values[:, i], values[:, j], first, second).any(axis=1)
         rise = values[:, j] - values[:, i]
         change = (_pick(rise, second) - _pick(rise, first))[:, 0]
         error = _SINGLE_CROSSING_CAUTION * _pick(rough[i], second)[:, 0]

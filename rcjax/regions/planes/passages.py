@@ -13,6 +13,7 @@ import numpy as np
 
 from rcjax.regions.planes.joined import components
 from rcjax.regions.planes.mesh import Mesh
+from rcjax.regions.planes.ties import third_on_top
 
 _EDGES = ((0, 1), (1, 2), (0, 2))
 _SCORES_AT_ONCE = 1_000_000  # scores at ties that are compared together
@@ -58,15 +59,10 @@ def _third_on_top(mesh: Mesh, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     for start in range(0, len(differ), size):
         some = differ[start : start + size]
         first, second = ends[some].T
-        row, label, other = np.arange(len(some)), mesh.labels[first], mesh.labels[second]
-        values, far = mesh.values[first], mesh.values[second]
-        lead = values[row, label] - values[row, other]
-        rise = lead + far[row, other] - far[row, label]
-        share = np.where(rise > 0, lead / np.where(rise > 0, rise, 1), 0.5)[:, None]
-        tie = (1 - share) * values + share * far
-        top = np.maximum(tie[row, label], tie[row, other])
-        tie[row, label] = tie[row, other] = -np.inf
-        found, third = np.nonzero(tie > top[:, None])
+        labels, others = mesh.labels[first], mesh.labels[second]
+        found, third = np.nonzero(
+            third_on_top(mesh.values[first], mesh.values[second], labels, others)
+        )
         edges.append(some[found])
         classes.append(third)
     return np.concatenate(edges), np.concatenate(classes)
