@@ -1,6 +1,7 @@
 """Does `method="adaptive"` count planes as a grid of 513 points per axis does, on unseen networks?
 
-    python benchmarks/plane_agreement.py [--seed=100] [--networks=8] [--planes=16]
+    python benchmarks/plane_agreement.py [--seed=100] [--networks=8] [--planes=16] [--family=NAME]
+        [--budget=10000] [--safety=2]
 
 Trains small networks of several families (ReLU, GELU, tanh and SiLU in turn), draws planes through
 three of their training images, and counts these by the adaptive method, by all 131,841 points and
@@ -141,8 +142,9 @@ class Found(NamedTuple):
     differing: list[str]
 
 
-def counted(family: Family, networks: int, planes: int, seed: int) -> Found:
-    """All planes of all networks of a family."""
+def counted(family: Family, networks: int, planes: int, seed: int, **options) -> Found:
+    """All planes of all networks of a family; `options` are of the adaptive method."""
+    adaptively = functools.partial(count_regions, method="adaptive", **options)
     adaptive: list[RegionCounts] = []
     fine, paper, accuracy = [], [], []
     differing: list[str] = []
@@ -151,7 +153,7 @@ def counted(family: Family, networks: int, planes: int, seed: int) -> Found:
         key = jax.random.key(seed + index)
         anchors = np.asarray(slices.between_points(key, images, count=planes, dim=2))
         # One at a time, since a result adds the evaluations of its planes up.
-        found = [count_regions(predict, plane[None], method="adaptive") for plane in anchors]
+        found = [adaptively(predict, plane[None]) for plane in anchors]
         adaptive += found
         fine.append(count_regions(predict, anchors, points=GRID).counts)
         differing += [
@@ -258,6 +260,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=100)
     parser.add_argument("--networks", type=int, default=8)
     parser.add_argument("--planes", type=int, default=16)
+    parser.add_argument("--family", choices=FAMILIES, help="one of them, in place of all")
+    parser.add_argument("--budget", type=int, default=10_000, help="evaluations of a plane")
+    parser.add_argument("--safety", type=float, default=2.0)
     arguments = parser.parse_args()
     print(machine())
     columns = (
@@ -266,13 +271,19 @@ def main() -> None:
     )  # fmt: skip
     print(f"| {' | '.join(columns)} |")
     print("| --- |" + " --- |" * (len(columns) - 1))
+    names = [arguments.family] if arguments.family else list(FAMILIES)
     every = []
-    for name, family in FAMILIES.items():
-        every.append(counted(family, arguments.networks, arguments.planes, arguments.seed))
+    for name in names:
+        every.append(
+            counted(
+                FAMILIES[name], arguments.networks, arguments.planes, arguments.seed,
+                budget=arguments.budget, safety=arguments.safety,
+            )
+        )  # fmt: skip
         print(row(name, every[-1]), flush=True)
     for index, activation in enumerate(ACTIVATIONS):
         print(row(f"all of them, {activation.__name__}", of_activation(every, index)))
-    for name, found in zip(FAMILIES, every, strict=True):
+    for name, found in zip(names, every, strict=True):
         for line in found.differing:
             print(f"{name}, {line}")
     print(f"{time.process_time():.0f} s of processor time")
