@@ -117,7 +117,7 @@ def _one_by_one(request: Request, networks: Networks, slices: NetworkSlices) -> 
         try:
             found = count_by_method(alone)
         except ValueError as error:
-            raise ValueError(f"network {network}: {error}") from error
+            raise type(error)(f"network {network}: {error}") from error
         results.append(dataclasses.replace(found, boundaries=None, region_labels=None))
     uncertain = [result.uncertain for result in results if result.uncertain is not None]
     return NetworkCounts(

@@ -275,8 +275,9 @@ def nature_of_networks(
     slice_index = np.repeat(np.arange(slices, dtype=np.int32), count)
     weights = np.tile(simplex.barycentric_weights(inside[:, None]), (slices, 1))
     points = [jnp.asarray(interpolate(own, slice_index, weights)) for own in anchors]
-    parts = [
-        np.asarray(networks.one(i)(points[i % len(points)])).reshape(slices, count, -1)
-        for i in range(min(networks.count, PROBED_SLICES))
-    ]
+    with float32_products():
+        parts = [
+            np.asarray(networks.one(i)(points[i % len(points)])).reshape(slices, count, -1)
+            for i in range(min(networks.count, PROBED_SLICES))
+        ]
     return nature_of(np.concatenate(parts))

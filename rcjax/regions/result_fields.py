@@ -40,7 +40,8 @@ class ResultFields:
             quantised networks and low precision. "labels": no scores. Of the last two nothing is
             seen between the points, so counts may be too low.
         uncertain: bool [slices], where the adaptive method on planes saw a reason for the count to
-            differ: its budget ran out, or the count hangs on what is thinner than the grid.
+            differ: its budget ran out, the count hangs on what is thinner than the grid, or the
+            scores show a region, or a link between two, that is not counted.
         regions: for each slice its regions with label, size, share and neighbours, where they were
             asked for (`regions=True`). On planes that were counted exactly or adaptively they are
             `PlaneRegions`, with perimeters and edges; the exact method keeps these always.

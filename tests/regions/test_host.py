@@ -137,22 +137,30 @@ def test_pytorch_module():
 def test_products_of_a_pytorch_module_keep_the_bits_of_float32():
     import torch
 
+    backends = torch.backends
+    if not hasattr(backends, "fp32_precision"):
+        pytest.skip("its settings are read otherwise before PyTorch 2.9")
+
     def settings():
-        return torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+        products = backends.cudnn.conv, backends.cuda.matmul, backends.mkldnn.matmul
+        return [*(product.fp32_precision for product in products), backends.fp32_precision]
 
     class Watched(torch.nn.Module):
         def forward(self, points):
             self.seen = settings()
             return points[:, :3]
 
-    before, watched = settings(), Watched().eval()
-    torch.set_float32_matmul_precision("medium")
-    try:
-        count_regions(on_host(watched), SEGMENTS, points=5)
-        assert watched.seen == (False, "highest")
-        assert settings() == (before[0], "medium")
-    finally:
-        torch.set_float32_matmul_precision(before[1])
+    watched, products = Watched().eval(), torch.get_float32_matmul_precision()
+    for chosen in (products, "medium"):
+        torch.set_float32_matmul_precision(chosen)
+        before = settings()
+        try:
+            count_regions(on_host(watched), SEGMENTS, points=5)
+            assert watched.seen[:3] == ["ieee"] * 3
+            assert settings() == before
+            assert torch.get_float32_matmul_precision() == chosen
+        finally:
+            torch.set_float32_matmul_precision(products)
 
 
 def test_pytree_modules():

@@ -70,6 +70,10 @@ def convolutional(weights, x):
     return jax.jit(lambda h: h @ weights)(hidden.reshape(len(x), -1))
 
 
+def dense(weights, x):
+    return x @ weights[:8]
+
+
 DENSE = RANDOM.normal(size=(2, 24, 4)).astype(np.float32)
 
 
@@ -82,9 +86,9 @@ def products(jaxpr):
             yield from products(inner)
 
 
-def traces():
-    evaluator = Evaluator(lambda x: convolutional(DENSE[0], x), (8,))
-    many, _ = Networks(convolutional, DENSE).program(evaluator, 16)
+def traces(network=convolutional):
+    evaluator = Evaluator(lambda x: network(DENSE[0], x), (8,))
+    many, _ = Networks(network, DENSE).program(evaluator, 16)
     return evaluator.traced(16)[0].jaxpr, many.jaxpr
 
 
@@ -98,16 +102,41 @@ def test_products_of_float32_are_not_rounded_on_accelerators():
 
 @pytest.mark.usefixtures("promotion_as_users_have_it")
 @pytest.mark.parametrize(
-    ("precision", "gpu", "tpu", "cpu"),
+    ("network", "precision", "gpu", "tpu", "cpu"),
     [
-        ("default", "tensorfloat32", "bfloat16", ""),
-        ("tensorfloat32", "tensorfloat32", "bfloat16", ""),
-        ("float32", "", "", ""),
-        ("TF32_TF32_F32", "tensorfloat32", "tensorfloat32", "tensorfloat32"),
-        ("F32_F32_F32", "", "", ""),
+        (convolutional, "default", "tensorfloat32", "bfloat16", ""),
+        (convolutional, "tensorfloat32", "tensorfloat32", "bfloat16", ""),
+        (convolutional, "float32", "", "", ""),
+        # XLA takes algorithms for matrix products alone.
+        (convolutional, "F32_F32_F32", "tensorfloat32", "bfloat16", ""),
+        (dense, "F32_F32_F32", "", "", ""),
+        (dense, "TF32_TF32_F32", "tensorfloat32", "tensorfloat32", "tensorfloat32"),
     ],
 )
-def test_a_precision_that_the_caller_chose_is_kept_and_told(precision, gpu, tpu, cpu):
+def test_a_precision_that_the_caller_chose_is_kept_and_told(network, precision, gpu, tpu, cpu):
     with jax.default_matmul_precision(precision):
-        jaxpr, _ = traces()
+        jaxpr, _ = traces(network)
     assert [precision_of_trace(jaxpr, where) for where in ("gpu", "tpu", "cpu")] == [gpu, tpu, cpu]
+
+
+@pytest.mark.usefixtures("promotion_as_users_have_it")
+@pytest.mark.parametrize(("kind", "told"), [("float32", ""), ("bfloat16", "bfloat16")])
+def test_an_algorithm_of_a_product_is_told(kind, told):
+    algorithm = jax.lax.DotAlgorithm(jnp.dtype(kind), jnp.dtype(kind), jnp.float32)
+    jaxpr, _ = traces(
+        lambda weights, x: jnp.dot(dense(weights, x), SECOND[:4], precision=algorithm)
+    )
+    assert precision_of_trace(jaxpr, "gpu") == told
+
+
+@pytest.mark.usefixtures("promotion_as_users_have_it")
+def test_every_call_of_many_networks_keeps_the_bits_of_float32():
+    seen = set()
+
+    def watched(weights, x):
+        seen.add(jax.config.jax_default_matmul_precision)
+        return dense(weights, x)
+
+    for method in ("grid", "adaptive"):
+        count_regions(watched, SEGMENTS, parameters=DENSE, method=method, points=17)
+    assert seen == {"highest"}

@@ -1,4 +1,4 @@
-"""Many networks in mixed precision: each is counted as it is alone, with the counts of float32."""
+"""Many networks in mixed precision: each is counted as it is alone, with the labels of float32."""
 
 import jax
 import jax.numpy as jnp

@@ -14,12 +14,13 @@ _WORKING_SET_ACCELERATOR = 4 * 2**30
 _SIZES = (32, 16_384)
 # For methods that ask for ever fewer points: every round ends in a batch that is half empty.
 _IN_ROUNDS = 16
-# On accelerators in rounds: a power of two, at most this share of the points of the largest round,
-# so that the ten rounds' empty halves cost some 15 % more points.
+# On accelerators in rounds: the smallest times a power of two, at most this share of the points of
+# the largest round, so that the empty halves of ten batches cost some 15 % more points. These, as
+# those of a CPU below, are multiples that other axes hardly have.
 _SHARE_OF_LARGEST_ROUND = 32
-_SIZES_IN_ROUNDS_ACCELERATOR = (32, 1_024)
+_SIZES_IN_ROUNDS_ACCELERATOR = (31, 992)
 # On a CPU in rounds: the size for points of many features, whose networks convolve; and the sizes
-# of all others, by the points of the largest round. All are multiples that other axes hardly have.
+# of all others, by the points of the largest round.
 _MANY_FEATURES, _OF_MANY_FEATURES = 1_024, 22
 _BY_LARGEST_ROUND = ((500, 62), (5_000, 248), (math.inf, 496))
 _USUAL = 248
@@ -52,6 +53,8 @@ class Batches:
         on_cpu = self.platform == "cpu"
         if on_cpu and self.features >= _MANY_FEATURES:
             return _OF_MANY_FEATURES
+        if not on_cpu and self.largest_round is None:
+            return _USUAL
         return self._most_on_cpu if on_cpu else self._most_on_accelerator
 
     def best(self, bytes_per_point: int) -> int:
@@ -80,11 +83,11 @@ class Batches:
 
     @property
     def _most_on_accelerator(self) -> int:
-        if self.largest_round is None:
-            return _USUAL
-        share = self.largest_round // _SHARE_OF_LARGEST_ROUND
         low, high = _SIZES_IN_ROUNDS_ACCELERATOR
-        return min(max(1 << max(share.bit_length() - 1, 0), low), high)
+        if self.largest_round is None:
+            return high
+        times = self.largest_round // _SHARE_OF_LARGEST_ROUND // low
+        return min(low << max(times.bit_length() - 1, 0), high)
 
 
 def _within(memory: int, bytes_per_point: int, low: int, high: int) -> int:

@@ -5,7 +5,6 @@ fine grid counts more regions the finer it is, where the same weights in float32
 """
 
 import warnings
-from collections.abc import Mapping
 
 import jax
 import jax.extend.core as jex
@@ -39,7 +38,7 @@ def precision_of_trace(jaxpr: jex.Jaxpr, platform: str) -> str:
             kind = jnp.dtype(getattr(equation.invars[0].aval, "dtype", jnp.bool_))
             if kind.itemsize <= 2 and kind != jnp.bool_:
                 return str(kind.name)
-            if kind == jnp.float32 and (found := _rounded_to(equation.params, platform)):
+            if kind == jnp.float32 and (found := _rounded_to(equation, platform)):
                 return found
         for inner in jex.jaxprs_in_params(equation.params):
             if found := precision_of_trace(inner, platform):
@@ -47,15 +46,21 @@ def precision_of_trace(jaxpr: jex.Jaxpr, platform: str) -> str:
     return ""
 
 
-def _rounded_to(params: Mapping[str, object], platform: str) -> str:
+def _rounded_to(equation: jex.JaxprEqn, platform: str) -> str:
     """What a product of float32 rounds its factors to before it multiplies; "" for nothing."""
-    precision = params["precision"]
-    algorithm = getattr(precision, "name", "DEFAULT")  # of a DotAlgorithmPreset
-    if algorithm in _FULL:
-        return ""
-    for begin, rounded in _ALGORITHMS.items():
-        if algorithm.startswith(begin):
-            return rounded
+    precision = equation.params["precision"]
+    # XLA takes algorithms for matrix products alone; a convolution with one is that of the default.
+    if equation.primitive.name == "dot_general":
+        if isinstance(precision, jax.lax.DotAlgorithm):
+            kind = jnp.dtype(precision.lhs_precision_type)
+            is_full = kind.itemsize >= 4 or precision.lhs_component_count > 2
+            return "" if is_full else str(kind.name)
+        algorithm = getattr(precision, "name", "DEFAULT")  # of a DotAlgorithmPreset
+        if algorithm in _FULL:
+            return ""
+        for begin, rounded in _ALGORITHMS.items():
+            if algorithm.startswith(begin):
+                return rounded
     highest = jax.lax.Precision.HIGHEST
     return "" if precision == (highest, highest) else _ROUNDED_TO.get(platform, "")
 

@@ -1,4 +1,4 @@
-"""Keeps the bits of float32 in the products of PyTorch on a GPU."""
+"""Keeps the bits of float32 in the products of PyTorch."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,22 +7,28 @@ from typing import Any
 
 @contextlib.contextmanager
 def float32_products_of(torch: Any) -> Iterator[None]:
-    """Inside, convolutions and matrix products of PyTorch on a GPU are those of float32.
+    """Inside, convolutions and matrix products of PyTorch are those of float32.
 
     By default cuDNN rounds the factors of a convolution to TensorFloat-32, and many trainings allow
-    this to matrix products too. Labels then flicker near every boundary.
+    this, or bfloat16, to matrix products too. Labels then flicker near every boundary.
 
     Args:
         torch: the module.
     """
-    cudnn = torch.backends.cudnn
     with contextlib.ExitStack() as settings:
-        # Settings made by PyTorch's newer interface cannot be read as one; who makes them chooses.
-        with contextlib.suppress(RuntimeError):
-            settings.callback(setattr, cudnn, "allow_tf32", cudnn.allow_tf32)
-            cudnn.allow_tf32 = False
-        with contextlib.suppress(RuntimeError):
-            products = torch.get_float32_matmul_precision()
-            settings.callback(torch.set_float32_matmul_precision, products)
-            torch.set_float32_matmul_precision("highest")
+        for holder, name, full in _settings(torch.backends):
+            settings.callback(setattr, holder, name, getattr(holder, name))
+            setattr(holder, name, full)
         yield
+
+
+def _settings(backends: Any) -> Iterator[tuple[Any, str, object]]:
+    """What holds a setting, its name, and its value for float32."""
+    if not hasattr(backends, "fp32_precision"):  # before PyTorch 2.9
+        yield backends.cudnn, "allow_tf32", False
+        yield backends.cuda.matmul, "allow_tf32", False
+        return
+    for library, operations in (("cudnn", "conv rnn"), ("cuda", "matmul"),
+                                ("mkldnn", "conv rnn matmul")):  # fmt: skip
+        for operation in operations.split():
+            yield getattr(getattr(backends, library), operation), "fp32_precision", "ieee"
