@@ -10,6 +10,7 @@ import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ from rcjax.study.executors.resources import memory_share, note_idle_gpus, withou
 from rcjax.study.jobs import FAILED, INTERRUPTED, LOST, AnyJob, LockWait, Outcome, do_job
 
 _TICK = 0.5  # seconds between looks at `stop`
+# Seconds after which tasks are asked to stop again: one that was just beginning may have missed it.
+_ASK_AGAIN = 5.0
 # Silence two Ray warnings about settings we chose on purpose.
 _ENVIRONMENT = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "0"}
 
@@ -95,15 +98,15 @@ class _Tasks:
         """Submits the jobs to the cluster and hands over their outcomes."""
         for job in jobs:
             self._submit(job)
-        asked = False
+        asked = -math.inf
         while self._waiting:
             done, _ = self._ray.wait(list(self._waiting), timeout=_TICK)
             for reference in done:
                 outcome = self._end(reference, self._waiting.pop(reference))
                 if outcome is not None:
                     on_outcome(outcome)
-            if self._stop.is_set() and not asked:
-                asked = True
+            if self._stop.is_set() and time.monotonic() - asked >= _ASK_AGAIN:
+                asked = time.monotonic()
                 for reference in self._waiting:
                     self._ray.cancel(reference)
 
