@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rcjax import count_regions, on_host, slices
+from rcjax.regions.classifier.torch_products import float32_products_of
 
 RANDOM = np.random.default_rng(0)
 POINTS = RANDOM.normal(size=(80, 6)).astype(np.float32)
@@ -137,11 +138,11 @@ def test_pytorch_module():
 def test_products_of_a_pytorch_module_keep_the_bits_of_float32():
     import torch
 
-    backends = torch.backends
-    if not hasattr(backends, "fp32_precision"):
-        pytest.skip("its settings are read otherwise before PyTorch 2.9")
+    backends, is_new = torch.backends, hasattr(torch.backends, "fp32_precision")
 
     def settings():
+        if not is_new:
+            return [backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()]
         products = backends.cudnn.conv, backends.cuda.matmul, backends.mkldnn.matmul
         return [*(product.fp32_precision for product in products), backends.fp32_precision]
 
@@ -156,11 +157,34 @@ def test_products_of_a_pytorch_module_keep_the_bits_of_float32():
         before = settings()
         try:
             count_regions(on_host(watched), SEGMENTS, points=5)
-            assert watched.seen[:3] == ["ieee"] * 3
+            if is_new:
+                assert watched.seen[:3] == ["ieee"] * 3
+            else:
+                assert watched.seen == [False, "highest"]
             assert settings() == before
             assert torch.get_float32_matmul_precision() == chosen
         finally:
             torch.set_float32_matmul_precision(products)
+
+
+def test_settings_of_older_versions_of_pytorch_come_back():
+    class Torch:  # stands in for a version without a setting for each product
+        class backends:
+            class cudnn:
+                allow_tf32 = True
+
+        products = "medium"
+
+        def get_float32_matmul_precision(self):
+            return self.products
+
+        def set_float32_matmul_precision(self, products):
+            self.products = products
+
+    torch = Torch()
+    with float32_products_of(torch):
+        assert (torch.backends.cudnn.allow_tf32, torch.products) == (False, "highest")
+    assert (torch.backends.cudnn.allow_tf32, torch.products) == (True, "medium")
 
 
 def test_pytree_modules():

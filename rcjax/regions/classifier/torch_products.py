@@ -4,6 +4,13 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+# Products by the library of PyTorch that computes them.
+_PRODUCTS = {
+    "cudnn": ("conv", "rnn"),
+    "cuda": ("matmul",),
+    "mkldnn": ("conv", "rnn", "matmul"),
+}
+
 
 @contextlib.contextmanager
 def float32_products_of(torch: Any) -> Iterator[None]:
@@ -15,20 +22,18 @@ def float32_products_of(torch: Any) -> Iterator[None]:
     Args:
         torch: the module.
     """
+    backends = torch.backends
     with contextlib.ExitStack() as settings:
-        for holder, name, full in _settings(torch.backends):
-            settings.callback(setattr, holder, name, getattr(holder, name))
-            setattr(holder, name, full)
+        if hasattr(backends, "fp32_precision"):
+            for library, names in _PRODUCTS.items():
+                for name in names:
+                    product = getattr(getattr(backends, library), name)
+                    settings.callback(setattr, product, "fp32_precision", product.fp32_precision)
+                    product.fp32_precision = "ieee"
+        else:  # older versions have one setting for all matrix products
+            settings.callback(setattr, backends.cudnn, "allow_tf32", backends.cudnn.allow_tf32)
+            backends.cudnn.allow_tf32 = False
+            before = torch.get_float32_matmul_precision()
+            settings.callback(torch.set_float32_matmul_precision, before)
+            torch.set_float32_matmul_precision("highest")
         yield
-
-
-def _settings(backends: Any) -> Iterator[tuple[Any, str, object]]:
-    """What holds a setting, its name, and its value for float32."""
-    if not hasattr(backends, "fp32_precision"):  # before PyTorch 2.9
-        yield backends.cudnn, "allow_tf32", False
-        yield backends.cuda.matmul, "allow_tf32", False
-        return
-    for library, operations in (("cudnn", "conv rnn"), ("cuda", "matmul"),
-                                ("mkldnn", "conv rnn matmul")):  # fmt: skip
-        for operation in operations.split():
-            yield getattr(getattr(backends, library), operation), "fp32_precision", "ieee"
