@@ -421,13 +421,10 @@ def test_a_job_that_is_asked_to_stop_saves_all_checkpoints(tmp_path, executor, t
         os.kill(pid, signal.SIGTERM)
     output, _ = driver.communicate()
     assert driver.returncode == 130, output
-    # Ray may begin other runs as soon as one of the two has saved its checkpoint; runs as short as
-    # these may be over before they are asked again.
+    # Ray may begin the other two as soon as the first two have saved their checkpoints.
     stopped = len(re.findall(r" interrupted: interrupted after \d+ epochs, all saved", output))
-    done = len(re.findall(r"run \d/4: .* completed", output))
-    assert stopped >= 2
-    assert stopped + done <= (4 if executor == "ray" else 2), output
-    told = f"interrupted with {done} of 4 runs done, {stopped} stopped, checkpoint saved"
+    assert 2 <= stopped <= (4 if executor == "ray" else 2), output
+    told = f"interrupted with 0 of 4 runs done, {stopped} stopped, checkpoint saved"
     assert told in output, output
     for name in FIRST_TWO:
         (epochs,) = re.findall(rf"{name} interrupted: interrupted after (\d+) epochs", output)

@@ -145,12 +145,22 @@ def _do_job(job: AnyJob, folder: str) -> Outcome:
         folder: where the driver was started: the config's paths are looked up from there.
     """
     # Ray's cancelling must not meet a run that has just saved its checkpoint: its outcome would be
-    # lost. Within the run, `stop_requests` listens.
+    # lost. Within the run, `stop_requests` listens; what comes before and after is noted.
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, _note_request)
     # Where nodes are stopped, a task may get a signal of the system beside that of the driver.
     with stop_requests(second_ends=False) as stop, shared_compilations(job.workdir), _in(folder):
+        if _requested.is_set():
+            stop.set()
         return do_job(job, stop, LockWait())
+
+
+# Set for good in a worker's process once a task of the study was cancelled there: all of them are.
+_requested = StopRequest()
+
+
+def _note_request(number: int, frame: object) -> None:
+    _requested.set()
 
 
 def _in(folder: str) -> contextlib.AbstractContextManager:
